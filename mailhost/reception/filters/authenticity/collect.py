@@ -29,7 +29,7 @@ from mailhost.reception.filters.authenticity.reading import HeaderClaims, read_c
 from mailhost.spf.check import SPFResult, SPFStatus, check_hello, check_mail_from
 
 # seconds for look-ups about the author's domain and those of this host: a stranger with slow DNS
-# servers, who has used up the time, does not decide about them
+# servers, which use up the time, does not decide about them
 LEAST_TIME = 5.0
 LARGEST_HEADER = 1 << 14  # octets of a header section that is examined in the reactor's thread
 

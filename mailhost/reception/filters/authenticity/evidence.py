@@ -1,4 +1,4 @@
-"""What the checks of one message have found."""
+"""The results of all checks of one message."""
 
 from __future__ import annotations
 

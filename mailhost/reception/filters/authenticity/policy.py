@@ -31,7 +31,7 @@ _NO_SPF = (SPFStatus.NONE, SPFStatus.FAIL, SPFStatus.SOFTFAIL)
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What is known besides the message. `own` are the domains of this host that the message uses
+    """Facts that are known besides the message. `own` are the domains of this host that the message uses
     without a pass, `published` those of them whose SPF record and DKIM key DNS shows.
     `known_client`: earlier mail of this client had a pass for the author's domain."""
 
@@ -42,7 +42,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the settings say to do, and why. `refusal` is the reply of a refusal, `override` a word
+    """The decision by the settings, and the reason for it. `refusal` is the reply of a refusal, `override` a word
     of RFC 9990 §3.1.6."""
 
     disposition: Disposition = Disposition.NONE
