@@ -43,9 +43,9 @@ _LONGEST_NAME = 100  # characters of the name of a reporter in the log
 
 @dataclass(frozen=True, slots=True)
 class ReportPlaces:
-    """The services that the reader uses in one generation of the settings: the Maildir of reports, the mailboxes
-    of accounts, the directory's newest view, the handover for mail to the admin, the name of this
-    host. `admin` is None too if it is itself an address for reports."""
+    """The services that the reader uses in one generation of the settings: the Maildir of reports,
+    the mailboxes of accounts, the directory's newest view, the handover for mail to the admin, the
+    name of this host. `admin` is None too if it is itself an address for reports."""
 
     incoming: IMailbox
     store: IMailStore
