@@ -19,6 +19,7 @@ from mailhost.dmarc_reports.received import (
     keep_report,
     results_about,
 )
+from mailhost.dmarc_reports.report import DAY
 from mailhost.interfaces.accounts import Account
 from mailhost.interfaces.delivery import LocalRecipient
 from mailhost.message.address import Address
@@ -95,6 +96,7 @@ class ReaderTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock: Any = Clock()
+        self.wall = TIME
         self.data = self.mktemp()
         self.store = MemoryStore()
         self.incoming = self.store.maildir("incoming")
@@ -103,7 +105,7 @@ class ReaderTests(SynchronousTestCase):
         self.admin: Address | None = address("ann@example.org")
         self.handover = FakeHandover()
         self.reader = ReportReader(
-            self.clock, here, self.data, self.places, self.events, lambda: TIME
+            self.clock, here, self.data, self.places, self.events, lambda: self.wall
         )
         self.addCleanup(self.reader.stop)
 
@@ -132,6 +134,15 @@ class ReaderTests(SynchronousTestCase):
         self.add(gzipped(NEW.replace(b"one@", b"two@")))
         self.clock.advance(PERIOD)
         self.assertEqual(3, len(self.organizations()))
+
+    def test_old_reports_are_removed_once_a_day(self) -> None:
+        self.add(gzipped())
+        self.reader.start()
+        self.wall += KEPT + 1
+        self.clock.advance(DAY - PERIOD)
+        self.assertEqual(1, len(self.organizations()))
+        self.clock.advance(PERIOD)
+        self.assertEqual([], self.organizations())
 
     def to_admin(self) -> list[bytes]:
         """What was handed over to the admin."""
