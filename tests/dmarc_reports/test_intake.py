@@ -51,7 +51,7 @@ def recipient(text: str) -> LocalRecipient:
 
 
 class DeliveryTests(SynchronousTestCase):
-    """What goes to the Maildir of reports."""
+    """Mail that goes to the Maildir of reports."""
 
     def setUp(self) -> None:
         self.store = MemoryStore()
@@ -92,7 +92,7 @@ class DeliveryTests(SynchronousTestCase):
 
 
 class ReaderTests(SynchronousTestCase):
-    """What is read from there."""
+    """Reports that are read from there."""
 
     def setUp(self) -> None:
         self.clock: Any = Clock()
@@ -145,7 +145,7 @@ class ReaderTests(SynchronousTestCase):
         self.assertEqual([], self.organizations())
 
     def to_admin(self) -> list[bytes]:
-        """What was handed over to the admin."""
+        """The messages that were handed over to the admin."""
         for each, _, _ in self.handover.taken:
             self.assertEqual([address("ann@example.org")], [p.address for p in each.recipients])
         return [content for _, content, _ in self.handover.taken]
@@ -250,7 +250,7 @@ class ReaderTests(SynchronousTestCase):
 
 
 class DatabaseTests(SynchronousTestCase):
-    """What is kept."""
+    """Reports that are kept."""
 
     def test_a_report_comes_back_as_it_was(self) -> None:
         data = self.mktemp()

@@ -121,7 +121,7 @@ class ReportCase(SynchronousTestCase):
 
 
 class TallyTests(ReportCase):
-    """What is counted."""
+    """Messages that are counted."""
 
     def test_rows(self) -> None:
         self.count(judged(), judged(), judged(FAILED), judged(ip="::ffff:192.0.2.1"))
@@ -193,7 +193,7 @@ class TallyTests(ReportCase):
 
 
 class SenderTests(ReportCase):
-    """What is sent, and when."""
+    """Reports that are sent, and when."""
 
     def setUp(self) -> None:
         super().setUp()
