@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from mailhost.application.head import Head
@@ -25,7 +26,15 @@ def key_commands(head: Head) -> Commands:
         domains = [domain] if domain else head.foundation.key_ring.domains
         for name in domains if check else ():
             await head.keys.check(name)
-        return entries(*domains)
+        found = entries(*domains)
+        if domain and not found:
+            try:
+                await head.foundation.in_thread(
+                    partial(head.foundation.key_ring.files.read, domain)
+                )
+            except OSError as error:  # it was so at the start too, and is in the log
+                raise CommandRefused(str(error)) from error
+        return found
 
     def changing(command: str) -> Callable[..., Awaitable[list[Entry]]]:
         async def change(domain: str, **arguments: Any) -> list[Entry]:

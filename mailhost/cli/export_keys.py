@@ -13,10 +13,12 @@ from mailhost.config.model import Settings
 def exported_keys(settings: Settings, folder: str | None) -> Iterator[str]:
     """Yield comments about the keys of all domains, and write each private key to a file.
 
-    Keys that sign no more have no private half, and are left out. The files have mode 600.
+    The keys in use come first: on a new host the first key that is imported signs at once. Keys
+    that sign no more have no private half, and are left out. The files have mode 600.
     Raises Fail.
     """
     from mailhost.application.privileges import as_owner
+    from mailhost.interfaces.signing import KeyState
 
     if not os.path.isdir(settings.data):
         return
@@ -24,6 +26,7 @@ def exported_keys(settings: Settings, folder: str | None) -> Iterator[str]:
     with as_owner(settings.data):
         domains = {name: files.read(name) or () for name in files.domains()}
     pairs = [pair for found in domains.values() for pair in found if pair.pem]
+    pairs.sort(key=lambda pair: (pair.public.domain, pair.public.state is not KeyState.ACTIVE))
     if pairs and not folder:
         yield "# The DKIM keys are left out; --secrets DIR exports them."
     for pair in pairs if folder else ():

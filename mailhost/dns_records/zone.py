@@ -38,7 +38,7 @@ def nsupdate_text(plan: DNSPlan) -> Iterator[str]:
     reverse zones are left out. Beside an SPF record there may be other TXT records, so only for SPF
     the request does not depend on there being none.
     """
-    yield "; for names without such records; with --check only what has to change is printed"
+    yield "; These add records where there are none; with --check they correct the others too"
     records = [each for each in plan.records if each.place(plan.domain) is not Place.REVERSE]
     for (name, kind), group in groupby(records, lambda each: (each.name, each.kind)):
         added = list(group)

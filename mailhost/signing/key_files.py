@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -89,6 +90,14 @@ class KeyFiles:
             return tuple(_pair(domain, each) for each in json.loads(octets)["keys"])
         except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
             raise KeysUnreadable(f"{path} is damaged; restore it from a backup") from error
+
+    def open_to_others(self, domain: str) -> str:
+        """Return the path of the keys of a domain if other users may read the file, else an empty
+        text. Raises OSError."""
+        path = self._path(domain)
+        with suppress(FileNotFoundError):
+            return path if stat.S_IMODE(os.stat(path).st_mode) & 0o077 else ""
+        return ""
 
     def save(self, domain: str, keys: Sequence[KeyPair]) -> tuple[KeyPair, ...]:
         """Replace the keys of a domain, durably; return them in their order. Raises OSError."""

@@ -32,9 +32,19 @@ class KeyRing:
         self._active: dict[str, tuple[Signer, ...]] = {}
 
     def load(self) -> None:
-        """Read the keys of all domains. Blocks for the disk; raises OSError."""
+        """Read the keys of all domains. Those that cannot be read are logged, and sign nothing.
+        Blocks for the disk; raises OSError where the folder cannot be read."""
         for domain in self.files.domains():
-            self.use(domain, self._read(domain))
+            try:
+                self.use(domain, self._read(domain))
+                for_others = self.files.open_to_others(domain)
+            except OSError as error:
+                self.use(domain, ())
+                self._fail(domain, error)
+            else:
+                if for_others:
+                    text = f"other users may read {for_others}, which has private keys"
+                    self._events.emit(Faulted("dkim", f"{text}; run: chmod 600 {for_others}"))
 
     async def read_again(self, domain: str) -> None:
         """Use the keys of a domain as they are in its file now. A failure is logged.
@@ -45,7 +55,10 @@ class KeyRing:
         try:
             self.use(domain, await self._one_at_a_time.run(lambda: self._in_thread(read)))
         except OSError as error:
-            self._events.emit(Faulted("dkim", f"cannot read the keys of {domain}: {error}"))
+            self._fail(domain, error)
+
+    def _fail(self, domain: str, error: OSError) -> None:
+        self._events.emit(Faulted("dkim", f"cannot read the keys of {domain}: {error}"))
 
     def _read(self, domain: str) -> tuple[KeyPair, ...] | None:
         """Return the keys of a domain as they are in its file. A damaged file is logged, and holds

@@ -2,7 +2,7 @@
 
 A key is COMING until DNS shows it, then ACTIVE; the former key of its kind is RETIRED at that
 moment. A retired key keeps its record in DNS as long as mail that it signed can be in a queue. Then
-it is REMOVABLE, and is forgotten when DNS shows it no more.
+it is REMOVABLE, and is forgotten when DNS shows it no more, or shows that it is revoked.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _next_state(
         return KeyState.RETIRED
     if key.state is KeyState.RETIRED and now >= key.since + rules.retire_for:
         return KeyState.REMOVABLE
-    if key.state is KeyState.REMOVABLE and shown is Shown.MISSING:
+    if key.state is KeyState.REMOVABLE and shown in (Shown.MISSING, Shown.DIFFERENT):
         return None
     return key.state
 
@@ -121,10 +121,15 @@ def warnings(keys: Sequence[DomainKey], shown: Mapping[str, Shown]) -> Iterator[
         (Shown.DIFFERENT, "DNS shows another key at"),
     ):
         names = [
-            key.name
-            for key in keys
-            if key.state is not KeyState.REMOVABLE and shown.get(key.selector) is fault
+            key.name for key in keys if shown.get(key.selector) is fault and _matters(key, fault)
         ]
         if names:
             domain = keys[0].domain
             yield f"{text} {', '.join(names)}; see `mailhost dkim list {domain}`"
+
+
+def _matters(key: DomainKey, fault: Shown) -> bool:
+    """False for a record that may be gone, and for one that revokes a key that was stolen."""
+    if key.state is KeyState.RETIRED:
+        return fault is Shown.MISSING
+    return key.state is not KeyState.REMOVABLE

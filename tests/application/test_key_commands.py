@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from mailhost.net.control.server import CommandRefused
 from mailhost.signing.key_work import KeyWork
 from tests.dkim.messages import RSA
 from tests.fakes import now
+from tests.queue.fakes import here
 from tests.signing.test_keeper import START, KeeperCase
 
 
@@ -21,7 +23,7 @@ class KeyCommands(KeeperCase):
     def setUp(self) -> None:
         super().setUp()
         head = SimpleNamespace(
-            foundation=SimpleNamespace(key_ring=self.ring),
+            foundation=SimpleNamespace(key_ring=self.ring, in_thread=here),
             services=SimpleNamespace(signing_rules=self.rules),
             keys=self.keeper,
             key_work=KeyWork(self.files, lambda: START + self.clock.seconds()),
@@ -43,6 +45,12 @@ class KeyCommands(KeeperCase):
         self.assertEqual(self.shown("list", domain="a.org"), both)
         self.assertEqual(len(now(self.commands["dkim.list"]())), 4)
         self.assertEqual(self.shown("list", domain="far.org"), {})
+
+    def test_list_of_a_damaged_file(self) -> None:
+        with open(os.path.join(self.data, "dkim", "a.org", "keys.json"), "w") as file:
+            file.write("{")
+        now(self.ring.read_again("a.org"))
+        self.assertIn("is damaged; restore it", self.refused("list", domain="a.org"))
 
     def test_a_check_uses_what_dns_shows(self) -> None:
         self.servers.publish(*self.keys())

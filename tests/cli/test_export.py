@@ -55,6 +55,20 @@ class ExportTests(DirectoryCase):
         with open(path, encoding="utf-8") as file:
             self.assertEqual(loaded.secrets.of(domain.account["ann"].password), file.read().strip())
 
+    def test_keys_in_use_come_first(self) -> None:
+        """The first key that is imported on a new host signs at once, so DNS must show it."""
+        self.run_ok("dkim", "make", "far.org")
+        path = os.path.join(self.data, "dkim", "far.org", "keys.json")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace('"active"', '"coming"', 1))
+        text = self.run_ok("export", "--secrets", os.path.join(self.folder, "exported"))
+        lines = [line for line in text.splitlines() if "dkim import far.org" in line]
+        keys = json.loads(self.run_ok("dkim", "list", "far.org", "--json"))
+        states = {key["selector"]: key["state"] for key in keys}
+        self.assertEqual([states[line.split()[5]] for line in lines], ["active", "coming"])
+
     def test_keys_can_be_imported_again(self) -> None:
         self.run_ok("dkim", "make", "example.com")
         self.assertIn("# The DKIM keys are left out", self.run_ok("export"))

@@ -229,6 +229,25 @@ class Rotation(KeeperCase):
         self.wait(DAY)
         self.assertEqual(set(self.states()), second | {"20231114-ed25519"})
 
+    def test_a_key_that_was_stolen(self) -> None:
+        """Its record is replaced by one that revokes the key. That is no fault."""
+        self.publish()
+        self.servers.catch_up()
+        self.wait(CHECK_PERIOD)
+        work, rules = KeyWork(self.files, lambda: START), self.rules.of("a.org")
+        now(self.keeper.change("a.org", lambda domain: work.rotate(domain, rules)))
+        self.publish()
+        self.servers.catch_up()
+        self.wait(CHECK_PERIOD)
+        for name in ("20231114-rsa", "20231114-ed25519"):
+            self.servers.first[f"{name}._domainkey.a.org"] = b"v=DKIM1; p="
+        self.servers.catch_up()
+        self.events.told.clear()
+        self.wait(2 * DAY)
+        self.assertEqual([], [e.line for e in self.events.of(Faulted) if "mx.a.org" not in e.line])
+        self.wait(10 * DAY)
+        self.assertEqual(set(self.states().values()), {"active"})
+
     def test_private_keys_that_sign_no_more_are_deleted(self) -> None:
         self.publish()
         self.servers.catch_up()
@@ -301,6 +320,28 @@ class Faults(KeeperCase):
         self.begin()
         with open(path) as file:
             self.assertEqual(file.read(), "{")
+
+    def test_a_file_that_cannot_be_read_stops_no_start(self) -> None:
+        read = KeyFiles.read
+
+        def fail(files: KeyFiles, name: str) -> Any:
+            if name == "a.org":
+                raise PermissionError(13, "Permission denied")
+            return read(files, name)
+
+        self.patch(KeyFiles, "read", fail)
+        ring = KeyRing(self.files, here, self.events)
+        ring.load()
+        self.assertEqual((ring.signers("a.org"), len(ring.signers("mx.a.org"))), ((), 2))
+        self.assertIn("cannot read the keys of a.org: [Errno 13]", self.events.lines[-1])
+
+    def test_a_file_that_others_may_read(self) -> None:
+        path = os.path.join(self.data, "dkim", "a.org", "keys.json")
+        os.chmod(path, 0o640)
+        ring = KeyRing(self.files, here, self.events)
+        ring.load()
+        self.assertEqual(len(ring.signers("a.org")), 2)
+        self.assertIn(f"run: chmod 600 {path}", self.events.lines[-1])
 
 
 class Stopping(KeeperCase):

@@ -76,7 +76,7 @@ def _dmarc(evidence: Evidence, settings: Authenticity, around: Surroundings) -> 
         return DELIVER
     wanted = _ONE_LESS[result.policy] if result.testing else result.policy
     override = "policy_test_mode" if wanted is not result.policy else ""
-    reason = f"{result.domain} asks for {result.policy.value} without a pass of SPF or DKIM"
+    reason = f"{result.domain} asks for {result.policy.value}, as neither SPF nor DKIM passes"
     if override:
         reason += ", one step less while it tests"
     if wanted is Policy.NONE:
