@@ -97,14 +97,7 @@ class Head:
         )
         self.guard = self._make_guard(reactor, settings)
         self.last_uses = self._make_last_uses(reactor)
-        self.authenticator = Authenticator(
-            reactor,
-            base.directory,
-            settings.login,
-            events,
-            self.guard,
-            logged_in=self._logged_in,
-        )
+        self.authenticator = self._make_authenticator(reactor, settings)
         self._revocations = Revocations(self._end_sessions)
         base.directory.changed = self._revocations.changed
         self.rates = Rates(reactor)
@@ -112,9 +105,7 @@ class Head:
         self.queue = QueueRunner(reactor, base.spool, events)
         self.key_work = KeyWork(base.key_ring.files)
         self.keys = self._make_keys(reactor)
-        self.shared = Shared(
-            self.authenticator, self.guard, self.queue, self.rates, self.counts, self.keys
-        )
+        self.shared = self._make_shared()
         self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
         self.dmarc_reports = DMARCReports(reactor, base, self.tally, lambda: self.services)
         self.certificates = self._make_watch(reactor)
@@ -131,6 +122,21 @@ class Head:
             self.events,
             self._may_show,
             lambda name: directory.view.name_of(name),
+        )
+
+    def _make_authenticator(self, reactor: IReactor, settings: Settings) -> Authenticator:
+        return Authenticator(
+            reactor,
+            self.foundation.directory,
+            settings.login,
+            self.events,
+            self.guard,
+            logged_in=self._logged_in,
+        )
+
+    def _make_shared(self) -> Shared:
+        return Shared(
+            self.authenticator, self.guard, self.queue, self.rates, self.counts, self.keys
         )
 
     def _make_last_uses(self, reactor: IReactor) -> LastUses:
