@@ -23,6 +23,10 @@ class RecordsLookUp:
 
     async def look_up(self, question: Question[Record]) -> Reply[Record]:
         self.asked.append((question.kind, question.name))
+        return self.reply(question)
+
+    def reply(self, question: Question[Any]) -> Reply[Any]:
+        """The reply to a question, which does not count as asked."""
         return _reply(question, self.records)
 
 
@@ -54,7 +58,7 @@ def _reply(question: Question[Any], records: Records) -> Reply[Any]:
     name = question.name.lower().removesuffix(".")
     found = records.get((question.kind, name))
     if isinstance(found, Found):
-        return Reply(found)
+        return Reply(found, trouble="SERVFAIL" if found is Found.FAILED else "")
     if found:
         return Reply(Found.RECORDS, tuple(found))
     exists = found is not None or any(each == name for _, each in records)

@@ -77,12 +77,7 @@ class Foundation:
         self.account_limit = AccountLimit(settings.limits.connections_per_account, others)
         self.writer_socket = os.path.join(self.data, "writer.sock")
         self.system = OperatingSystem()
-        own = Committer(reactor, self.system)
-        self.committer = BySize(
-            WriterClient(reactor, self.writer_socket, own, events),
-            own,
-            Committer(reactor, self.system),
-        )
+        self.committer = _committer(reactor, self.system, self.writer_socket, events)
         self.directory = LiveDirectory(
             reactor, view_of_settings(settings, loaded.secrets), database_path(self.data), events
         )
@@ -119,6 +114,13 @@ class Foundation:
         self.account_limit.most = settings.limits.connections_per_account
         self.resolver.reconfigure(settings.dns)
         self.directory.reconfigure(view_of_settings(settings, loaded.secrets))
+
+
+def _committer(
+    reactor: IReactor, system: OperatingSystem, writer: str, events: IEventSink
+) -> BySize:
+    own = Committer(reactor, system)
+    return BySize(WriterClient(reactor, writer, own, events), own, Committer(reactor, system))
 
 
 def _account_parts(reactor: IReactor, in_thread: InThread) -> AccountParts:

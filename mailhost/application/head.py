@@ -96,16 +96,8 @@ class Head:
             reactor, loaded, _certificates(settings), events, self.connection_counts
         )
         self.guard = self._make_guard(reactor, settings)
-        write_uses = partial(note_uses, base.data)
-        self.last_uses = LastUses(reactor, base.in_thread, write_uses, events, time.time)
-        self.authenticator = Authenticator(
-            reactor,
-            base.directory,
-            settings.login,
-            events,
-            self.guard,
-            logged_in=self._logged_in,
-        )
+        self.last_uses = self._make_last_uses(reactor)
+        self.authenticator = self._make_authenticator(reactor, settings)
         self._revocations = Revocations(self._end_sessions)
         base.directory.changed = self._revocations.changed
         self.rates = Rates(reactor)
@@ -113,18 +105,14 @@ class Head:
         self.queue = QueueRunner(reactor, base.spool, events)
         self.key_work = KeyWork(base.key_ring.files)
         self.keys = self._make_keys(reactor)
-        self.shared = Shared(
-            self.authenticator, self.guard, self.queue, self.rates, self.counts, self.keys
-        )
+        self.shared = self._make_shared()
         self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
         self.dmarc_reports = DMARCReports(reactor, base, self.tally, lambda: self.services)
-        self.certificates = CertificateWatch(
-            reactor, base.in_thread, base.tls, events, self._hostname, self._renewed
-        )
+        self.certificates = self._make_watch(reactor)
         self.writer = WriterProcess(reactor, base.writer_socket, events)
         self.workers = self._make_pool(reactor, key)
-        self._watchers = base.accounts.watchers
-        self._watchers.notify_others = FolderChanges(reactor, self.workers.folders_changed).add
+        notified = FolderChanges(reactor, self.workers.folders_changed)
+        base.accounts.watchers.notify_others = notified.add
 
     def _make_guard(self, reactor: IReactor, settings: Settings) -> LoginGuard:
         directory = self.foundation.directory
@@ -134,6 +122,32 @@ class Head:
             self.events,
             self._may_show,
             lambda name: directory.view.name_of(name),
+        )
+
+    def _make_authenticator(self, reactor: IReactor, settings: Settings) -> Authenticator:
+        return Authenticator(
+            reactor,
+            self.foundation.directory,
+            settings.login,
+            self.events,
+            self.guard,
+            logged_in=self._logged_in,
+        )
+
+    def _make_shared(self) -> Shared:
+        return Shared(
+            self.authenticator, self.guard, self.queue, self.rates, self.counts, self.keys
+        )
+
+    def _make_last_uses(self, reactor: IReactor) -> LastUses:
+        base = self.foundation
+        write = partial(note_uses, base.data)
+        return LastUses(reactor, base.in_thread, write, self.events, time.time)
+
+    def _make_watch(self, reactor: IReactor) -> CertificateWatch:
+        base = self.foundation
+        return CertificateWatch(
+            reactor, base.in_thread, base.tls, self.events, self._hostname, self._renewed
         )
 
     def _make_keys(self, reactor: IReactor) -> KeyKeeper:
@@ -259,7 +273,7 @@ class Head:
 
     def _folders_changed(self, changes: Sequence[FolderChange]) -> None:
         """A worker has changed folders; it hears of them too, and finds nothing new."""
-        self._watchers.all_changed_elsewhere(changes)
+        self.foundation.accounts.watchers.all_changed_elsewhere(changes)
         self.workers.folders_changed(changes)
 
     def _logged_in(self, account: Address, app_password: str) -> None:

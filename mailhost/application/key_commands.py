@@ -28,12 +28,7 @@ def key_commands(head: Head) -> Commands:
             await head.keys.check(name)
         found = entries(*domains)
         if domain and not found:
-            try:
-                await head.foundation.in_thread(
-                    partial(head.foundation.key_ring.files.read, domain)
-                )
-            except OSError as error:  # it was so at the start too, and is in the log
-                raise CommandRefused(str(error)) from error
+            await _check_readable(head, domain)
         return found
 
     def changing(command: str) -> Callable[..., Awaitable[list[Entry]]]:
@@ -53,3 +48,12 @@ def key_commands(head: Head) -> Commands:
 
     commands = {f"dkim.{name}": changing(name) for name in ("make", "rotate", "retire", "import")}
     return {"dkim.list": list_, **commands}
+
+
+async def _check_readable(head: Head, domain: str) -> None:
+    """Raises CommandRefused for a file of keys that cannot be read."""
+    foundation = head.foundation
+    try:
+        await foundation.in_thread(partial(foundation.key_ring.files.read, domain))
+    except OSError as error:  # it was so at the start too, and is in the log
+        raise CommandRefused(str(error)) from error

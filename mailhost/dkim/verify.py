@@ -35,7 +35,7 @@ class SignatureResult:
     `reason` is for Authentication-Results and the log, empty for a pass. `length` is the number of
     octets of the body that are signed, None for all: what comes after them is by anybody.
     `testing`: the key is marked as one for tests, so a failure is to be ignored. `beginning` is
-    the first octets of the signature, which tell several ones apart (RFC 6008).
+    the first octets of the signature, by which several signatures differ (RFC 6008).
     """
 
     status: DKIMStatus

@@ -24,7 +24,7 @@ class DMARCStatus(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Authenticated:
+class PassingDomains:
     """The domains by which a message is authenticated: that of SPF's MAIL FROM, and those of DKIM
     signatures; in A-labels. Those in `spf_failed` and `dkim_failed` could not be checked for now
     (temperror), so that they may be right."""
@@ -56,7 +56,7 @@ class DMARCResult:
     reason: str = ""
 
 
-def evaluate(author: str, by: Authenticated) -> Lookups[DMARCResult]:
+def evaluate(author: str, by: PassingDomains) -> Lookups[DMARCResult]:
     """Return the result for a message with this author's domain, which is in A-labels."""
     try:
         found = yield from walk(author)

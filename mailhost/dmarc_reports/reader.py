@@ -43,9 +43,9 @@ _LONGEST_NAME = 100  # characters of the name of a reporter in the log
 
 @dataclass(frozen=True, slots=True)
 class ReportPlaces:
-    """What the reader uses in one generation of the settings: the Maildir of reports, the mailboxes
-    of accounts, the directory's newest view, the handover for mail to the admin, the name of this
-    host. `admin` is None too if it is itself an address for reports."""
+    """The services that the reader uses in one generation of the settings: the Maildir of reports,
+    the mailboxes of accounts, the directory's newest view, the handover for mail to the admin, the
+    name of this host. `admin` is None too if it is itself an address for reports."""
 
     incoming: IMailbox
     store: IMailStore
@@ -99,17 +99,19 @@ class ReportReader:
         self._places = places
         self._events = events
         self._wall = wall
-        self._tidied_at: float | None = None
         self._later: dict[str, float] = {}  # when each message that waits is tried again, by name
         self._rounds = Rounds(clock, PERIOD, self._read_all, self._failed)
+        self._daily = Rounds(clock, DAY, self._forget_old, self._failed)
 
     def start(self) -> None:
-        """Read now and from time to time."""
+        """Read now and from time to time, and remove old reports once a day."""
         self._rounds.start()
+        self._daily.start()
 
     def stop(self) -> None:
         """Begin no further round."""
         self._rounds.stop()
+        self._daily.stop()
 
     async def _read_all(self) -> None:
         places = self._places()
@@ -123,7 +125,6 @@ class ReportReader:
                 continue
             if not await self._read(places, message):
                 self._later[message.unique] = self._clock.seconds() + RETRY
-        await self._tidy()
 
     def _failed(self, failure: Failure) -> None:
         """Log why a round ended early; the messages wait for the next one."""
@@ -169,11 +170,8 @@ class ReportReader:
         self._events.emit(Notice(text) if status.ok else Faulted(WHERE, text))
         return status.ok
 
-    async def _tidy(self) -> None:
-        now = self._clock.seconds()
-        if self._tidied_at is None or now - self._tidied_at >= DAY:
-            self._tidied_at = now
-            await self._in_thread(partial(forget_old, self._data, self._wall()))
+    async def _forget_old(self) -> None:
+        await self._in_thread(partial(forget_old, self._data, self._wall()))
 
 
 def _report_of(content: Content) -> AggregateReport:

@@ -42,7 +42,7 @@ class Row:
     """Messages from one address with the same results.
 
     `dkim` and `spf` are true where DMARC passes by them. `override` is why the disposition is not
-    that of the policy, by the words of RFC 9990 §3.1.6; empty where there is no such reason.
+    that of the policy, by the keywords of RFC 9990 §3.1.6; empty where there is no such reason.
     """
 
     source: str

@@ -43,8 +43,8 @@ LOOKUPS_LIMIT = 30.0  # seconds of look-ups for one report
 
 @dataclass(frozen=True, slots=True)
 class SenderServices:
-    """What the sender uses in one generation of the settings. With `reports` false none are
-    sent."""
+    """The services that the sender uses in one generation of the settings. With `reports` false
+    none are sent."""
 
     reports: bool
     hostname: str

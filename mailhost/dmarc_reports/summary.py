@@ -1,4 +1,4 @@
-"""What reports say about a domain, by the address that sent its mail."""
+"""Sums up the reports about a domain, by the address that sent its mail."""
 
 from __future__ import annotations
 

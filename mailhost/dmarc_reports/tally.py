@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv6Address, ip_address
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -31,6 +30,7 @@ from mailhost.interfaces.authentication import (
 )
 from mailhost.interfaces.dns import is_for_tests
 from mailhost.interfaces.events import Authenticated, Event, Faulted, IEventSink
+from mailhost.message.client import plain_address
 
 PERIOD = 60.0  # seconds between two writings
 MOST_AT_ONCE = 2_000  # messages after which counts are written early
@@ -153,7 +153,7 @@ def _row(event: Authenticated) -> Row:
     found = event.authentication
     spf = next((each for each in found.spf if each.scope == "mfrom"), None)
     return Row(
-        source=_source(event.client.ip),
+        source=str(plain_address(event.client.ip)),
         count=0,
         disposition=_disposition(found),
         dkim=bool(found.dkim_aligned),
@@ -193,9 +193,3 @@ def _override(found: Authentication) -> str:
     if found.override in _OVERRIDES:
         return found.override
     return "local_policy"
-
-
-def _source(ip: str) -> str:
-    address = ip_address(ip.partition("%")[0])
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return str(mapped or address)

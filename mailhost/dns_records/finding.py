@@ -32,7 +32,7 @@ class SeenRecord:
 class DNSFinding:
     """One look at DNS.
 
-    `tried` names the records that were looked for, `seen` tells those that are there, `remedy` the
+    `tried` names the records that were looked for, `seen` those that are there, `remedy` the
     change to make; a RIGHT finding may have a remedy too, as a recommendation. `add` are planned
     records that are missing, `remove` those that stand in the way.
     """

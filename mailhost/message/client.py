@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from mailhost.message.address import Address
 
@@ -65,3 +65,11 @@ class Client:
 
     def __str__(self) -> str:
         return f"[{self.ip}]:{self.port}" if self.ip else "a local socket"
+
+
+def plain_address(ip: str) -> IPv4Address | IPv6Address:
+    """Return an IP address without its zone; one of IPv4 that is mapped into IPv6 (RFC 4291
+    §2.5.5.2) is returned as one of IPv4. Raises ValueError."""
+    address = ip_address(ip.partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address

@@ -4,9 +4,8 @@ message."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv6Address, ip_address
 
-from mailhost.message.client import Client
+from mailhost.message.client import Client, plain_address
 from mailhost.message.content import Content
 from mailhost.message.header import fields
 from mailhost.milter.codec import LARGEST_SENT_PACKET
@@ -21,9 +20,7 @@ def connect_of(client: Client, name: str = "") -> ConnectCommand:
     directions; if it is empty, the address in brackets is sent."""
     if not client.ip:
         return ConnectCommand(name or "localhost")
-    ip = ip_address(client.ip.partition("%")[0])
-    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
+    ip = plain_address(client.ip)
     family = Family.IPV4 if ip.version == 4 else Family.IPV6
     return ConnectCommand(name or f"[{ip}]", family, client.port, str(ip))
 

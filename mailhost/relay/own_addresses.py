@@ -10,11 +10,12 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from mailhost.config.endpoint import parse_endpoint
 from mailhost.config.model import Listen
 from mailhost.config.protocol import ListenProtocol
+from mailhost.message.client import plain_address
 
 _LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1"))
 # IPv4: this network (RFC 1122 §3.2.1.3), multicast and reserved (RFC 1112 §4). IPv6: unspecified,
@@ -35,11 +36,11 @@ class OwnAddresses:
 
     def at(self, ip: str, port: int) -> bool:
         """True where a connection to this address comes to a listener of ours."""
-        found = _address(ip)
+        found = plain_address(ip)
         for interface, own_port in self.listening:
             if own_port != port:
                 continue
-            listener = _address(interface)
+            listener = plain_address(interface)
             if listener == found:
                 return True
             if listener.is_unspecified and listener.version >= found.version:
@@ -48,7 +49,7 @@ class OwnAddresses:
 
     def may_try(self, ip: str) -> bool:
         """True for an address where another host can be."""
-        found = _address(ip)
+        found = plain_address(ip)
         if self.allow_loopback and _is_in(found, _LOOPBACK):
             return True
         return not _is_in(found, _LOOPBACK + _NOBODY)
@@ -68,16 +69,9 @@ def where_we_take_mail(listeners: Sequence[Listen]) -> list[tuple[str, int]]:
     ]
 
 
-def _address(ip: str) -> IPv4Address | IPv6Address:
-    """An address as the kernel sees it: one that is mapped into IPv6 is an IPv4 address."""
-    found = ip_address(ip.partition("%")[0])
-    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
-    return mapped or found
-
-
 def _is_ip(interface: str) -> bool:
     try:
-        _address(interface)
+        plain_address(interface)
     except ValueError:
         return False
     return True

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 
 from mailhost.interfaces.dns import (
     Found,
@@ -26,6 +26,7 @@ from mailhost.interfaces.dns import (
     ptr_of,
     txt_of,
 )
+from mailhost.message.client import plain_address
 from mailhost.message.domains import is_at_or_below
 from mailhost.spf.macros import (
     LONGEST_NAME,
@@ -108,14 +109,8 @@ def check_host(
     name = domain.removesuffix(".")
     if not _DOMAIN.fullmatch(name) or len(name) > LONGEST_NAME or name.startswith("["):
         return SPFResult(SPFStatus.NONE, domain, reason="this is no domain name")
-    identity = Identity(_address(ip), local or "postmaster", name, name, hello, receiver, now)
+    identity = Identity(plain_address(ip), local or "postmaster", name, name, hello, receiver, now)
     return (yield from _Check(identity).run(name, explained=True))
-
-
-def _address(ip: str) -> IPv4Address | IPv6Address:
-    """The address; an IPv4 address inside an IPv6 address is one of IPv4 (RFC 7208 §5)."""
-    address = ip_address(ip)
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 class _Check:

@@ -25,12 +25,14 @@ from mailhost.config.load import Loaded, load
 from mailhost.config.model import Settings
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import Section
+from mailhost.interfaces.outgoing import OutgoingMessage
 from mailhost.logins import verifier
+from mailhost.message.envelope import Envelope
 from mailhost.net.pump import PumpFactory
 from mailhost.workers.connection_counts import new_counts
 from mailhost.workers.pool import StartupData
 from tests.application.test_filters import LEAST
-from tests.fakes import RecordingEvents, now
+from tests.fakes import RecordingEvents, address, now
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BASE = """
@@ -384,6 +386,13 @@ class EverySettingTests(SynchronousTestCase):
         self.old = self.load(f"{self.text}{lines}")
         new = self.text.replace("[dmarc]", "[dmarc]\nsend_reports = true", 1)
         self.check(self.load(f"{new}{lines}"))
+
+    def test_without_signing_no_header_is_read_for_it(self) -> None:
+        head = self.head(self.load(self.with_key("dkim.sign", "false")))
+        content = cast(Any, SimpleNamespace(in_memory=True))  # nothing of it can be read
+        ann = address("ann@a.example")
+        message = OutgoingMessage(Envelope(ann), content, ann, "id", completed=content)
+        self.assertIs(content, now(head.services.outgoing.leave(message)))
 
     def test_what_the_queue_emits_is_counted(self) -> None:
         """Its transport, too, emits to the counts and not past them to the log."""

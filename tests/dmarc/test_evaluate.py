@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.dmarc.evaluate import Authenticated, DMARCResult, evaluate
+from mailhost.dmarc.evaluate import DMARCResult, PassingDomains, evaluate
 from mailhost.interfaces.dns import Found, Question
 from tests.lookups import answered
 
@@ -21,7 +21,7 @@ class EvaluateCase(SynchronousTestCase):
 
     def evaluate(self, author: str, **by: Any) -> DMARCResult:
         self.asked.clear()
-        return answered(evaluate(author, Authenticated(**by)), self.zone, self.asked)
+        return answered(evaluate(author, PassingDomains(**by)), self.zone, self.asked)
 
     def assertStatus(self, wanted: str, author: str, **by: Any) -> None:
         result = self.evaluate(author, **by)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, maybeDeferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -19,6 +19,7 @@ from mailhost.dmarc_reports.received import (
     keep_report,
     results_about,
 )
+from mailhost.dmarc_reports.report import DAY
 from mailhost.interfaces.accounts import Account
 from mailhost.interfaces.delivery import LocalRecipient
 from mailhost.message.address import Address
@@ -38,14 +39,10 @@ from tests.fakes import (
     view_of,
 )
 from tests.memory_store import MemoryStore
+from tests.queue.fakes import here
 
 ADDRESSES = {("example.org", "dmarc")}
 TIME = 1795651199.0
-
-
-def in_thread(work: Any) -> Deferred[Any]:
-    """Do blocking work at once."""
-    return maybeDeferred(work)
 
 
 def recipient(text: str) -> LocalRecipient:
@@ -54,7 +51,7 @@ def recipient(text: str) -> LocalRecipient:
 
 
 class DeliveryTests(SynchronousTestCase):
-    """What goes to the Maildir of reports."""
+    """Mail that goes to the Maildir of reports."""
 
     def setUp(self) -> None:
         self.store = MemoryStore()
@@ -95,10 +92,11 @@ class DeliveryTests(SynchronousTestCase):
 
 
 class ReaderTests(SynchronousTestCase):
-    """What is read from there."""
+    """Reports that are read from there."""
 
     def setUp(self) -> None:
         self.clock: Any = Clock()
+        self.wall = TIME
         self.data = self.mktemp()
         self.store = MemoryStore()
         self.incoming = self.store.maildir("incoming")
@@ -107,7 +105,7 @@ class ReaderTests(SynchronousTestCase):
         self.admin: Address | None = address("ann@example.org")
         self.handover = FakeHandover()
         self.reader = ReportReader(
-            self.clock, in_thread, self.data, self.places, self.events, lambda: TIME
+            self.clock, here, self.data, self.places, self.events, lambda: self.wall
         )
         self.addCleanup(self.reader.stop)
 
@@ -137,8 +135,17 @@ class ReaderTests(SynchronousTestCase):
         self.clock.advance(PERIOD)
         self.assertEqual(3, len(self.organizations()))
 
+    def test_old_reports_are_removed_once_a_day(self) -> None:
+        self.add(gzipped())
+        self.reader.start()
+        self.wall += KEPT + 1
+        self.clock.advance(DAY - PERIOD)
+        self.assertEqual(1, len(self.organizations()))
+        self.clock.advance(PERIOD)
+        self.assertEqual([], self.organizations())
+
     def to_admin(self) -> list[bytes]:
-        """What was handed over to the admin."""
+        """The messages that were handed over to the admin."""
         for each, _, _ in self.handover.taken:
             self.assertEqual([address("ann@example.org")], [p.address for p in each.recipients])
         return [content for _, content, _ in self.handover.taken]
@@ -232,7 +239,7 @@ class ReaderTests(SynchronousTestCase):
 
         def failing_once(work: Any) -> Deferred[Any]:
             calls.append(work)
-            return fail(OSError(5, "Input/output error")) if len(calls) == 1 else in_thread(work)
+            return fail(OSError(5, "Input/output error")) if len(calls) == 1 else here(work)
 
         self.reader._in_thread = failing_once
         self.reader.start()
@@ -243,7 +250,7 @@ class ReaderTests(SynchronousTestCase):
 
 
 class DatabaseTests(SynchronousTestCase):
-    """What is kept."""
+    """Reports that are kept."""
 
     def test_a_report_comes_back_as_it_was(self) -> None:
         data = self.mktemp()

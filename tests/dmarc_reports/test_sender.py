@@ -27,8 +27,8 @@ from mailhost.interfaces.dns import Found, Question, Reply
 from mailhost.interfaces.events import Authenticated, Notice
 from mailhost.message.client import Client
 from mailhost.message.status import Status
-from tests.dmarc_reports.test_intake import in_thread
 from tests.fakes import FakeHandover, RecordingEvents, address, now, outgoing_of
+from tests.queue.fakes import here
 from tests.relay.fake_resolver import FakeResolver
 
 TODAY = 20_000
@@ -81,7 +81,7 @@ class ReportCase(SynchronousTestCase):
         self.events = RecordingEvents()
         self.tally = Tally(
             self.clock,
-            in_thread,
+            here,
             lambda counts: add_counts(self.data, counts),
             self.events,
             self.clock.seconds,
@@ -92,7 +92,7 @@ class ReportCase(SynchronousTestCase):
         self.resolver = Resolver()
         self.sender = ReportSender(
             self.clock,
-            in_thread,
+            here,
             self.data,
             self.services,
             self.resolver,
@@ -121,7 +121,7 @@ class ReportCase(SynchronousTestCase):
 
 
 class TallyTests(ReportCase):
-    """What is counted."""
+    """Messages that are counted."""
 
     def test_rows(self) -> None:
         self.count(judged(), judged(), judged(FAILED), judged(ip="::ffff:192.0.2.1"))
@@ -193,7 +193,7 @@ class TallyTests(ReportCase):
 
 
 class SenderTests(ReportCase):
-    """What is sent, and when."""
+    """Reports that are sent, and when."""
 
     def setUp(self) -> None:
         super().setUp()

@@ -25,7 +25,7 @@ def archive(method: int, *files: tuple[str, bytes]) -> bytes:
 
 
 class UnpackingTests(SynchronousTestCase):
-    """What reporters attach."""
+    """The attachments of reporters."""
 
     def test_gzip(self) -> None:
         self.assertEqual(xml_of_message(gzipped()), NEW)

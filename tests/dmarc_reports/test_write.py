@@ -1,4 +1,4 @@
-"""What is written is right by the schema of RFC 9990, and is read back as it was."""
+"""Written reports are right by the schema of RFC 9990, and are read back as they were."""
 
 from __future__ import annotations
 

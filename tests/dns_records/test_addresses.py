@@ -7,36 +7,19 @@ from collections.abc import Sequence
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
 from mailhost.dns_records.addresses import LOOKUP_SECONDS, find_addresses, machine_addresses
 from mailhost.dns_records.facts import AddressSource, HostAddresses
-from mailhost.interfaces.dns import IResolver, NoSuchDomain, Question, Record, Reply
+from tests.relay.fake_resolver import FakeResolver
+
+HOST = "mail.example.com"
 
 
-@implementer(IResolver)
-class FakeResolver:
-    """Has addresses for each name, or does not answer."""
+class SilentResolver(FakeResolver):
+    """Does not answer."""
 
-    def __init__(self, *found: str, answers: bool = True) -> None:
-        self.found = found
-        self.answers = answers
-
-    async def addresses(self, host: str) -> Sequence[str]:
-        if not self.answers:
-            await Deferred()
-        if not self.found:
-            raise NoSuchDomain(host)
-        return self.found
-
-    async def mx(self, domain: str) -> Sequence[object]:  # type: ignore[override]
-        raise NotImplementedError
-
-    async def ipv4(self, name: str) -> Sequence[str]:
-        raise NotImplementedError
-
-    async def look_up(self, question: Question[Record]) -> Reply[Record]:
-        raise NotImplementedError
+    def addresses(self, host: str) -> Deferred[Sequence[str]]:
+        return Deferred()
 
 
 class AddressTests(SynchronousTestCase):
@@ -46,11 +29,11 @@ class AddressTests(SynchronousTestCase):
         self.clock = Clock()
 
     def find(self, resolver: FakeResolver, *own: str) -> Deferred[HostAddresses]:
-        finding = find_addresses("mail.example.com", resolver, self.clock, lambda: own)
+        finding = find_addresses(HOST, resolver, self.clock, lambda: own)
         return Deferred.fromCoroutine(finding)
 
     def test_those_in_dns(self) -> None:
-        resolver = FakeResolver("2606:4700::1", "10.0.0.1", "1.2.3.4")
+        resolver = FakeResolver(addresses={HOST: ["2606:4700::1", "10.0.0.1", "1.2.3.4"]})
         found = self.successResultOf(self.find(resolver, "1.2.3.4", "9.9.9.9"))
         self.assertEqual(("1.2.3.4", "2606:4700::1"), found.found)
         self.assertEqual((AddressSource.RESOLVER, ("9.9.9.9",)), (found.source, found.other))
@@ -64,7 +47,7 @@ class AddressTests(SynchronousTestCase):
         self.assertEqual(HostAddresses((), AddressSource.UNKNOWN), found)
 
     def test_a_resolver_that_does_not_answer(self) -> None:
-        finding = self.find(FakeResolver(answers=False), "9.9.9.9")
+        finding = self.find(SilentResolver(), "9.9.9.9")
         self.clock.advance(LOOKUP_SECONDS)
         self.assertEqual(AddressSource.MACHINE, self.successResultOf(finding).source)
 

@@ -20,7 +20,8 @@ from mailhost.dns_records.report import changes_text, findings_text
 from mailhost.interfaces.dns import Found, MXRecord, SRVRecord
 from mailhost.message.address import parse_address
 from tests.dns_records.facts import HOST, OWN, key
-from tests.dns_records.fake_dns import FakeDNS, FakeServers
+from tests.dns_records.fake_dns import FakeServers
+from tests.lookups import RecordsLookUp
 
 _RSA, OTHER_KEY = make_rsa_key(2048).record(), make_ed25519_key().record()
 OWN_WITH_KEY = replace(OWN, keys=(key(record=_RSA),))
@@ -53,13 +54,13 @@ class CheckCase(SynchronousTestCase):
         host: HostFacts = HOST,
     ) -> list[DNSFinding]:
         """The findings where DNS is RIGHT but for some records."""
-        dns = FakeDNS(RIGHT | changes)
+        dns = RecordsLookUp(RIGHT | changes)
         return self.findings(FakeServers(ns1=dns), dns, own, host)
 
     def findings(
         self,
         servers: FakeServers,
-        dns: FakeDNS,
+        dns: RecordsLookUp,
         own: DomainFacts = OWN_WITH_KEY,
         host: HostFacts = HOST,
     ) -> list[DNSFinding]:
@@ -104,7 +105,7 @@ class WholeTests(CheckCase):
         self.assertEqual("example.com: all records are right", text[-1])
 
     def test_nothing_there(self) -> None:
-        dns = FakeDNS({})
+        dns = RecordsLookUp({})
         findings = self.findings(FakeServers(ns1=dns), dns)
         self.assertEqual({DNSVerdict.MISSING}, {each.verdict for each in findings})
         planned = set(make_plan(HOST, OWN_WITH_KEY).records)
@@ -112,11 +113,11 @@ class WholeTests(CheckCase):
         self.assertEqual(2, exit_code(findings))
 
     def test_no_server_answers(self) -> None:
-        dns = FakeDNS(dict.fromkeys(RIGHT, Found.FAILED))
+        dns = RecordsLookUp(dict.fromkeys(RIGHT, Found.FAILED))
         findings = self.findings(FakeServers(ns1=dns), dns)
         self.assertEqual({DNSVerdict.UNKNOWN}, {each.verdict for each in findings})
         self.assertEqual(3, exit_code(findings))
-        findings = self.findings(FakeServers(), FakeDNS(RIGHT))
+        findings = self.findings(FakeServers(), RecordsLookUp(RIGHT))
         self.assertIn(DNSVerdict.UNKNOWN, {each.verdict for each in findings})
 
     def test_exit_codes(self) -> None:
@@ -127,9 +128,9 @@ class WholeTests(CheckCase):
         self.assertEqual(2, exit_code([each[DNSVerdict.MISSING], each[DNSVerdict.UNKNOWN]]))
 
     def test_servers_that_differ_or_fail(self) -> None:
-        late = FakeDNS({key: value for key, value in RIGHT.items() if key != _KEY})
-        silent = FakeDNS(dict.fromkeys(RIGHT, Found.FAILED))
-        dns = FakeDNS(RIGHT)
+        late = RecordsLookUp({key: value for key, value in RIGHT.items() if key != _KEY})
+        silent = RecordsLookUp(dict.fromkeys(RIGHT, Found.FAILED))
+        dns = RecordsLookUp(RIGHT)
         findings = self.findings(FakeServers(ns1=dns, ns2=late, ns3=silent), dns)
         wrong = [each for each in findings if each.verdict is not DNSVerdict.RIGHT]
         self.assertEqual({Topic.SERVERS}, {each.topic for each in wrong})
@@ -257,7 +258,9 @@ class SPFTests(CheckCase):
     def test_a_fault_for_a_family_that_this_host_does_not_use(self) -> None:
         names = [f"h{number}.example" for number in range(3)]
         text = " ".join(["v=spf1 ip4:192.0.2.1", *(f"a:{name}" for name in names), "-all"])
-        dns = FakeDNS(RIGHT | {_SPF: [text.encode()]} | {("A", n): ["192.0.2.7"] for n in names})
+        dns = RecordsLookUp(
+            RIGHT | {_SPF: [text.encode()]} | {("A", n): ["192.0.2.7"] for n in names}
+        )
         for addresses, verdict in (
             (("192.0.2.1",), DNSVerdict.RIGHT),
             (("192.0.2.1", "2001:db8::1"), DNSVerdict.HARMFUL),

@@ -12,8 +12,9 @@ from mailhost.dns_records.record import PlannedRecord
 from mailhost.dns_records.zone import txt_data
 from mailhost.interfaces.dns import MXRecord, SRVRecord
 from mailhost.message.address import parse_address
-from tests.dns_records.fake_dns import FakeDNS, FakeServers
+from tests.dns_records.fake_dns import FakeServers
 from tests.dns_records.test_checking import OTHER_KEY, OWN_WITH_KEY, RIGHT, CheckCase
+from tests.lookups import RecordsLookUp
 
 REPORTED = replace(OWN_WITH_KEY, reports=parse_address("dmarc@example.com"))
 ROUTED = replace(OWN_WITH_KEY, spf=("include:_spf.isp.example",))
@@ -62,7 +63,7 @@ class CorrectionTests(CheckCase):
         """There is a fault, and none after its corrections."""
         records = RIGHT | changes
         for expected in (False, True):
-            dns = FakeDNS(records)
+            dns = RecordsLookUp(records)
             findings = self.findings(FakeServers(ns1=dns), dns, own)
             wrong = [each for each in findings if each.verdict is not DNSVerdict.RIGHT]
             self.assertEqual(expected, not wrong, (changes, wrong))

@@ -32,7 +32,7 @@ def examined(message: bytes, arc: str = "none") -> bytes:
 
 
 def find(name: bytes, timeout: int = 5) -> bytes:
-    """What DNS shows of a key."""
+    """The record of a key in DNS."""
     return RECORDS[("TXT", name.decode().rstrip("."))][0]
 
 

@@ -56,7 +56,7 @@ class ServersTests(TestCase):
 
 
 class ShownTests(SynchronousTestCase):
-    """What the replies of several servers say of a key."""
+    """The state of a key by the replies of several servers."""
 
     def shown(self, *records: Sequence[str] | Found) -> Shown:
         key = DomainKey("a.example", "s", "rsa", RSA.record(), KeyState.COMING, 0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from mailhost.dkim.key_record import BadKey, is_same_key, parse_key_record
 from mailhost.dmarc.record import DMARCRecord, Policy, is_dmarc, parse_record
@@ -10,7 +11,7 @@ from mailhost.dmarc.walk import WalkFailed, walk
 from mailhost.dns_records.finding import DNSFinding, DNSVerdict, SeenRecord, could_not_ask, missing
 from mailhost.dns_records.record import DNSPlan, PlannedRecord, Topic
 from mailhost.dns_records.zone import LONGEST_STRING, txt_data
-from mailhost.interfaces.dns import Found, Lookups, SRVRecord, ask, srv_of, txt_of
+from mailhost.interfaces.dns import Found, Lookups, Question, Record, SRVRecord, ask, srv_of, txt_of
 
 
 def check_dkim(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
@@ -21,19 +22,32 @@ def check_dkim(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
         remedy = f"`mailhost dkim make {plan.signer}` makes keys, and prints their records."
         tried = f"DKIM keys of {plan.signer}"
         findings.append(DNSFinding(Topic.DKIM, tried, DNSVerdict.MISSING, seen, remedy))
-    for record in plan.about(Topic.DKIM):
-        tried = f"DKIM key {record.name}"
-        reply = yield from ask(txt_of(record.name))
+    return findings + (yield from _each(plan, Topic.DKIM, "DKIM key {}", txt_of, _key))
+
+
+def _each(
+    plan: DNSPlan,
+    topic: Topic,
+    tried: str,
+    question: Callable[[str], Question[Record]],
+    judge: Callable[[str, PlannedRecord, Sequence[Record]], DNSFinding | None],
+) -> Lookups[list[DNSFinding]]:
+    """Ask for each record of a topic. `tried` is what a finding says of a name; `judge` compares
+    the records in DNS, and returns None where the planned one is missing."""
+    findings = []
+    for record in plan.about(topic):
+        text = tried.format(record.name)
+        reply = yield from ask(question(record.name))
         if reply.found is Found.FAILED:
-            findings.append(could_not_ask(Topic.DKIM, tried, reply.trouble))
-        elif not reply.records:
-            findings.append(missing(tried, record))
+            findings.append(could_not_ask(topic, text, reply.trouble))
         else:
-            findings.append(_key(tried, record, reply.records))
+            findings.append(judge(text, record, reply.records) or missing(text, record))
     return findings
 
 
-def _key(tried: str, record: PlannedRecord, found: Sequence[bytes]) -> DNSFinding:
+def _key(tried: str, record: PlannedRecord, found: Sequence[bytes]) -> DNSFinding | None:
+    if not found:
+        return None
     if len(found) > 1:
         seen = "several records, of which receivers take any (RFC 6376 §3.6.2.2)"
         return _not_this(tried, record, found, seen)
@@ -141,37 +155,26 @@ def _recommended(policy: DMARCRecord) -> str:
 
 def check_reports(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
     """Check the consent of another domain to take reports (RFC 9990)."""
-    findings = []
-    for record in plan.about(Topic.REPORTS):
-        tried = f"consent {record.name}"
-        reply = yield from ask(txt_of(record.name))
-        if reply.found is Found.FAILED:
-            findings.append(could_not_ask(Topic.REPORTS, tried, reply.trouble))
-        elif any(map(is_dmarc, reply.records)):
-            findings.append(DNSFinding(Topic.REPORTS, tried, DNSVerdict.RIGHT, "it is there"))
-        else:
-            findings.append(missing(tried, record))
-    return findings
+    return (yield from _each(plan, Topic.REPORTS, "consent {}", txt_of, _consent))
+
+
+def _consent(tried: str, record: PlannedRecord, found: Sequence[bytes]) -> DNSFinding | None:
+    if not any(map(is_dmarc, found)):
+        return None
+    return DNSFinding(Topic.REPORTS, tried, DNSVerdict.RIGHT, "it is there")
 
 
 def check_services(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
     """Check the SRV records for mail programs (RFC 6186)."""
-    findings = []
-    for record in plan.about(Topic.SERVICE):
-        tried = f"SRV of {record.name}"
-        reply = yield from ask(srv_of(record.name))
-        if reply.found is Found.FAILED:
-            findings.append(could_not_ask(Topic.SERVICE, tried, reply.trouble))
-        elif not reply.records:
-            findings.append(missing(tried, record))
-        else:
-            findings.append(_service(tried, record, reply.records, plan.hostname))
-    return findings
+    judge = partial(_service, plan.hostname)
+    return (yield from _each(plan, Topic.SERVICE, "SRV of {}", srv_of, judge))
 
 
 def _service(
-    tried: str, record: PlannedRecord, found: Sequence[SRVRecord], hostname: str
-) -> DNSFinding:
+    hostname: str, tried: str, record: PlannedRecord, found: Sequence[SRVRecord]
+) -> DNSFinding | None:
+    if not found:
+        return None
     port = int(record.data.split()[2])
     texts = [f"{each.priority} {each.weight} {each.port} {each.target}." for each in found]
     if all((each.port, each.target) == (port, hostname) for each in found):

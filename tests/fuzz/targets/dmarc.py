@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailhost.dmarc.author import NoAuthorDomain, author_domain
-from mailhost.dmarc.evaluate import Authenticated, evaluate
+from mailhost.dmarc.evaluate import PassingDomains, evaluate
 from mailhost.dmarc.record import is_dmarc, parse_record
 from mailhost.interfaces.dns import Found, Reply
 
@@ -20,7 +20,7 @@ def target(data: bytes) -> None:
     except NoAuthorDomain as bad:
         assert str(bad).isprintable()
         author = "a.b.c.d.e.f.g.h.example"
-    by = Authenticated(f"x.{author}", ["example", f"y.{author}"])
+    by = PassingDomains(f"x.{author}", ["example", f"y.{author}"])
     machine = evaluate(author, by)
     questions = [next(machine)]
     try:

@@ -11,26 +11,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from mailhost.arc.verify import ARCResult, verify_chain
 from mailhost.concurrency.threads import InThread
-from mailhost.dkim.body import BodyForm, BodyHash, hash_body
+from mailhost.dkim.body import BodyForm, BodyHash, hash_body, is_hashed_at_once
 from mailhost.dkim.signed_header import SignedHeader
 from mailhost.dkim.verify import DKIMStatus, SignatureResult, verify_one
-from mailhost.dmarc.evaluate import Authenticated, DMARCResult, DMARCStatus, evaluate
+from mailhost.dmarc.evaluate import DMARCResult, DMARCStatus, PassingDomains, evaluate
 from mailhost.dmarc.walk import WalkFailed, walk
 from mailhost.interfaces.dns import Lookups
 from mailhost.interfaces.verdict import Mail
+from mailhost.message.client import plain_address
 from mailhost.reception.filters.authenticity.evidence import Evidence
 from mailhost.reception.filters.authenticity.iprev import check_iprev
 from mailhost.reception.filters.authenticity.message_lookups import MessageLookUps
 from mailhost.reception.filters.authenticity.reading import HeaderClaims, read_claims
 from mailhost.spf.check import SPFResult, SPFStatus, check_hello, check_mail_from
 
-LARGEST_BODY = 1 << 16  # octets of a message whose body is hashed in the reactor's thread
 # seconds for look-ups about the author's domain and those of this host: a stranger with slow DNS
-# servers, who has used up the time, does not decide about them
+# servers, which use up the time, does not decide about them
 LEAST_TIME = 5.0
 LARGEST_HEADER = 1 << 14  # octets of a header section that is examined in the reactor's thread
 
@@ -60,7 +59,7 @@ async def collect(
     ip, now = client.ip.partition("%")[0], int(message.now)
     reverse_path = str(path) if path is not None else ""
     hello = lookups.run(check_hello(ip, client.hello, message.hostname, now))
-    iprev = lookups.run(check_iprev(_address(ip)))
+    iprev = lookups.run(check_iprev(plain_address(ip)))
     spf = lookups.run(check_mail_from(ip, reverse_path, client.hello, message.hostname, now))
     policy = lookups.run(_walked(claims.author))
     dkim, arc = await _verified(message, claims, lookups, in_thread)
@@ -81,12 +80,6 @@ async def collect(
         dmarc=dmarc,
         list_ids=claims.list_ids,
     )
-
-
-def _address(ip: str) -> IPv4Address | IPv6Address:
-    """Return the address; an IPv4 address inside an IPv6 address is one of IPv4."""
-    address = ip_address(ip)
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 async def _claims(message: ExaminedMessage, in_thread: InThread) -> HeaderClaims:
@@ -116,7 +109,7 @@ async def _hashes(
     content, header = message.mail.content, message.header
     if not forms:
         return {}
-    if content.in_memory and content.size <= LARGEST_BODY:
+    if is_hashed_at_once(content):
         return hash_body(content, header, forms)
     return await in_thread(lambda: hash_body(content, header, forms))
 
@@ -131,12 +124,12 @@ def _walked(author: str) -> Lookups[bool]:
     return True
 
 
-def _authenticated(spf: SPFResult, dkim: Sequence[SignatureResult]) -> Authenticated:
+def _authenticated(spf: SPFResult, dkim: Sequence[SignatureResult]) -> PassingDomains:
     def domains(status: DKIMStatus) -> list[str]:
         return [each.domain for each in dkim if each.status is status]
 
     name = spf.domain.lower().removesuffix(".")
-    return Authenticated(
+    return PassingDomains(
         spf=name if spf.status is SPFStatus.PASS else None,
         dkim=domains(DKIMStatus.PASS),
         spf_failed=name if spf.status is SPFStatus.TEMPERROR else None,

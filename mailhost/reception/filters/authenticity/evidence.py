@@ -1,4 +1,4 @@
-"""What the checks of one message have found."""
+"""The results of all checks of one message."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class Evidence:
     @property
     def passing(self) -> frozenset[str]:
         """The domains that have a pass: that of SPF's MAIL FROM, and those of signatures."""
-        found = {each.domain for each in self.dkim if each.status is DKIMStatus.PASS}
-        if self.spf.status is SPFStatus.PASS:
-            found.add(self.spf.domain.lower())
-        return frozenset(found)
+        return self._domains(DKIMStatus.PASS, SPFStatus.PASS)
 
     @property
     def undecided(self) -> frozenset[str]:
         """The domains that may have a pass, and could not be checked for now."""
-        found = {each.domain for each in self.dkim if each.status is DKIMStatus.TEMPERROR}
-        if self.spf.status is SPFStatus.TEMPERROR:
+        return self._domains(DKIMStatus.TEMPERROR, SPFStatus.TEMPERROR)
+
+    def _domains(self, dkim: DKIMStatus, spf: SPFStatus) -> frozenset[str]:
+        found = {each.domain for each in self.dkim if each.status is dkim}
+        if self.spf.status is spf:
             found.add(self.spf.domain.lower())
         return frozenset(found)

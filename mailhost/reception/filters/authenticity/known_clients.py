@@ -8,9 +8,11 @@ bounded, and empty after a start.
 from __future__ import annotations
 
 from collections import OrderedDict
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 
 from twisted.internet.interfaces import IReactorTime
+
+from mailhost.message.client import plain_address
 
 REMEMBERED = 30 * 86_400.0  # seconds since the last pass
 MOST_KNOWN = 20_000  # pairs of a network and a domain, some 4 MB
@@ -39,7 +41,6 @@ class KnownClients:
 
 
 def _network(ip: str) -> str:
-    address = ip_address(ip)
-    address = getattr(address, "ipv4_mapped", None) or address
+    address = plain_address(ip)
     prefix = IPV4_PREFIX if address.version == 4 else IPV6_PREFIX
     return str(ip_network((address, prefix), strict=False))

@@ -31,8 +31,8 @@ _NO_SPF = (SPFStatus.NONE, SPFStatus.FAIL, SPFStatus.SOFTFAIL)
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What is known besides the message. `own` are the domains of this host that the message uses
-    without a pass, `published` those of them whose SPF record and DKIM key DNS shows.
+    """Facts that are known besides the message. `own` are the domains of this host that the message
+    uses without a pass, `published` those of them whose SPF record and DKIM key DNS shows.
     `known_client`: earlier mail of this client had a pass for the author's domain."""
 
     own: tuple[str, ...] = ()
@@ -42,8 +42,8 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the settings say to do, and why. `refusal` is the reply of a refusal, `override` a word
-    of RFC 9990 §3.1.6."""
+    """The decision by the settings, and the reason for it. `refusal` is the reply of a refusal,
+    `override` a keyword of RFC 9990 §3.1.6."""
 
     disposition: Disposition = Disposition.NONE
     reason: str = ""

@@ -1,4 +1,4 @@
-"""What a header section says: its author, signatures, seals and lists. Without I/O.
+"""Reads a header section: its author, signatures, seals and lists. Without I/O.
 
 For a hostile header section of 512 KiB this takes up to 0.2 s.
 """
@@ -22,7 +22,7 @@ _LIST_ID = re.compile(r"<([^<>\s]+)>\s*\Z|\A([^<>\s]+)\Z")  # RFC 2919 §3
 
 @dataclass(frozen=True, slots=True)
 class HeaderClaims:
-    """What a header section says. `author` is empty for a message without a single author's
+    """The claims of a header section. `author` is empty for a message without a single author's
     domain, and `fault` says why."""
 
     author: str

@@ -42,7 +42,7 @@ SPF_FAIL = {("TXT", "far.org"): [b"v=spf1 -all"]}
 
 
 def key_of(domain: str) -> dict[tuple[str, str], list[bytes]]:
-    """What DNS shows of the key KEY of a domain."""
+    """The record of the key KEY of a domain in DNS."""
     return {("TXT", f"s._domainkey.{domain}"): [KEY.record().encode()]}
 
 

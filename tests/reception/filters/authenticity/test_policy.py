@@ -1,4 +1,4 @@
-"""What is done with a message, by the settings and the evidence."""
+"""The decision about a message, by the settings and the evidence."""
 
 from __future__ import annotations
 
