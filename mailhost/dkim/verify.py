@@ -69,24 +69,24 @@ def verify(
 
     `hashes` are those of the body in the forms of all signatures. `now` is in seconds since 1970.
     """
-    signed = SignedHeader(header)
-    results: list[SignatureResult] = []
-    for each in signatures:
-        results.append((yield from verify_one(signed, each, hashes, now)))
-    return results
+    return (yield from verify_some(SignedHeader(header), signatures, hashes, now))
 
 
-def verify_one(
+def verify_some(
     signed: SignedHeader,
-    signature: Signature | Unreadable,
+    signatures: Sequence[Signature | Unreadable],
     hashes: Mapping[BodyForm, BodyHash],
     now: float,
-) -> Lookups[SignatureResult]:
-    """As `verify`, for one signature or a field that cannot be read."""
-    if isinstance(signature, Unreadable):
-        domain, selector = signature.domain, signature.selector
-        return SignatureResult(DKIMStatus.NEUTRAL, domain, selector, signature.reason)
-    return (yield from verify_signature(signed, signature, hashes, now))
+) -> Lookups[list[SignatureResult]]:
+    """As `verify`, for some of the signatures of a message."""
+    results: list[SignatureResult] = []
+    for each in signatures:
+        if isinstance(each, Unreadable):
+            result = SignatureResult(DKIMStatus.NEUTRAL, each.domain, each.selector, each.reason)
+        else:
+            result = yield from verify_signature(signed, each, hashes, now)
+        results.append(result)
+    return results
 
 
 def verify_signature(

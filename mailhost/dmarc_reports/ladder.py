@@ -38,7 +38,7 @@ def advise(summary: ReportSummary) -> Advice:
             "", False, ("there are no reports yet; they come a day after the first mail",)
         )
     faults = _faults(summary)
-    if published.testing:
+    if published.testing and published.policy != "none":
         reasons = faults or ["the policy is only tested: take t=y out of the record"]
         return Advice(published.policy, not faults, tuple(reasons))
     policy = _NEXT.get(published.policy, "")
@@ -51,7 +51,7 @@ def _faults(summary: ReportSummary) -> list[str]:
     faults = []
     days = (summary.end - summary.begin) / DAY
     if days < LEAST_DAYS:
-        faults.append(f"there are reports of {days:.0f} days; wait until there are {LEAST_DAYS}")
+        faults.append(f"the reports cover {days:.1f} days; wait until they cover {LEAST_DAYS}")
     if summary.messages < LEAST_MESSAGES:
         count = f"{summary.messages} messages are reported"
         faults.append(f"{count}; wait until there are {LEAST_MESSAGES}, or read each row below")

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from mailhost.message.address import BadAddress, parse_domain
 from mailhost.message.content import Content
 from mailhost.message.header import Field, has_field, named, without_fields
 from mailhost.message.mime.edits import Edit, apply
@@ -138,7 +139,16 @@ def is_in_name_of(field: Field, hosts: Collection[str]) -> bool:
     if identity is None:
         plain = text.lower().replace("\\", "")
         return any(host in plain for host in hosts)
-    return identity.lower().rstrip(".") in hosts
+    return _in_a_labels(identity.lower().rstrip(".")) in hosts
+
+
+def _in_a_labels(name: str) -> str:
+    if name.isascii():
+        return name
+    try:
+        return parse_domain(name)
+    except BadAddress:
+        return name
 
 
 def authserv_id(text: str) -> str | None:

@@ -42,6 +42,7 @@ from mailhost.spf.record import BadRecord, Mechanism, SPFRecord, is_spf, parse_r
 MOST_TERMS = 10  # include, a, mx, ptr, exists and redirect in one check
 MOST_VOID_LOOKUPS = 2  # look-ups without a record in one check
 MOST_HOSTS = 10  # names of one MX or PTR look-up
+MOST_FAILED_NAMES = 2  # names of the client whose look-ups fail, before the others are left out
 LONGEST_EXPLANATION = 500  # characters
 LONGEST_REASON = 300  # characters
 _UNPRINTABLE = re.compile(r"[^ -~]")
@@ -241,14 +242,19 @@ class _Check:
 
     def _client_names(self) -> Lookups[list[str]]:
         """Return the names of the client that lead back to its address. A look-up that fails
-        gives no name."""
+        gives no name. The client's owner chooses the names and their servers, so that few failures
+        end the search: silent servers would use up the time for the terms that follow."""
         if self._names is None:
             self._names = []
+            failed = 0
             reply = yield from ask(ptr_of(self._identity.ip.reverse_pointer))
             for name in reply.records[:MOST_HOSTS]:
                 found = yield from ask(self._question(name))
                 if self._identity.ip in map(ip_address, found.records):
                     self._names.append(name)
+                failed += found.found is Found.FAILED
+                if failed == MOST_FAILED_NAMES:
+                    break
         return self._names
 
     def _question(self, name: str) -> Question[str]:

@@ -42,6 +42,10 @@ class LadderTests(SynchronousTestCase):
             advice(row(OWN, 200), policy="reject"),
         )
 
+    def test_a_policy_of_none_has_nothing_to_test(self) -> None:
+        found = advice(row(OWN, 200), policy="none", testing=True)
+        self.assertEqual(("quarantine", True), (found.policy, found.ready))
+
     def test_no_reports(self) -> None:
         found = advise(summarize("example.org", []))
         self.assertFalse(found.ready)

@@ -115,6 +115,14 @@ class Removed(SynchronousTestCase):
             header = f"A: 1\r\nAuthentication-results: {value}\r\nB: 2\r\n".encode()
             self.assertEqual(without_results_of(header, HOSTS), b"A: 1\r\nB: 2\r\n", value)
 
+    def test_a_name_in_u_labels(self) -> None:
+        hosts = ("mx.xn--bcher-kva.example",)
+        for name in ("mx.bücher.example", "MX.BÜCHER.example.", '"mx.bücher.example"'):
+            header = f"Authentication-Results: {name}; spf=pass\r\n".encode()
+            self.assertEqual(without_results_of(header, hosts), b"", name)
+        header = "Authentication-Results: \udce4\u3002; spf=pass\r\n".encode("utf-8", "replace")
+        self.assertEqual(without_results_of(header, hosts), header)
+
     def test_fields_of_others(self) -> None:
         for value in (
             "mx.b.example; spf=pass smtp.mailfrom=mx.a.example",

@@ -30,9 +30,11 @@ async def run_lookups(
     clock: IReactorTime,
     seconds: float,
     in_thread: InThread | None = None,
+    for_each: float = float("inf"),
 ) -> Result:
-    """Return the result of `machine`; its look-ups take at most `seconds` in all. With `in_thread`
-    the machine's own work between two questions is done in a thread."""
+    """Return the result of `machine`; its look-ups take at most `seconds` in all, and `for_each`
+    seconds each. With `in_thread` the machine's own work between two questions is done in a
+    thread."""
     until = clock.seconds() + seconds
     reply: Reply[Any] | None = None
     while True:
@@ -40,7 +42,8 @@ async def run_lookups(
         found = step() if in_thread is None else await in_thread(step)
         if isinstance(found, _End):
             return found.result
-        reply = await _look_up(found, resolver, clock, until - clock.seconds())
+        left = min(until - clock.seconds(), for_each)
+        reply = await _look_up(found, resolver, clock, left)
 
 
 def _step(machine: Lookups[Result], reply: Reply[Any] | None) -> Question[Any] | _End[Result]:

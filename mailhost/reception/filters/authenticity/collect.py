@@ -1,9 +1,9 @@
 """Collects the evidence about a message: all checks at the same time, within one time.
 
 The body is hashed once, for all signatures and for ARC; the time for it does not count. A check
-that has not ended in time has the result temperror. Each signature is a check of its own, so that a
-stranger's slow DNS server cannot make the check of another signature end so. The work on large
-bodies and large header sections is done in threads.
+that has not ended in time has the result temperror. The signatures of each domain are a check of
+their own, so that a stranger's slow DNS server cannot make those of another domain end so. The work
+on large bodies and large header sections is done in threads.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from functools import partial
 from mailhost.arc.verify import ARCResult, verify_chain
 from mailhost.concurrency.threads import InThread
 from mailhost.dkim.body import BodyForm, BodyHash, hash_body, is_hashed_at_once
+from mailhost.dkim.signature import Signature, Unreadable
 from mailhost.dkim.signed_header import SignedHeader
-from mailhost.dkim.verify import DKIMStatus, SignatureResult, verify_one
+from mailhost.dkim.verify import DKIMStatus, SignatureResult, verify_some
 from mailhost.dmarc.evaluate import DMARCResult, DMARCStatus, PassingDomains, evaluate
 from mailhost.dmarc.walk import WalkFailed, walk
 from mailhost.interfaces.dns import Lookups
@@ -98,9 +99,16 @@ async def _verified(
     header, now = message.header, message.now
     work = in_thread if message.large_header else None
     signed = SignedHeader(header) if work is None else await work(partial(SignedHeader, header))
-    dkim = [lookups.run(verify_one(signed, s, hashes, now), work) for s in claims.signatures]
+    by_domain: dict[str, list[Signature | Unreadable]] = {}
+    for each in claims.signatures:
+        by_domain.setdefault(each.domain, []).append(each)
+    running = {
+        domain: lookups.run(verify_some(signed, some, hashes, now), work)
+        for domain, some in by_domain.items()
+    }
     arc = lookups.run(verify_chain(header, claims.chain, hashes, now), work)
-    return [await each for each in dkim], await arc
+    results = {domain: iter(await verifying) for domain, verifying in running.items()}
+    return [next(results[each.domain]) for each in claims.signatures], await arc
 
 
 async def _hashes(

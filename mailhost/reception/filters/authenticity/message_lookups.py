@@ -32,7 +32,8 @@ class NoDNS:
 
 @implementer(ILookUp)
 class MessageLookUps:
-    """Runs the checks of one message, which together may ask for `seconds`.
+    """Runs the checks of one message, which together may ask for `seconds`, and wait for each
+    reply for a third of that: one silent server does not use up the time of a check.
 
     The replies of `resolver` are kept meanwhile, also those that its cache does not keep. That no
     question is asked twice at the same time is the concern of the resolver.
@@ -42,6 +43,7 @@ class MessageLookUps:
         self._resolver = resolver
         self._clock = clock
         self._until = clock.seconds() + seconds
+        self._for_each = seconds / 3
         self._replies: dict[Question[Any], Reply[Any]] = {}
 
     def seconds(self) -> float:
@@ -61,7 +63,7 @@ class MessageLookUps:
         """Begin a check, and return its result. With `in_thread` its own work is done there. The
         check has `at_least` so many seconds, even if others have used up the time."""
         seconds = max(self._until - self._clock.seconds(), at_least)
-        running = run_lookups(machine, self, self._clock, seconds, in_thread)
+        running = run_lookups(machine, self, self._clock, seconds, in_thread, self._for_each)
         return Deferred.fromCoroutine(running)
 
     async def look_up(self, question: Question[Record]) -> Reply[Record]:

@@ -199,15 +199,15 @@ class BoundedTests(ExaminedCase):
         verdict = self.look(records={("TXT", "_dmarc.far.org"): Found.FAILED}, reject="always")
         self.assertIs(verdict.decision, Decision.PASS)
 
-    def test_servers_that_are_silent_cost_the_time_limit_once(self) -> None:
+    def test_servers_that_are_silent_cost_at_most_the_time_limit(self) -> None:
         self.dns = SilentLookUp()
         answer = self.filter(time_limit="5 seconds").look(
             message(signed(TEXT), sender="sue@far.org")
         )
         answering: Deferred[Verdict] = Deferred.fromCoroutine(cast(Any, answer))
-        self.clock.advance(4.9)
+        self.clock.advance(1.6)
         self.assertNoResult(answering)
-        self.clock.advance(0.2)
+        self.clock.pump([0.1] * 35)
         verdict = self.successResultOf(answering)
         self.assertIs(verdict.decision, Decision.PASS)
         header = self.header(verdict)

@@ -147,6 +147,21 @@ class HostileTests(ExaminedCase):
         self.assertIs(verdict.decision, Decision.REJECT)
         self.assertIn(b"dkim=temperror", self.header(verdict))
 
+    def test_a_stranger_whose_reverse_names_are_slow(self) -> None:
+        """The SPF records of some domains ask for the names of the client. A temperror there would
+        let a forged message pass."""
+        record = b"v=spf1 ptr a:out.far.org -all"
+        records = {**REJECT, ("TXT", "far.org"): [record], ("A", "out.far.org"): ["192.0.2.99"]}
+        names = [f"n{number}.slow.org" for number in range(9)]
+        for slow, name in (("arpa", []), ("slow.org", names)):
+            reverse = {("PTR", "7.2.0.192.in-addr.arpa"): name}
+            self.dns = OneSilentDomain({**records, **reverse}, slow)
+            found = self.filter(reject="always").look(message(TEXT, sender="sue@far.org"))
+            examining: Deferred[Verdict] = Deferred.fromCoroutine(cast(Any, found))
+            self.clock.pump([1.0] * 30)
+            verdict = self.successResultOf(examining)
+            self.assertIs(verdict.decision, Decision.REJECT)
+
     def test_the_time_to_hash_a_body_does_not_count(self) -> None:
         """Else a forger could use it up with large messages."""
         forged = SIGNATURE.replace(b"s=s;", b"s=none;") + TEXT + b"x\r\n" * 40_000
