@@ -276,6 +276,7 @@ class OddFiles(ImapFaults):
         os.symlink(elsewhere, cur / "5.link:2,")
         (cur / "7.file:2,").write_bytes(MESSAGE)
         os.mkfifo(cur.parent / "new" / "6.pipe")
+        os.utime(cur, (1_700_000_000, 1_700_000_000))  # another time than CREATE has seen
         client.ok("SELECT odd")
         fetched = client.ok("FETCH 1:* (RFC822.SIZE BODY.PEEK[] ENVELOPE)")
         self.assertEqual([True, False], [b"Subject: hello" in line for line in fetched])
