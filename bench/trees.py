@@ -15,6 +15,7 @@ import shutil
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,10 +65,19 @@ def processor_seconds(pid: int) -> float:
     return own + sum(map(processor_seconds, children(pid)))
 
 
+def wait_until_idle(pid: int) -> None:
+    """Return when a host that has started has nothing more to do, such as to make its keys."""
+    before = -1.0
+    while (spent := processor_seconds(pid)) - before > 1 / TICKS:
+        before = spent
+        time.sleep(0.3)
+
+
 def run(folder: Path, programs: Path, work: Work, sink: Sink) -> Figures:
     """Measure one fresh host."""
     host = Mailhost(folder, sink.port, programs=programs)
     host.start()
+    wait_until_idle(host.pid)
     try:
         before = processor_seconds(host.pid)
         rate = measure(host, work, sink)
