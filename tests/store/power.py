@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
-from tests.durable.one_by_one import OneByOne
+from tests.store.counted import CountedCalls
 
 
 class PowerCut(BaseException):
     """The machine is off from here on."""
 
 
-class PowerSystem(OneByOne):
+class PowerSystem(CountedCalls):
     """The power is gone before call number `cut_at` that changes or syncs something."""
 
     def __init__(self, root: str, cut_at: int) -> None:
@@ -32,7 +31,7 @@ class PowerSystem(OneByOne):
         self._names: dict[str, dict[str, int]] = {}  # inodes by folder and name; 0 for a folder
         self._sync_all()
 
-    def _call(self) -> None:
+    def called(self) -> None:
         if self.left <= 0:
             raise PowerCut
         self.left -= 1
@@ -77,42 +76,21 @@ class PowerSystem(OneByOne):
 
     # --- the calls -------------------------------------------------------------------------------
 
-    def create(self, path: str) -> int:
-        self._call()
-        return super().create(path)
-
-    def open_to_append(self, path: str) -> int:
-        self._call()
-        return super().open_to_append(path)
-
-    def write(self, fd: int, chunks: Sequence[bytes]) -> None:
-        self._call()
-        super().write(fd, chunks)
-
     def rename(self, old: str, new: str) -> None:
-        self._call()
         super().rename(old, new)
         if os.path.isdir(new):  # the names in a folder go along with it
             for folder in list(self._names):
                 if folder == old or folder.startswith(f"{old}/"):
                     self._names[new + folder[len(old) :]] = self._names[folder]
 
-    def link(self, old: str, new: str) -> None:
-        self._call()
-        super().link(old, new)
-
-    def remove(self, path: str) -> None:
-        self._call()
-        super().remove(path)
-
     def sync(self, fd: int) -> None:
-        self._call()
+        self.called()
         self._sync_file(fd)
 
     def sync_folder(self, path: str) -> None:
-        self._call()
+        self.called()
         self._sync_names(path)
 
     def sync_file_system(self, fd: int) -> None:
-        self._call()
+        self.called()
         self._sync_all()

@@ -16,6 +16,7 @@ from mailhost.store.folders.reading import contents
 from mailhost.store.folders.refresh import refreshed
 from mailhost.store.folders.removal import expunge
 from mailhost.store.folders.transfer import copy, move
+from tests.store.counted import CountedCalls
 from tests.store.folders.accounts import AccountCase, QuickSystem, adding, message
 
 
@@ -23,7 +24,7 @@ class Dead(BaseException):
     """The process is dead."""
 
 
-class DyingSystem(QuickSystem):
+class DyingSystem(CountedCalls, QuickSystem):
     """Dies before call number `dies_at` that changes something, or fails there with `error`."""
 
     def __init__(self, dies_at: int, error: int = 0) -> None:
@@ -31,7 +32,7 @@ class DyingSystem(QuickSystem):
         self.left = dies_at
         self.error = error
 
-    def _call(self) -> None:
+    def called(self) -> None:
         if self.left == 0 and self.error:
             self.left -= 1
             raise OSError(self.error, os.strerror(self.error))
@@ -39,42 +40,14 @@ class DyingSystem(QuickSystem):
             raise Dead
         self.left -= 1
 
-    def create(self, path: str) -> int:
-        self._call()
-        return super().create(path)
-
-    def open_to_append(self, path: str) -> int:
-        self._call()
-        return super().open_to_append(path)
-
-    def write(self, fd: int, chunks: object) -> None:
-        self._call()
-        super().write(fd, chunks)  # type: ignore[arg-type]
-
     def sync(self, fd: int) -> None:
-        self._call()
+        self.called()
 
     def sync_folder(self, path: str) -> None:
-        self._call()
-
-    def rename(self, old: str, new: str) -> None:
-        self._call()
-        super().rename(old, new)
-
-    def rename_in(self, folder: int, old: str, new: str) -> None:
-        self._call()
-        super().rename_in(folder, old, new)
-
-    def link(self, old: str, new: str) -> None:
-        self._call()
-        super().link(old, new)
-
-    def remove(self, path: str) -> None:
-        self._call()
-        super().remove(path)
+        self.called()
 
     def sync_file_system(self, fd: int) -> None:
-        self._call()
+        self.called()
 
 
 Told = dict[str, dict[int, bytes]]

@@ -9,50 +9,23 @@ from pathlib import Path
 
 from mailhost.store.folders.patience import LAST, Patience
 from mailhost.store.folders.refresh import refreshed
+from tests.store.counted import CountedCalls
 from tests.store.folders.accounts import AccountCase, QuickSystem
 
 LOCK = "dovecot-uidlist.lock"
 WAITED = 3.0  # seconds after which a lock that no living process can have made is removed
 
 
-class KilledSystem(QuickSystem):
+class KilledSystem(CountedCalls, QuickSystem):
     """Kills its process before call number `dies_at` that changes something."""
 
     def __init__(self, dies_at: int) -> None:
         self.left = dies_at
 
-    def _call(self) -> None:
+    def called(self) -> None:
         if not self.left:
             os.kill(os.getpid(), signal.SIGKILL)
         self.left -= 1
-
-    def create(self, path: str) -> int:
-        self._call()
-        return super().create(path)
-
-    def open_to_append(self, path: str) -> int:
-        self._call()
-        return super().open_to_append(path)
-
-    def write(self, fd: int, chunks: object) -> None:
-        self._call()
-        super().write(fd, chunks)  # type: ignore[arg-type]
-
-    def rename(self, old: str, new: str) -> None:
-        self._call()
-        super().rename(old, new)
-
-    def rename_in(self, folder: int, old: str, new: str) -> None:
-        self._call()
-        super().rename_in(folder, old, new)
-
-    def link(self, old: str, new: str) -> None:
-        self._call()
-        super().link(old, new)
-
-    def remove(self, path: str) -> None:
-        self._call()
-        super().remove(path)
 
 
 class KilledTests(AccountCase):

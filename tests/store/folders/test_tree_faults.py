@@ -45,7 +45,7 @@ class TreeFaults(MailCase):
             for change in changes:
                 assert isinstance(change, MadeFolder)
                 try:
-                    system._call()
+                    system.called()
                     os.makedirs(change.path, exist_ok=True)
                 except OSError as error:
                     return [error]
