@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class NotAsked(Fail):
-    """Nothing could be checked."""
+    """The check could not be made at all."""
 
     exit_code = 3
 

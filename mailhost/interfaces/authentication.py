@@ -8,7 +8,7 @@ from typing import Literal
 
 
 class Disposition(StrEnum):
-    """What is done with a message: delivered as usual, delivered into the Junk folder, or
+    """The treatment of a message: delivered as usual, delivered into the Junk folder, or
     refused. The names are those of RFC 9990 appendix A."""
 
     NONE = "none"

@@ -41,7 +41,7 @@ class OwnDomains(StrEnum):
 
 
 class SPFFail(StrEnum):
-    """What is done with a message because of a failed SPF check (-all) alone."""
+    """The treatment of a message because of a failed SPF check (-all) alone."""
 
     NONE = "none"
     JUNK = "junk"

@@ -18,7 +18,7 @@ class Actor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a code or the words of a reply mean, who has to act, and what to do."""
+    """The meaning of a code or of the words of a reply, the one who has to act, and the remedy."""
 
     meaning: str
     actor: Actor

@@ -9,13 +9,13 @@ LONGEST_TEXT = 10_000  # characters that are read
 _CODE = r"(?<![0-9.])[245][0-5][0-9](?![0-9.])"
 _ENHANCED = r"(?<![0-9.])[245]\.[0-9]{1,3}\.[0-9]{1,3}(?![0-9.]*[0-9])"
 _BOTH = re.compile(rf"({_CODE})[ -]+({_ENHANCED})")
-# the code of each line of a reply of several lines is part of its text no more
+# the codes at the beginning of further lines, which are no part of the text
 _CONTINUED = re.compile(rf"[\r\n]+[ \t]*{_CODE}[ -](?:{_ENHANCED})?")
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a server said. `code` is 0 and `enhanced` is empty where the text has none; `text` is
+    """The reply of a server. `code` is 0 and `enhanced` is empty where the text has none; `text` is
     the rest of the reply in one line."""
 
     code: int
@@ -37,14 +37,11 @@ def parse_reply(text: str) -> Reply:
     """Return the first reply in a text, with the codes that it has."""
     text = text[:LONGEST_TEXT].strip()
     both = _BOTH.search(text)
-    code, enhanced = both or re.search(_CODE, text), re.search(_ENHANCED, text)
-    # an address such as 192.0.2.250 is no code: where there are codes, they come before the words
-    rest = text[
-        max(match.end() for match in (code, enhanced) if match) if code or enhanced else 0 :
-    ]
     if both is not None:
         return Reply(int(both[1]), both[2], _line(text[both.end() :]))
-    return Reply(int(code[0]) if code else 0, enhanced[0] if enhanced else "", _line(rest))
+    code, enhanced = re.search(_CODE, text), re.search(_ENHANCED, text)
+    begin = max((match.end() for match in (code, enhanced) if match), default=0)
+    return Reply(int(code[0]) if code else 0, enhanced[0] if enhanced else "", _line(text[begin:]))
 
 
 def _line(text: str) -> str:
