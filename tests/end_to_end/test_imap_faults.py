@@ -96,7 +96,7 @@ class Attacks(ImapFaults):
     def test_sets_of_thousands_of_ranges(self) -> None:
         """With QRESYNC a client names the messages that it knows."""
         client = self.client()
-        client.ask("CREATE many")
+        client.ok("CREATE many")
         client.ok("ENABLE QRESYNC")
         self.fill(self.maildir / ".many", 12_000)
         described = b"".join(client.ok("SELECT many"))
@@ -115,7 +115,7 @@ class Attacks(ImapFaults):
 
     def test_clients_that_never_read(self) -> None:
         client = self.client()
-        client.ask("CREATE unread")
+        client.ok("CREATE unread")
         self.fill(self.maildir / ".unread", 10_000)
         client.ok("SELECT unread")
         greedy = [self.client(small_window=True) for _ in range(40)]
@@ -132,7 +132,7 @@ class Attacks(ImapFaults):
 
     def test_messages_that_are_nested_deeply_or_have_a_large_header(self) -> None:
         client = self.client()
-        client.ask("CREATE odd")
+        client.ok("CREATE nested")
         levels = range(10_000)
         nested = b"".join(NESTED % (level, level) for level in levels)
         header = b"".join(b"X-H%d: %s\r\n" % (number, b"v" * 60) for number in range(140_000))
@@ -141,8 +141,8 @@ class Attacks(ImapFaults):
                 nested + b"\r\nnoon\r\n",
                 b"Subject: large\r\n" + header + b"\r\nnoon\r\n",
             ):
-                self.assertIn(b" OK ", client.append("odd", message)[-1])
-            client.ok("SELECT odd")
+                self.assertIn(b" OK ", client.append("nested", message)[-1])
+            client.ok("SELECT nested")
             for command in (
                 "SEARCH TEXT zebra",
                 "FETCH 1:* (ENVELOPE BODYSTRUCTURE PREVIEW)",
@@ -154,7 +154,7 @@ class Attacks(ImapFaults):
 
     def test_large_parts_that_are_decoded(self) -> None:
         client = self.client()
-        client.ask("CREATE large")
+        client.ok("CREATE large")
         body = (base64.b64encode(bytes(57)) + b"\r\n") * 200_000
         client.append("large", b"Content-Transfer-Encoding: base64\r\n\r\n" + body)
         greedy = [self.client(small_window=True) for _ in range(10)]
@@ -265,8 +265,8 @@ class OddFiles(ImapFaults):
     def test_what_is_no_file_is_no_message(self) -> None:
         """A pipe would block its reader for ever, and a link may lead to a file of others."""
         client = self.client()
-        client.ask("CREATE odd")
-        cur = self.maildir / ".odd" / "cur"
+        client.ok("CREATE files")
+        cur = self.maildir / ".files" / "cur"
         os.mkfifo(cur / "1.pipe:2,")
         (cur / "2.folder:2,").mkdir()
         os.symlink("/nowhere", cur / "3.dangling:2,")
@@ -277,10 +277,10 @@ class OddFiles(ImapFaults):
         (cur / "7.file:2,").write_bytes(MESSAGE)
         os.mkfifo(cur.parent / "new" / "6.pipe")
         os.utime(cur, (1_700_000_000, 1_700_000_000))  # another time than CREATE has seen
-        client.ok("SELECT odd")
+        client.ok("SELECT files")
         fetched = client.ok("FETCH 1:* (RFC822.SIZE BODY.PEEK[] ENVELOPE)")
         self.assertEqual([True, False], [b"Subject: hello" in line for line in fetched])
-        self.assertIn(b"(MESSAGES 1 ", client.ok("STATUS odd (MESSAGES SIZE)")[0])
+        self.assertIn(b"(MESSAGES 1 ", client.ok("STATUS files (MESSAGES SIZE)")[0])
 
     def test_a_long_name(self) -> None:
         client = self.client()
