@@ -8,15 +8,36 @@ from typing import TYPE_CHECKING
 import click
 
 from mailhost.cli.context import Fail
+from mailhost.cli.doctor_check import check
 from mailhost.cli.table import plain, print_json
 
 if TYPE_CHECKING:
     from mailhost.doctor.replies.explain import Explained
 
 
-@click.group("doctor", short_help="Find out why mail does not flow.")
+class _CheckByDefault(click.Group):
+    """A group whose first argument is a TARGET if it is none of the commands."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Name the command `check` where none is named."""
+        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
+            args = ["check", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    "doctor",
+    cls=_CheckByDefault,
+    short_help="Find out why mail does not flow.",
+    options_metavar="",
+    subcommand_metavar="[TARGET] [OPTIONS] | reply TEXT",
+)
 def command() -> None:
-    """Find out why mail does not flow."""
+    """Find out why mail does not flow: examine this host, or TARGET (a domain, a host[:port], or a
+    mail address). `mailhost doctor check --help` has the options."""
+
+
+command.add_command(check)
 
 
 @command.command(short_help="Explain the reply of a mail server.")

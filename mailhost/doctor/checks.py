@@ -1,0 +1,71 @@
+"""Runs checks side by side, each within its own time limit."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, gatherResults
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from mailhost.doctor.finding import Fault, Finding, unknown
+
+TIMED_OUT = Fault("check-timed-out", "What a check cannot find out may be the fault.")
+BROKEN = Fault("check-broken", "The doctor has a fault itself, so its report is not complete.")
+
+_log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check. `topic` is the heading of its findings in the report, `title` says what is tried,
+    `seconds` is its time limit. `run` may be cancelled; it keeps its own shorter time limits where
+    it knows what a timeout means."""
+
+    topic: str
+    title: str
+    seconds: float
+    run: Callable[[], Awaitable[Sequence[Finding]]]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """A check that has ended. `broken` says that the check itself failed."""
+
+    check: Check
+    findings: Sequence[Finding]
+    broken: bool = False
+
+
+async def run_checks(
+    checks: Sequence[Check], clock: IReactorTime, ended: Callable[[CheckResult], None]
+) -> list[CheckResult]:
+    """Run all checks at once, and return their results in the order of `checks`. `ended` is called
+    with each result when it is there."""
+
+    async def run(check: Check) -> CheckResult:
+        result = await _result(check, clock)
+        ended(result)
+        return result
+
+    return await gatherResults([Deferred.fromCoroutine(run(check)) for check in checks])
+
+
+async def _result(check: Check, clock: IReactorTime) -> CheckResult:
+    running = Deferred.fromCoroutine(_findings(check))
+    try:
+        return CheckResult(check, await running.addTimeout(check.seconds, clock))
+    except (TimeoutError, CancelledError):
+        seen = f"no result within {check.seconds:g} s"
+        remedy = "Try again; if this stays, look whether the network drops packets."
+        return CheckResult(check, [unknown(TIMED_OUT, check.title, seen, remedy)])
+    except Exception as error:  # noqa: BLE001 - a defect of one check leaves the others
+        _log.failure("The check {title!r} failed", title=check.title)
+        seen = f"the check failed: {str(error) or type(error).__name__}"
+        remedy = "Report this with the traceback in the output: it is a defect of mailhost."
+        return CheckResult(check, [unknown(BROKEN, check.title, seen, remedy)], broken=True)
+
+
+async def _findings(check: Check) -> Sequence[Finding]:
+    return await check.run()
