@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 
+from mailhost.application.clients import client_commands
 from mailhost.application.filters import filters_with_counts
 from mailhost.application.head import Head
 from mailhost.application.key_commands import key_commands
@@ -49,6 +50,7 @@ def control_commands(head: Head, reload: Callable[..., Awaitable[list[str]]]) ->
         "filters": filters,
         **{name: _as_text(command) for name, command in queue.items()},
         **key_commands(head),
+        **client_commands(head.lost_addresses),
         "directory.refresh": refresh,
         "reload": reload,
     }

@@ -6,10 +6,16 @@ from collections.abc import Sequence
 
 from mailhost.config.load import Loaded
 from mailhost.doctor.checks import Check
+from mailhost.doctor.clients.check import lost_addresses_check
 from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.network.resolvers import resolvers_check
+from mailhost.doctor.running_host import ask_host
 
 
 def checks_of_this_host(context: DoctorContext, loaded: Loaded) -> Sequence[Check]:
     """Return all checks of the host that `loaded` describes."""
-    return [resolvers_check(context.resolver, loaded.settings.hostname)]
+    ask = ask_host(context.in_thread, loaded.settings.data)
+    return [
+        resolvers_check(context.resolver, loaded.settings.hostname),
+        lost_addresses_check(ask),
+    ]

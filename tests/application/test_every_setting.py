@@ -51,6 +51,7 @@ admin = "ann@example.org"
 [store]
 [dmarc]
 [dkim]
+[doctor]
 [relay]
 
 [[relay.route]]
@@ -87,6 +88,7 @@ OTHERS = {
     "relay.route.via": '"127.0.0.1:2527"',
     "relay.route.user": None,  # not without a password
     "relay.route.password": None,
+    "doctor.shared_addresses": '["192.0.2.0/24"]',
     "dkim.algorithms": '["rsa"]',
     "dkim.sign_as": '{ "*.example.org" = "example.org" }',
     "dkim.domain": '{ "other.example" = { off = true } }',
@@ -115,6 +117,7 @@ OWN = {
     "reactor",
     "clock",
     "_checked_at",
+    "_forgotten",
     "_newest",
     "_system",
     "_nobody",
