@@ -9,6 +9,7 @@ from mailhost.application.clients import client_commands
 from mailhost.application.filters import filters_with_counts
 from mailhost.application.head import Head
 from mailhost.application.key_commands import key_commands
+from mailhost.application.round_trip import round_trip_commands
 from mailhost.application.status import status
 from mailhost.interfaces.directory import DirectoryUnavailable
 from mailhost.message.address import parse_address
@@ -51,6 +52,7 @@ def control_commands(head: Head, reload: Callable[..., Awaitable[list[str]]]) ->
         **{name: _as_text(command) for name, command in queue.items()},
         **key_commands(head),
         **client_commands(head.lost_addresses),
+        **round_trip_commands(head),
         "directory.refresh": refresh,
         "reload": reload,
     }

@@ -42,6 +42,7 @@ from mailhost.net.dns.authoritative import AuthoritativeServers
 from mailhost.net.tls.certificate import read_certificate
 from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.net.tls.server import CertificateSource
+from mailhost.observe.attempts import RecentAttempts
 from mailhost.observe.counts import Counts
 from mailhost.observe.critical import CriticalEvents
 from mailhost.observe.fan_out import FanOut
@@ -95,7 +96,8 @@ class Head:
             lambda: self.foundation.directory.view,
             lambda: self.loaded.settings,
         )
-        self.events = events = FanOut(log, self.counts, self.tally, self._watch)
+        self.attempts = RecentAttempts()
+        self.events = events = FanOut(log, self.counts, self.tally, self._watch, self.attempts)
         self._critical_events = CriticalEvents(reactor, self.counts)
         self.loaded = loaded  # the settings in use
         self._sockets = sockets

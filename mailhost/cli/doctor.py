@@ -9,6 +9,7 @@ import click
 
 from mailhost.cli.context import Fail, ask, config_option
 from mailhost.cli.doctor_check import check
+from mailhost.cli.doctor_send import send
 from mailhost.cli.table import plain, print_json
 from mailhost.message.client import plain_address
 
@@ -20,7 +21,9 @@ class _CheckByDefault(click.Group):
     """A group whose first argument is a TARGET if it is none of the commands."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Name the command `check` where none is named."""
+        """Name the command `check` where none is named, or `send` with the option --send."""
+        if any(each.partition("=")[0] == "--send" for each in args):
+            args = ["send", *(each.removeprefix("--send=") for each in args if each != "--send")]
         if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
             args = ["check", *args]
         return super().parse_args(ctx, args)
@@ -31,7 +34,7 @@ class _CheckByDefault(click.Group):
     cls=_CheckByDefault,
     short_help="Find out why mail does not flow.",
     options_metavar="",
-    subcommand_metavar="[TARGET] [OPTIONS] | reply TEXT | looked ADDRESS",
+    subcommand_metavar="[TARGET] [OPTIONS] | --send ADDRESS | reply TEXT | looked ADDRESS",
 )
 def command() -> None:
     """Find out why mail does not flow: examine this host, or TARGET (a domain, a host[:port], or a
@@ -39,6 +42,7 @@ def command() -> None:
 
 
 command.add_command(check)
+command.add_command(send)
 
 
 @command.command(short_help="Relay again for an address that was noticed.")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mailhost.config.load import Loaded
     from mailhost.doctor.checks import Check, CheckResult
     from mailhost.doctor.context import DoctorContext
+    from mailhost.doctor.targets import TargetOptions
     from mailhost.interfaces.reactor import IReactor
 
 WIDTH = 80  # columns where the output is no terminal
@@ -29,21 +30,32 @@ class NotExamined(Fail):
 
 @click.command("check", short_help="Examine this host, or TARGET.")
 @click.argument("target", required=False)
+@click.option("--abuse", is_flag=True, help="Try whether strangers can abuse TARGET.")
+@click.option("--to", "recipient", default="", help="A mailbox at TARGET that may get tests.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
-def check(target: str | None, as_json: bool, config: str | None) -> None:
+def check(
+    target: str | None, abuse: bool, recipient: str, as_json: bool, config: str | None
+) -> None:
     """Examine this host, or TARGET: a domain, a host[:port], or a mail address.
 
     The exit code is 0 if all is fine, 1 with warnings, 2 with failures, 3 if the checks could not
     be run.
     """
-    from mailhost.doctor.report import code_of, report_text, report_values
+    from mailhost.doctor.targets import TargetOptions
 
     try:
         loaded = load_settings(config) if config or not target else None
     except Fail as error:
         raise NotExamined(error.message) from error
-    results = _results(loaded, target)
+    options = TargetOptions(recipient=recipient, abuse=abuse)
+    show_report(_results(loaded, target, options), as_json)
+
+
+def show_report(results: list[CheckResult], as_json: bool) -> None:
+    """Print the report, and exit with its code."""
+    from mailhost.doctor.report import code_of, report_text, report_values
+
     if as_json:
         print_json(report_values(results))
     else:
@@ -52,7 +64,16 @@ def check(target: str | None, as_json: bool, config: str | None) -> None:
     sys.exit(code_of(results))
 
 
-def _results(loaded: Loaded | None, target: str | None) -> list[CheckResult]:
+def _results(
+    loaded: Loaded | None, target: str | None, options: TargetOptions
+) -> list[CheckResult]:
+    return examined(loaded, lambda context: _checks(context, target, options))
+
+
+def examined(
+    loaded: Loaded | None, checks_of: Callable[[DoctorContext], Sequence[Check]]
+) -> list[CheckResult]:
+    """Run the checks that `checks_of` returns, and show their progress."""
     from mailhost.cli.asynchronous import run_on_reactor
     from mailhost.concurrency.threads import threads_of
     from mailhost.config.model import DNS
@@ -63,22 +84,22 @@ def _results(loaded: Loaded | None, target: str | None) -> list[CheckResult]:
     async def run(reactor: IReactor) -> list[CheckResult]:
         resolver = Resolver(reactor, loaded.settings.dns if loaded else DNS())
         context = DoctorContext(reactor, threads_of(reactor), resolver, loaded)
-        checks = _checks(context, target)
+        checks = checks_of(context)
         with _progress(len(checks)) as ended:
             return await run_checks(checks, reactor, ended)
 
     return run_on_reactor(run)
 
 
-def _checks(context: DoctorContext, target: str | None) -> Sequence[Check]:
-    from mailhost.doctor.targets import TargetOptions, checks_of_target
+def _checks(context: DoctorContext, target: str | None, options: TargetOptions) -> Sequence[Check]:
+    from mailhost.doctor.targets import checks_of_target
     from mailhost.doctor.this_host import checks_of_this_host
 
     if target is None:
         assert context.loaded is not None  # `check` has loaded them
         return checks_of_this_host(context, context.loaded)
     try:
-        return checks_of_target(context, target, TargetOptions())
+        return checks_of_target(context, target, options)
     except ValueError as error:
         raise NotExamined(str(error)) from error
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mailhost.doctor.abuse.target import abuse_check
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.network.resolvers import resolvers_check
@@ -14,15 +15,20 @@ from mailhost.doctor.network.resolvers import resolvers_check
 @dataclass(frozen=True, slots=True)
 class TargetOptions:
     """What the operator wants to be tried at the TARGET. `user` and `password` are for a login,
-    `recipient` is tried by MAIL and RCPT without sending; empty for none."""
+    `recipient` is tried by MAIL and RCPT without sending; empty for none. With `abuse` it is tried
+    whether strangers can abuse the server."""
 
     user: str = ""
     password: str = ""
     recipient: str = ""
+    abuse: bool = False
 
 
 def checks_of_target(
     context: DoctorContext, target: str, options: TargetOptions
 ) -> Sequence[Check]:
     """Return all checks of a target. Raises ValueError for a text that is none."""
-    return [resolvers_check(context.resolver, target)]
+    return [
+        resolvers_check(context.resolver, target),
+        *([abuse_check(context, target, options.recipient)] if options.abuse else []),
+    ]

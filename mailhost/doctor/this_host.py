@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailhost.config.load import Loaded
+from mailhost.doctor.abuse.this_host import abuse_checks
 from mailhost.doctor.checks import Check
 from mailhost.doctor.clients.check import lost_addresses_check
 from mailhost.doctor.context import DoctorContext
@@ -18,4 +19,5 @@ def checks_of_this_host(context: DoctorContext, loaded: Loaded) -> Sequence[Chec
     return [
         resolvers_check(context.resolver, loaded.settings.hostname),
         lost_addresses_check(ask),
+        *abuse_checks(context, loaded, ask),
     ]
