@@ -12,6 +12,7 @@ from tests.end_to_end.running import BIN, PATIENCE, RunningHost, free_port
 from tests.end_to_end.shared import SharedHost
 
 PASSWORD = "correct horse battery"
+ABUSE = "Clients and abuse"
 FAR = free_port("127.0.0.1")
 SETTINGS = f"""
 admin = "ann@example.test"
@@ -54,7 +55,7 @@ class DoctorTests(SharedHost):
 
     def test_this_host_cannot_be_abused(self) -> None:
         _, found = self.doctor()
-        about = [each for each in found if each["topic"] == "Clients and abuse"]
+        about = [each for each in found if each["topic"] == ABUSE]
         self.assertEqual({each["verdict"] for each in about}, {"ok"}, about)
         tried = " ".join(each["tried"] for each in about)
         for each in ("addresses of clients", "relaying through smtp", "ends of messages", "AUTH"):
@@ -90,3 +91,13 @@ class DoctorTests(SharedHost):
         code, found = self.doctor("--send", "you@far.example")
         self.assertEqual((code, found[1]["name"]), (2, "doctor/test-mail-refused"), found)
         self.assertIn("no such user", found[1]["seen"])
+
+    def test_another_server_that_takes_everything(self) -> None:
+        far = FakeUpstream("127.0.0.1", FAR)
+        self.addCleanup(far.stop)
+        target = f"127.0.0.1:{FAR}"
+        _, found = self.doctor(target, "--abuse", "--to", "you@far.example")
+        about = {each["name"]: each["seen"] for each in found if each["topic"] == ABUSE}
+        self.assertIn("RCPT TO:<doctor@example.org> was answered 250", about["doctor/open-relay"])
+        self.assertIn("the server takes LF.CRLF", about["doctor/smuggling"])
+        self.assertEqual(len(about), 2)

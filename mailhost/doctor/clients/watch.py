@@ -26,6 +26,8 @@ MOST_NAMES = 20  # different domains that are kept for an address
 MOST_HEARD = 200  # different names that are looked at for an address
 WINDOW = 7 * 86_400.0  # seconds after which all names are forgotten
 SEND_AFTER = 1.0  # seconds
+# how IPv4 addresses begin that may not be global (RFC 6890)
+_BEGINNINGS = frozenset(map(str, (0, 10, 100, 127, 169, 172, 192, 198, 203, *range(224, 256))))
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
 
@@ -151,5 +153,7 @@ class ClientWatch:
 
 def is_watched(ip: str, listed: Networks) -> bool:
     """True for an address that no stranger can have: an inner one, or one that may relay."""
+    if not listed and ":" not in ip and ip.partition(".")[0] not in _BEGINNINGS:
+        return False  # the usual case, at a tenth of the cost
     address = plain_address(ip)
     return not address.is_global or any(address in network for network in listed)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_network
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.doctor.clients import watch as watch_module
-from mailhost.doctor.clients.watch import SEND_AFTER, WINDOW, ClientWatch, Networks
+from mailhost.doctor.clients.watch import (
+    SEND_AFTER,
+    WINDOW,
+    ClientWatch,
+    Networks,
+    is_watched,
+)
 from mailhost.interfaces.events import Notice, Received, Refused
 from mailhost.interfaces.sightings import Names, Sightings
-from mailhost.message.client import Client
+from mailhost.message.client import Client, plain_address
 from mailhost.message.status import Status
 from tests.fakes import address
 
@@ -96,6 +104,19 @@ class WatchTests(WatchCase):
         self.watch.stop()
         self.watch.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class AddressTests(SynchronousTestCase):
+    @given(st.ip_addresses())
+    def test_addresses_that_no_stranger_has(self, ip: IPv4Address | IPv6Address) -> None:
+        self.assertEqual(is_watched(str(ip), ()), not plain_address(str(ip)).is_global)
+
+    def test_examples(self) -> None:
+        for ip in ("172.17.0.1", "100.64.0.1", "fd00::1", "fe80::1%eth0", "::ffff:10.0.0.1", "::1"):
+            self.assertTrue(is_watched(ip, ()), ip)
+        for ip in ("8.8.4.4", "172.15.0.1", "2600::1", "::ffff:8.8.4.4"):
+            self.assertFalse(is_watched(ip, ()), ip)
+            self.assertTrue(is_watched(ip, (ip_network("0.0.0.0/0"), ip_network("::/0"))), ip)
 
 
 class BoundTests(WatchCase):
