@@ -25,6 +25,7 @@ _REMEDY = (
     "Let the server accept recipients of other domains from users who log in alone; look at the "
     "networks that it trusts, and at what it does with the address that was accepted."
 )
+_ELSEWHERE = "Run the doctor on a machine whose mail the server takes."
 _LATER = "Run the doctor again in ten minutes, from the same address."
 
 
@@ -58,7 +59,17 @@ def judge(attempts: Sequence[Attempt], tried: str, remedy: str, own_names: bool)
         return unknown(RELAY_UNDECIDED, tried, seen, _REMEDY)
     if deferred:
         return unknown(RELAY_UNDECIDED, tried, _shown(deferred), _LATER)
+    if not own_names and _all_alike(attempts):
+        seen = f"the server refuses all recipients alike, perhaps for another reason: {tries[0]}"
+        return unknown(RELAY_UNDECIDED, tried, seen, _ELSEWHERE)
     return ok(tried, f"all {len(tries)} tries were refused, such as {tries[0]}")
+
+
+def _all_alike(attempts: Sequence[Attempt]) -> bool:
+    """True if recipients of the server's own domain are refused with the same words as others, and
+    the words do not speak of relaying: the server may refuse this machine."""
+    replies = {str(each.reply).lower() for each in attempts}
+    return len(replies) == 1 and "relay" not in replies.pop()
 
 
 def _shown(attempts: Sequence[Attempt]) -> str:

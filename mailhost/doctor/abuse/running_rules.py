@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 
+from twisted.internet.defer import Deferred, gatherResults
+
 from mailhost.config.model import Settings
 from mailhost.doctor.abuse.open_relay import OPEN_RELAY
 from mailhost.doctor.checks import Check
@@ -32,13 +34,13 @@ def running_rules_check(ask: AskHost, settings: Settings) -> Check:
     ]
 
     async def run() -> Sequence[Finding]:
-        answers = []
-        try:
-            for endpoint in endpoints:
-                for client in _outside(settings):
-                    answers.append(await _asked(ask, endpoint, client))
-        except (NoHostRunning, CommandFailed):
-            return []  # the checks of the host itself say that it does not run, or does not answer
+        strangers = list(_outside(settings))
+        asking = [
+            Deferred.fromCoroutine(_asked(ask, endpoint, client))
+            for endpoint in endpoints
+            for client in strangers
+        ]
+        answers = [each for each in await gatherResults(asking) if each is not None]
         return list(_about(answers))
 
     return Check(TOPIC, "no stranger may relay by the rules", SECONDS, run)
@@ -52,10 +54,15 @@ def _outside(settings: Settings) -> Iterator[str]:
             yield text
 
 
-async def _asked(ask: AskHost, endpoint: str, client: str) -> Mapping[str, Any]:
-    answer: Mapping[str, Any] = await ask(
-        "explain", sender=SENDER, recipient=ELSEWHERE, client=client, listener=endpoint
-    )
+async def _asked(ask: AskHost, endpoint: str, client: str) -> Mapping[str, Any] | None:
+    """Return what `mailhost explain` knows; None if the host does not run or does not answer, which
+    the checks of the host itself say."""
+    try:
+        answer: Mapping[str, Any] = await ask(
+            "explain", sender=SENDER, recipient=ELSEWHERE, client=client, listener=endpoint
+        )
+    except (NoHostRunning, CommandFailed):
+        return None
     return answer
 
 

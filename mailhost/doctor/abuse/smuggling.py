@@ -38,8 +38,9 @@ SEQUENCES = {
     "CRLF.CR": b"\r\n.\r",
     "CRLF NUL.CRLF": b"\r\n\0.\r\n",
 }
-PATIENCE = 2.0  # seconds for a reply to content that has not ended
-AT_ONCE = 5  # connections
+PATIENCE = 3.0  # seconds for a reply to content that has not ended
+OWN_PATIENCE = 1.0  # the same for this host, which is near
+AT_ONCE = 5  # connections to another host
 SECONDS = 60.0
 
 
@@ -67,12 +68,11 @@ def smuggling_check(
     tried = f"ends of messages at {where}"
 
     async def run() -> Sequence[Finding]:
-        lanes = DeferredSemaphore(AT_ONCE)
+        lanes = DeferredSemaphore(len(SEQUENCES) if own else AT_ONCE)
+        attempt = SequenceAttempt(open_line, sender, recipient, OWN_PATIENCE if own else PATIENCE)
 
         def one(name: str) -> Deferred[Tried | None]:
-            return lanes.run(
-                lambda: Deferred.fromCoroutine(try_sequence(open_line, name, sender, recipient))
-            )
+            return lanes.run(lambda: Deferred.fromCoroutine(attempt.of(name)))
 
         results = [each for each in await gatherResults(list(map(one, SEQUENCES))) if each]
         if not results or (own and any(each.untried for each in results)):
@@ -82,23 +82,33 @@ def smuggling_check(
     return Check(TOPIC, f"{where} takes CRLF.CRLF alone for the end of a message", SECONDS, run)
 
 
-async def try_sequence(open_line: Open, name: str, sender: str, recipient: str) -> Tried | None:
-    """Send a message that has the sequence, and no end. None if the server cannot be reached."""
-    try:
-        line = await open_line()
-    except NotReached:
-        return None
-    try:
-        refused = await _begin(line, sender, recipient)
-        if refused is not None:
-            await line.dialogue.quit()
-            return Tried(name, untried=refused)
-        line.wire.send(_content(name, recipient) + SEQUENCES[name])
-        reply = await line.wire.reply(PATIENCE)
-    except ConnectionBroken as broken:
-        return Tried(name, broken.status)  # no reply in time, or hung up: not the end
-    line.dialogue.abort()
-    return Tried(name, reply.status())
+@dataclass(frozen=True, slots=True)
+class SequenceAttempt:
+    """Sends messages that have a sequence and no end. `patience` is how many seconds a reply may
+    take."""
+
+    open_line: Open
+    sender: str
+    recipient: str
+    patience: float
+
+    async def of(self, name: str) -> Tried | None:
+        """Send one. None if the server cannot be reached."""
+        try:
+            line = await self.open_line()
+        except NotReached:
+            return None
+        try:
+            refused = await _begin(line, self.sender, self.recipient)
+            if refused is not None:
+                await line.dialogue.quit()
+                return Tried(name, untried=refused)
+            line.wire.send(_content(name, self.recipient) + SEQUENCES[name])
+            reply = await line.wire.reply(self.patience)
+        except ConnectionBroken as broken:
+            return Tried(name, broken.status)  # no reply in time, or hung up: not the end
+        line.dialogue.abort()
+        return Tried(name, reply.status())
 
 
 async def _begin(line: Line, sender: str, recipient: str) -> Status | None:

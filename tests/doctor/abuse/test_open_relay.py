@@ -98,11 +98,16 @@ class DoubtTests(RelayCase):
         self.assertEqual((finding.verdict, finding.fault), (Verdict.UNKNOWN, RELAY_UNDECIDED))
         self.assertIn("in ten minutes", finding.remedy)
 
-    def test_senders_that_are_refused(self) -> None:
+    def test_a_server_that_refuses_everything(self) -> None:
         def answer(command: str) -> str:
-            return "553 5.1.8 no such domain" if command.startswith("MAIL") else closed(command)
+            return "553 5.7.1 you are on a blocklist" if command.startswith("MAIL") else "250 ok"
 
-        self.assertEqual(self.finding(answer).verdict, Verdict.OK)
+        finding = self.finding(answer)
+        self.assertEqual((finding.verdict, finding.fault), (Verdict.UNKNOWN, RELAY_UNDECIDED))
+        self.assertIn("refuses all recipients alike", finding.seen)
+        self.assertEqual(self.finding(answer, own_names=True).verdict, Verdict.OK)
+        finding = self.finding(lambda command: "550 relay not permitted")
+        self.assertEqual(finding.verdict, Verdict.OK)
 
     def test_a_server_that_hangs_up(self) -> None:
         def answer(command: str) -> str:
