@@ -78,7 +78,7 @@ class Context:
     account: Address | None = None
     _mail: IAccountMail | None = field(default=None, repr=False)
     selected: Selected | None = None
-    appended_to: tuple[str, IFolder | None] = ("", None)  # by the last APPEND: its name there
+    appended_to: dict[str, IFolder] = field(default_factory=dict)  # the folder of the last APPEND
     over: bool = False
     tag: bytes = b""
     notifying: Notifying | None = None

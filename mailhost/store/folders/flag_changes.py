@@ -109,16 +109,15 @@ def _wanted(
     wanted: dict[int, int] = {}
     modified: list[int] = []
     expunged = set(uids)
+    afters = {flags: _after(flags, action, bits) for flags in set(known.view.flags)}
     for page, some in by_page(known.pages, uids):
         expunged.difference_update(some)
         for uid, place in zip(some, page.places_of(some), strict=True):
+            before = page.flags[place]
             if unchanged_since is not None and page.modseqs[place] > unchanged_since:
                 modified.append(uid)
-                continue
-            before = page.flags[place]
-            after = _after(before, action, bits)
-            if after != before:
-                wanted[uid] = after
+            elif afters[before] != before:
+                wanted[uid] = afters[before]
     return wanted, modified, sorted(expunged)
 
 
