@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+from typing import Any
 
-from tests.cli.bench import CommandCase
+from twisted.internet import reactor as running_reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.utils import getProcessOutputAndValue
+from twisted.trial.unittest import TestCase
+
+from tests.cli.bench import SETTINGS, CommandCase
+from tests.cli.test_dns import SERVED
+from tests.dns_server import DNSServer
+
+reactor: Any = running_reactor
 
 
 class ReplyTests(CommandCase):
@@ -34,3 +46,60 @@ class ReplyTests(CommandCase):
     def test_no_control_characters_reach_the_terminal(self) -> None:
         output = self.run_ok("doctor", "reply", "550 \x1b[31m no such user")
         self.assertNotIn("\x1b", output)
+
+
+class TargetTests(CommandCase):
+    """What cannot be examined."""
+
+    def test_wrong_texts(self) -> None:
+        for text in ("a b", "ann@", "example.org:0"):
+            result = self.call("doctor", text)
+            self.assertEqual(3, result.exit_code, result.output)
+            self.assertIn(
+                "a TARGET is a domain, a host, host:port, or a mail address", result.stderr
+            )
+
+    def test_no_settings(self) -> None:
+        result = self.call("doctor", "--config", "/nowhere.toml", "example.org")
+        self.assertEqual(3, result.exit_code, result.output)
+
+
+class OwnDomainTests(TestCase):
+    """A domain of this host, in processes of their own, since they run a reactor."""
+
+    def setUp(self) -> None:
+        self.server = DNSServer({**SERVED, "_dmarc.books.example": []})
+        self.port = self.server.start(reactor)
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.server.stop()))
+        self.config = os.path.abspath(self.mktemp())
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(SETTINGS.replace('"data"', f'"{self.config}.data"'))
+            file.write(f'[dns]\nservers = ["127.0.0.1:{self.port}"]\naddresses = ["127.0.0.1"]\n')
+            file.write('[dkim]\nsign = false\n[domain."books.example"]\n')
+
+    def call(self, *arguments: str) -> Deferred[Any]:
+        """Start `mailhost doctor --json`; its output, errors and exit code come."""
+        main = [
+            "-c",
+            f"from mailhost.net.dns import authoritative; authoritative.PORT = {self.port}\n"
+            "from mailhost.cli.main import main; main()",
+            *("doctor", *arguments, "--json"),
+        ]
+        environment = dict(os.environ, MAILHOST_CONFIG=self.config)
+        called: Deferred[Any] = getProcessOutputAndValue(sys.executable, main, environment)
+        return called
+
+    async def _examine(self) -> None:
+        domain, host = await gatherResults([self.call("books.example"), self.call()])
+        self.assertEqual(1, domain[2], domain)
+        findings = json.loads(domain[0])["findings"]
+        [wrong] = [each for each in findings if each["verdict"] != "ok"]
+        self.assertEqual("doctor/dns-dmarc", wrong["name"])
+        self.assertEqual("Domain books.example", wrong["topic"])
+        record = '_dmarc.books.example. 3600 IN TXT "v=DMARC1; p=none"'
+        self.assertEqual([record], wrong["copy"])
+        about = [each for each in json.loads(host[0])["findings"] if "Domains" in each["topic"]]
+        self.assertEqual(["doctor/dns-dmarc"], [each["name"] for each in about])
+
+    def test_one_fault(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._examine())
