@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-from typing import Any
 
-from twisted.internet import reactor as running_reactor
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.utils import getProcessOutputAndValue
-from twisted.trial.unittest import TestCase
 
-from tests.cli.bench import SETTINGS, CommandCase
-from tests.cli.test_dns import SERVED
-from tests.dns_server import DNSServer
-
-reactor: Any = running_reactor
+from tests.cli.bench import CommandCase
+from tests.cli.served_domain import SERVED, ServedDomainCase
 
 
 class ReplyTests(CommandCase):
@@ -64,33 +55,14 @@ class TargetTests(CommandCase):
         self.assertEqual(3, result.exit_code, result.output)
 
 
-class OwnDomainTests(TestCase):
-    """A domain of this host, in processes of their own, since they run a reactor."""
-
-    def setUp(self) -> None:
-        self.server = DNSServer({**SERVED, "_dmarc.books.example": []})
-        self.port = self.server.start(reactor)
-        self.addCleanup(lambda: Deferred.fromCoroutine(self.server.stop()))
-        self.config = os.path.abspath(self.mktemp())
-        with open(self.config, "w", encoding="utf-8") as file:
-            file.write(SETTINGS.replace('"data"', f'"{self.config}.data"'))
-            file.write(f'[dns]\nservers = ["127.0.0.1:{self.port}"]\naddresses = ["127.0.0.1"]\n')
-            file.write('[dkim]\nsign = false\n[domain."books.example"]\n')
-
-    def call(self, *arguments: str) -> Deferred[Any]:
-        """Start `mailhost doctor --json`; its output, errors and exit code come."""
-        main = [
-            "-c",
-            f"from mailhost.net.dns import authoritative; authoritative.PORT = {self.port}\n"
-            "from mailhost.cli.main import main; main()",
-            *("doctor", *arguments, "--json"),
-        ]
-        environment = dict(os.environ, MAILHOST_CONFIG=self.config)
-        called: Deferred[Any] = getProcessOutputAndValue(sys.executable, main, environment)
-        return called
+class OwnDomainTests(ServedDomainCase):
+    """A domain of this host."""
 
     async def _examine(self) -> None:
-        domain, host = await gatherResults([self.call("books.example"), self.call()])
+        self.server.records = {**SERVED, "_dmarc.books.example": []}
+        domain, host = await gatherResults(
+            [self.call("doctor", "books.example", "--json"), self.call("doctor", "--json")]
+        )
         self.assertEqual(1, domain[2], domain)
         findings = json.loads(domain[0])["findings"]
         [wrong] = [each for each in findings if each["verdict"] != "ok"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from mailhost.dns_records.addresses import addresses_without_dns
 from mailhost.dns_records.published.mx import PublishedMX
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
@@ -58,15 +59,21 @@ def _shown(domain: str) -> str:
 
 def _of_any(context: DoctorContext, topic: str, domain: str) -> list[Check]:
     """Return the checks of records that the plan of an own domain has too."""
-    settings = context.loaded.settings if context.loaded else None
-    addresses = settings.dns.addresses if settings else ()
-    hello = settings.hostname if settings else ""
+    own, hello = _own_addresses(context)
     looked_up = partial(_looked_up, context, topic)
     return [
-        looked_up("SPF", lambda: check_spf(domain, addresses, hello)),
+        looked_up("SPF", lambda: check_spf(domain, own, hello)),
         looked_up("DMARC", lambda: check_dmarc(domain)),
         looked_up("SRV", lambda: check_services(domain)),
     ]
+
+
+def _own_addresses(context: DoctorContext) -> tuple[Sequence[str], str]:
+    """Return the addresses from which this host sends, and its name; none without settings."""
+    if context.loaded is None:
+        return (), ""
+    settings = context.loaded.settings
+    return settings.dns.addresses or addresses_without_dns().found, settings.hostname
 
 
 def _of_all(

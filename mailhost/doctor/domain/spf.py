@@ -35,7 +35,7 @@ def check_spf(domain: str, own: Sequence[str], hello: str) -> Lookups[list[Findi
     none if they are not known."""
     tried = f"SPF of {domain}"
     published = yield from published_spf(domain, hello or domain, _FAMILY)
-    fault = _fault(tried, published)
+    fault = _fault(domain, tried, published)
     if fault is not None:
         return [fault]
     text = _shown(published.texts[0])
@@ -47,13 +47,13 @@ def check_spf(domain: str, own: Sequence[str], hello: str) -> Lookups[list[Findi
     return [ok(tried, seen)]
 
 
-def _fault(tried: str, published: PublishedSPF) -> Finding | None:
+def _fault(domain: str, tried: str, published: PublishedSPF) -> Finding | None:
     """Return the fault of what is published, None if it has none."""
     if published.reply.found is Found.FAILED:
         return unanswered(tried, published.reply.trouble)
     if not published.texts:
         remedy = "Add a TXT record with the addresses that send mail of the domain, such as:"
-        example = f'{tried.removeprefix("SPF of ")}. 3600 IN TXT "v=spf1 mx ~all"'
+        example = f'{domain}. 3600 IN TXT "v=spf1 mx ~all"'
         return warning(SPF_MISSING, tried, "there is no SPF record", remedy, example)
     if len(published.texts) > 1:
         seen = "; ".join(map(_shown, published.texts))

@@ -7,6 +7,7 @@ import pkgutil
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from hypothesis import given, strategies
 from twisted.internet.defer import Deferred
 
 import mailhost.doctor.domain
@@ -15,6 +16,7 @@ from mailhost.doctor.checks import run_checks
 from mailhost.doctor.domain import hosted
 from mailhost.doctor.domain.checks import SECONDS, checks_of_domain
 from mailhost.doctor.domain.mx import judge_mx
+from mailhost.doctor.domain.spf import check_spf
 from mailhost.doctor.finding import Fault, Verdict
 from mailhost.interfaces.dns import Found, MXRecord, Reply, SRVRecord, TLSARecord
 from mailhost.net.https_fetch import Fetched, FetchFailed
@@ -157,7 +159,7 @@ class TableTests(DomainCase):
         for part in (
             "no DANE",
             "by hand",
-            "reports about TLS",
+            "no reports about TLS",
             "only if the connection",
             "refused",
         ):
@@ -221,3 +223,32 @@ class WithoutDomainTests(DomainCase):
         found = judge_mx(PublishedMX("example.com", Reply(Found.RECORDS, records), hosts))
         verdicts = [each.verdict for each in found]
         self.assertEqual([Verdict.OK, U, W], verdicts)
+
+
+_TEXTS = strategies.builds(
+    bytes.__add__,
+    strategies.sampled_from([b"", b"v=spf1 ", b"v=DMARC1; ", b"v=STSv1; ", b"v=TLSRPTv1; "]),
+    strategies.binary(max_size=60) | strategies.text("apluxid=:;/-~?+%{}. 1").map(str.encode),
+)
+
+
+class HostileTests(DomainCase):
+    """Records and files of any content."""
+
+    @given(strategies.lists(_TEXTS, max_size=3), strategies.binary(max_size=60))
+    def test_any_content_is_judged(self, texts: list[bytes], body: bytes) -> None:
+        changes = dict.fromkeys((_SPF, _DMARC, _STS, _RPT), texts)
+        for files in (policy(body), policy(POLICY + body)):
+            results = self.results(changes, files)
+            self.faults(results)
+            self.assertFalse(any(result.broken for result in results))
+
+
+class ThisHostTests(DomainCase):
+    """What the SPF record of another domain says about this host."""
+
+    def test_the_result_is_said(self) -> None:
+        for address, result in (("1.2.3.4", "pass"), ("8.8.8.8", "fail")):
+            found = answered(check_spf("example.com", [address], "mail.example.org"), RIGHT)
+            text = f"it says {result} for {address}, an address of this host"
+            self.assertEqual([text], [each.seen.split("; ")[1] for each in found])
