@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,8 @@ from mailhost.cli.table import plain, print_json, terminal_width
 if TYPE_CHECKING:
     from mailhost.config.load import Loaded
     from mailhost.doctor.checks import Check, CheckResult
-    from mailhost.doctor.context import DoctorContext
+    from mailhost.doctor.context import DoctorContext, OwnDomains
+    from mailhost.doctor.target import Target
     from mailhost.doctor.targets import TargetOptions
     from mailhost.interfaces.reactor import IReactor
 
@@ -44,12 +45,9 @@ def check(
     """
     from mailhost.doctor.targets import TargetOptions
 
-    try:
-        loaded = load_settings(config) if config or not target else None
-    except Fail as error:
-        raise NotExamined(error.message) from error
+    wanted = _parsed(target)
     options = TargetOptions(recipient=recipient, abuse=abuse)
-    show_report(_results(loaded, target, options), as_json)
+    show_report(_results(_loaded(config, wanted), wanted, options), as_json)
 
 
 def show_report(results: list[CheckResult], as_json: bool) -> None:
@@ -64,14 +62,41 @@ def show_report(results: list[CheckResult], as_json: bool) -> None:
     sys.exit(code_of(results))
 
 
+def _parsed(text: str | None) -> Target | None:
+    from mailhost.doctor.target import BadTarget, parse_target
+
+    try:
+        return None if text is None else parse_target(text)
+    except BadTarget as error:
+        raise NotExamined(str(error)) from error
+
+
+def _loaded(config: str | None, target: Target | None) -> Loaded | None:
+    """Return the settings. A TARGET can be examined without, unless `config` names them."""
+    try:
+        return load_settings(config)
+    except Fail as error:
+        if target is not None and config is None:
+            return None
+        raise NotExamined(error.message) from error
+
+
 def _results(
-    loaded: Loaded | None, target: str | None, options: TargetOptions
+    loaded: Loaded | None, target: Target | None, options: TargetOptions
 ) -> list[CheckResult]:
-    return examined(loaded, lambda context: _checks(context, target, options))
+    from mailhost.cli.own_domains import domains_to_examine
+    from mailhost.doctor.context import OwnDomains
+    from mailhost.doctor.target import domain_of
+
+    only = None if target is None else domain_of(target)
+    own = domains_to_examine(loaded, only) if loaded else OwnDomains()
+    return examined(loaded, own, lambda context: _checks(context, target, options))
 
 
 def examined(
-    loaded: Loaded | None, checks_of: Callable[[DoctorContext], Sequence[Check]]
+    loaded: Loaded | None,
+    own: OwnDomains,
+    checks_of: Callable[[DoctorContext], Awaitable[Sequence[Check]]],
 ) -> list[CheckResult]:
     """Run the checks that `checks_of` returns, and show their progress."""
     from mailhost.cli.asynchronous import run_on_reactor
@@ -83,25 +108,32 @@ def examined(
 
     async def run(reactor: IReactor) -> list[CheckResult]:
         resolver = Resolver(reactor, loaded.settings.dns if loaded else DNS())
-        context = DoctorContext(reactor, threads_of(reactor), resolver, loaded)
-        checks = checks_of(context)
+        context = DoctorContext(reactor, threads_of(reactor), resolver, loaded, own)
+        checks = await checks_of(context)
         with _progress(len(checks)) as ended:
             return await run_checks(checks, reactor, ended)
 
     return run_on_reactor(run)
 
 
-def _checks(context: DoctorContext, target: str | None, options: TargetOptions) -> Sequence[Check]:
+async def _checks(
+    context: DoctorContext, target: Target | None, options: TargetOptions
+) -> Sequence[Check]:
     from mailhost.doctor.targets import checks_of_target
     from mailhost.doctor.this_host import checks_of_this_host
 
     if target is None:
-        assert context.loaded is not None  # `check` has loaded them
+        assert context.loaded is not None  # `_loaded` has raised otherwise
         return checks_of_this_host(context, context.loaded)
-    try:
-        return checks_of_target(context, target, options)
-    except ValueError as error:
-        raise NotExamined(str(error)) from error
+    return await checks_of_target(context, target, options, _checks_of_server)
+
+
+def _checks_of_server(
+    context: DoctorContext, host: str, port: int | None, options: TargetOptions
+) -> Sequence[Check]:
+    from mailhost.doctor.network.resolvers import resolvers_check
+
+    return [resolvers_check(context.resolver, host)]
 
 
 def _progress(count: int) -> AbstractContextManager[Callable[[CheckResult], Any]]:

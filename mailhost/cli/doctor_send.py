@@ -46,6 +46,7 @@ def send(
     account of this host arrives at the SMTP port as that of a stranger; it is looked for in the
     mailbox, and removed.
     """
+    from mailhost.doctor.context import OwnDomains
     from mailhost.doctor.round_trip.check import RoundTrip, round_trip_check
 
     try:
@@ -55,7 +56,7 @@ def send(
         raise NotExamined(error.message) from error
     trip = RoundTrip(str(address), str(user) if user else "", password, time.time())
 
-    def checks(context: DoctorContext) -> Sequence[Check]:
+    async def checks(context: DoctorContext) -> Sequence[Check]:
         return [round_trip_check(context, loaded, trip)]
 
-    show_report(examined(loaded, checks), as_json)
+    show_report(examined(loaded, OwnDomains(), checks), as_json)

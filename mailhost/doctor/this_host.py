@@ -9,6 +9,7 @@ from mailhost.doctor.abuse.this_host import abuse_checks
 from mailhost.doctor.checks import Check
 from mailhost.doctor.clients.check import lost_addresses_check
 from mailhost.doctor.context import DoctorContext
+from mailhost.doctor.domain.hosted import own_domains_check
 from mailhost.doctor.network.resolvers import resolvers_check
 from mailhost.doctor.running_host import ask_host
 
@@ -20,4 +21,5 @@ def checks_of_this_host(context: DoctorContext, loaded: Loaded) -> Sequence[Chec
         resolvers_check(context.resolver, loaded.settings.hostname),
         lost_addresses_check(ask),
         *abuse_checks(context, loaded, ask),
+        own_domains_check(context),
     ]

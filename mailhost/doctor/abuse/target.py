@@ -21,6 +21,7 @@ from mailhost.doctor.checks import Check
 from mailhost.doctor.clients.check import TOPIC
 from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.finding import Finding
+from mailhost.doctor.target import Server, Target, domain_of
 from mailhost.interfaces.dns import IResolver, NoPossibleHost, NoSuchDomain, ResolveFailed
 from mailhost.message.ids import new_id
 
@@ -38,21 +39,17 @@ class AbuseTarget:
     port: int = SMTP
 
 
-def parse_target(text: str) -> AbuseTarget:
-    """Return the server that a TARGET names: an address, a domain, or a host with a port."""
-    local, _, domain = text.rpartition("@")
-    if local:
-        return AbuseTarget(domain)
-    name, _, port = text.rpartition(":")
-    if port.isdecimal() and name and not _is_address(text):
-        return AbuseTarget(name.strip("[]"), name.strip("[]"), int(port))
-    return AbuseTarget(text, text if _is_address(text) else "")
+def abuse_target(target: Target) -> AbuseTarget:
+    """Return the server that a TARGET names."""
+    if isinstance(target, Server):
+        return AbuseTarget(target.host, target.host, target.port or SMTP)
+    return AbuseTarget(domain_of(target))
 
 
-def abuse_check(context: DoctorContext, target: str, recipient: str) -> Check:
+def abuse_check(context: DoctorContext, target: Target, recipient: str) -> Check:
     """Return the check of a TARGET. `recipient` is a mailbox there that may get test messages,
     empty for none."""
-    wanted = parse_target(target)
+    wanted = abuse_target(target)
 
     async def run() -> Sequence[Finding]:
         ip = await address_of(context.resolver, wanted)
@@ -63,7 +60,7 @@ def abuse_check(context: DoctorContext, target: str, recipient: str) -> Check:
         found = await gatherResults([Deferred.fromCoroutine(_run(each)) for each in checks])
         return [finding for some in found for finding in some]
 
-    return Check(TOPIC, f"{target} cannot be abused", SECONDS, run)
+    return Check(TOPIC, f"{wanted.domain} cannot be abused", SECONDS, run)
 
 
 async def _run(check: Check) -> Sequence[Finding]:

@@ -18,9 +18,10 @@ from mailhost.doctor.abuse.networks import (
 from mailhost.doctor.abuse.open_relay import OPEN_RELAY
 from mailhost.doctor.abuse.plain_auth import PLAIN_AUTH, plain_auth_check
 from mailhost.doctor.abuse.running_rules import OUTSIDE, running_rules_check
-from mailhost.doctor.abuse.target import AbuseTarget, parse_target
+from mailhost.doctor.abuse.target import AbuseTarget, abuse_target
 from mailhost.doctor.abuse.this_host import own_place
 from mailhost.doctor.finding import Finding, Verdict
+from mailhost.doctor.target import parse_target
 from mailhost.net.control.client import NoHostRunning
 from tests.doctor.abuse.fake_server import FakeServer
 from tests.doctor.running import at_once, findings_of
@@ -167,7 +168,6 @@ class PlaceTests(SynchronousTestCase):
             "ann@example.net": AbuseTarget("example.net"),
             "mx.example.net:2525": AbuseTarget("mx.example.net", "mx.example.net", 2525),
             "192.0.2.7": AbuseTarget("192.0.2.7", "192.0.2.7"),
-            "2001:db8::25": AbuseTarget("2001:db8::25", "2001:db8::25"),
             "[2001:db8::25]:26": AbuseTarget("2001:db8::25", "2001:db8::25", 26),
         }.items():
-            self.assertEqual(parse_target(text), wanted, text)
+            self.assertEqual(abuse_target(parse_target(text)), wanted, text)
