@@ -13,7 +13,6 @@ import click
 from mailhost.cli.context import DOMAIN, Fail, config_option, load_settings
 from mailhost.cli.key_files import key_files
 from mailhost.cli.table import plain, print_json
-from mailhost.interfaces.dns import is_for_tests
 from mailhost.message.address import unicode_domain
 from mailhost.message.domains import names_above
 
@@ -123,10 +122,10 @@ class _Subject:
         return make_plan(host_facts(self.settings, addresses, self.host_receives), self.own)
 
     def is_in_dns(self, name: str) -> bool:
-        """False for the demo and for names below example, test, localhost and invalid, unless the
-        settings name servers that may have them."""
-        settings = self.settings
-        return bool(settings.dns.servers) or not (is_for_tests(name) or settings.demo)
+        """True if DNS may have a name."""
+        from mailhost.dns_records.from_settings import is_in_dns
+
+        return is_in_dns(self.settings, name)
 
     def known_addresses(self) -> HostAddresses | None:
         """Return the addresses of the host as far as they need no DNS; None if they do."""
