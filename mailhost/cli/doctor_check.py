@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mailhost.config.load import Loaded
     from mailhost.doctor.checks import Check, CheckResult
     from mailhost.doctor.context import DoctorContext
+    from mailhost.doctor.host.local_facts import LocalFacts
     from mailhost.interfaces.reactor import IReactor
 
 WIDTH = 80  # columns where the output is no terminal
@@ -41,9 +43,9 @@ def check(target: str | None, as_json: bool, config: str | None) -> None:
 
     try:
         loaded = load_settings(config) if config or not target else None
+        results = _results(loaded, target)
     except Fail as error:
-        raise NotExamined(error.message) from error
-    results = _results(loaded, target)
+        results = _wrong_settings(error)
     if as_json:
         print_json(report_values(results))
     else:
@@ -52,9 +54,35 @@ def check(target: str | None, as_json: bool, config: str | None) -> None:
     sys.exit(code_of(results))
 
 
+def _wrong_settings(error: Fail) -> list[CheckResult]:
+    """Return the findings about settings that cannot be used. Raises NotExamined for another error,
+    and if there is no file to read."""
+    from mailhost.config.problems import BadSettings
+    from mailhost.doctor.checks import CheckResult
+    from mailhost.doctor.this_host import wrong_settings_check
+
+    cause = error.__cause__
+    if not isinstance(cause, BadSettings) or not os.access(cause.path, os.R_OK):
+        raise NotExamined(error.message) from error
+    checked, findings = wrong_settings_check(cause)
+    return [CheckResult(checked, findings)]
+
+
 def _results(loaded: Loaded | None, target: str | None) -> list[CheckResult]:
+    """Run the checks. Root runs them with the rights of the data folder's owner, after it has
+    collected what only root can find out."""
+    from mailhost.application.local_facts import collect_facts
+    from mailhost.application.privileges import as_owner
+
+    local = collect_facts(loaded) if loaded and not target else None
+    owned = loaded is not None and os.path.isdir(loaded.settings.data)
+    with as_owner(loaded.settings.data) if loaded and owned else nullcontext():
+        return _run(loaded, target, local)
+
+
+def _run(loaded: Loaded | None, target: str | None, local: LocalFacts | None) -> list[CheckResult]:
     from mailhost.cli.asynchronous import run_on_reactor
-    from mailhost.concurrency.threads import threads_of
+    from mailhost.concurrency.threads import own_threads
     from mailhost.config.model import DNS
     from mailhost.doctor.checks import run_checks
     from mailhost.doctor.context import DoctorContext
@@ -62,21 +90,23 @@ def _results(loaded: Loaded | None, target: str | None) -> list[CheckResult]:
 
     async def run(reactor: IReactor) -> list[CheckResult]:
         resolver = Resolver(reactor, loaded.settings.dns if loaded else DNS())
-        context = DoctorContext(reactor, threads_of(reactor), resolver, loaded)
-        checks = _checks(context, target)
+        context = DoctorContext(reactor, own_threads(reactor), resolver, loaded)
+        checks = _checks(context, target, local)
         with _progress(len(checks)) as ended:
             return await run_checks(checks, reactor, ended)
 
     return run_on_reactor(run)
 
 
-def _checks(context: DoctorContext, target: str | None) -> Sequence[Check]:
+def _checks(
+    context: DoctorContext, target: str | None, local: LocalFacts | None
+) -> Sequence[Check]:
     from mailhost.doctor.targets import TargetOptions, checks_of_target
     from mailhost.doctor.this_host import checks_of_this_host
 
     if target is None:
-        assert context.loaded is not None  # `check` has loaded them
-        return checks_of_this_host(context, context.loaded)
+        assert context.loaded is not None and local is not None  # `check` has loaded them
+        return checks_of_this_host(context, context.loaded, local)
     try:
         return checks_of_target(context, target, TargetOptions())
     except ValueError as error:
