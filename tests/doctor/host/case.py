@@ -51,11 +51,11 @@ class HostCase(SynchronousTestCase):
         self.data = os.path.join(self.folder, "data")
         set_up_data(self.data)
 
-    def load(self, more: str = "", listen: str = LISTEN, domain: str = DOMAIN) -> Loaded:
+    def load(self, more: str = "", domain: str = DOMAIN, top: str = TOP) -> Loaded:
         """The settings, with more tables."""
         path = os.path.join(self.folder, "mailhost.toml")
         with open(path, "w", encoding="utf-8") as file:
-            file.write(TOP + more + listen + domain)
+            file.write(top + more + LISTEN + domain)
         return load(path)
 
     def assert_fine(self, found: Iterable[Finding]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mailhost.config.problems import BadSettings
 from mailhost.doctor.finding import Verdict
 from mailhost.doctor.host.settings_file import settings_findings, wrong_settings
-from tests.doctor.host.case import HostCase
+from tests.doctor.host.case import TOP, HostCase
 
 
 class SettingsTests(HostCase):
@@ -41,3 +41,9 @@ class SettingsTests(HostCase):
     def test_a_user_who_cannot_run_this_python(self) -> None:
         found = self.only(settings_findings(self.load(), "nobody cannot use it"), "user-cannot-run")
         self.assertEqual("nobody cannot use it", found.seen)
+
+    def test_the_daily_run_needs_an_admin(self) -> None:
+        self.assert_fine(settings_findings(self.load("doctor.daily = true\n")))
+        loaded = self.load("doctor.daily = true\n", top=TOP.replace("admin", "#admin"))
+        tried = [each.tried for each in settings_findings(loaded)]
+        self.assertEqual(["setting admin", "setting doctor.daily"], tried)
