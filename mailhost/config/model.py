@@ -14,6 +14,7 @@ from pydantic import Field
 
 from mailhost.config.dkim import DKIM, DomainDKIM
 from mailhost.config.dmarc import DMARC
+from mailhost.config.doctor import Doctor
 from mailhost.config.filters.kinds import AnyFilter, Mode
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
@@ -285,6 +286,7 @@ class Settings(Section):
     store: StoreSettings = StoreSettings()
     dmarc: DMARC = DMARC()
     dkim: DKIM = DKIM()
+    doctor: Doctor = Doctor()
     domain: dict[DomainName, DomainSettings] = {}
     demo: Demo | None = None
     filter_mode: Mode = Mode.ENFORCE
