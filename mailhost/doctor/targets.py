@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
-from mailhost.doctor.network.resolvers import resolvers_check
+from mailhost.doctor.network.checks import dns_servers_check
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,4 +25,4 @@ def checks_of_target(
     context: DoctorContext, target: str, options: TargetOptions
 ) -> Sequence[Check]:
     """Return all checks of a target. Raises ValueError for a text that is none."""
-    return [resolvers_check(context.resolver, target)]
+    return [dns_servers_check(context, target)]

@@ -78,10 +78,7 @@ class PlanTests(CommandCase):
         self.assertIn("books.example is no name of the public DNS", result.stderr)
 
 
-_MAIN = (
-    "from mailhost.net.dns import authoritative; authoritative.PORT = {port}\n"
-    "from mailhost.cli.main import main; main()"
-)
+_MAIN = "from mailhost.cli.main import main; main()"
 _SPF = "v=spf1 ip4:127.0.0.1 -all"
 SERVED: Records = {
     "books.example": [["NS", "mail.example.com"], ["MX", 10, "mail.example.com"], ["TXT", _SPF]],
@@ -105,11 +102,12 @@ class CheckTests(TestCase):
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(SETTINGS.replace('"data"', f'"{self.config}.data"'))
             file.write(f'[dns]\nservers = ["127.0.0.1:{self.port}"]\naddresses = ["127.0.0.1"]\n')
+            file.write(f"authority_port = {self.port}\n")
             file.write('[dkim]\nsign = false\n[domain."books.example"]\n')
 
     def call(self, *arguments: str) -> Deferred[Any]:
         """Start `mailhost dns books.example`; its output, errors and exit code come."""
-        main = ["-c", _MAIN.format(port=self.port), "dns", "books.example", *arguments]
+        main = ["-c", _MAIN, "dns", "books.example", *arguments]
         environment = dict(os.environ, MAILHOST_CONFIG=self.config)
         called: Deferred[Any] = getProcessOutputAndValue(sys.executable, main, environment)
         return called

@@ -1,0 +1,19 @@
+"""`[doctor]`: what `mailhost doctor` may contact besides this host."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from mailhost.config.section import Section
+from mailhost.config.types import Count, HostName
+
+
+class Doctor(Section):
+    """`[doctor]`. `port_25_hosts` are mail hosts of others. `mailhost doctor` connects to them to
+    find out whether the network lets this host reach port 25 of other hosts. `port_offset` is added
+    to the usual ports of other hosts: in a test network they are not those below 1024."""
+
+    port_25_hosts: tuple[HostName, ...] = ()
+    port_offset: Annotated[Count, Field(ge=0, le=60_000)] = 0
