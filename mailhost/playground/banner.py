@@ -12,7 +12,8 @@ from mailhost.playground.certificates import VARIABLE
 from mailhost.playground.faults import BETA, BY_NAME
 from mailhost.playground.hosts import ALPHA_HOST, BETA_HOST, HOSTS
 from mailhost.playground.network import Network
-from mailhost.playground.preparing import AUTHORITY_FILE, PASSWORD_FILE
+from mailhost.playground.ports import Ports
+from mailhost.playground.preparing import AUTHORITY_FILE, PASSWORD_FILE, SETTINGS_FILE
 
 _TO_TRY = BY_NAME["starttls-stripped"]
 
@@ -27,27 +28,28 @@ def _hosts(network: Network) -> Iterator[str]:
     for host in HOSTS:
         yield ""
         yield f"    {host.hostname} at {host.address}"
+        yield f"        domains:  {', '.join(host.domains)}"
         yield f"        accounts: {', '.join(host.accounts)}"
-        yield f"        settings: {network.config(host)}"
-    ports = network.ports
-    yield ""
-    yield f"    SMTP: port {ports.of('smtp')}; submission: {ports.of('submission')}, with TLS"
-    yield f"    {ports.of('submissions')}; IMAP: {ports.of('imap')}, with TLS {ports.of('imaps')};"
-    yield f"    POP3: {ports.of('pop3')}, with TLS {ports.of('pop3s')}; DNS: {ports.dns_server}"
     yield ""
     yield f"    The password of all accounts is {network.prepared.password}"
+    yield f"    Ports: {_ports(network.ports, 'smtp', 'submission', 'imap', 'pop3')};"
+    yield f"    with TLS at once: {_ports(network.ports, 'submissions', 'imaps', 'pop3s')}"
+    yield f"    The DNS server is {network.ports.dns_server}"
+
+
+def _ports(ports: Ports, *protocols: str) -> str:
+    return ", ".join(f"{each} {ports.of(each)}" for each in protocols)
 
 
 def _commands(network: Network) -> Iterator[str]:
-    folder = network.folder
-    password = f"--password-file {shlex.quote(str(folder / PASSWORD_FILE))}"
+    password = f"--password-file {PASSWORD_FILE}"
     ann, bob = ALPHA_HOST.accounts[0], BETA_HOST.accounts[0]
-    beta = f"--config {shlex.quote(str(network.config(BETA_HOST)))}"
     yield "Try this in another terminal:"
     yield ""
-    yield f"    {environment(network)}"
-    yield f"    mailhost mail send {password} --from {ann} --to {bob} --subject Hello --body Works"
-    yield f"    mailhost mail read {password} {bob} {beta}"
+    yield f"    cd {shlex.quote(str(network.folder))}"
+    yield f"    {environment()}"
+    yield f"    mailhost mail send --from {ann} --to {bob} --subject Hello --body Works {password}"
+    yield f"    mailhost mail read {bob} --config {BETA_HOST.name}/{SETTINGS_FILE} {password}"
     yield "    mailhost doctor"
     yield f"    mailhost doctor {BETA}"
     yield "    mailhost playground list"
@@ -56,14 +58,14 @@ def _commands(network: Network) -> Iterator[str]:
     yield "    mailhost playground mend"
 
 
-def environment(network: Network) -> str:
-    """Return the command that leads a shell to the settings of alpha, and has its programs trust
-    the certificates of the playground."""
+def environment() -> str:
+    """Return the command by which a shell in the folder of the playground uses the settings of
+    alpha, and its programs trust the certificates of the playground."""
     values = {
-        "MAILHOST_CONFIG": str(network.config(ALPHA_HOST)),
-        VARIABLE: str(network.folder / AUTHORITY_FILE),
+        "MAILHOST_CONFIG": f"$PWD/{ALPHA_HOST.name}/{SETTINGS_FILE}",
+        VARIABLE: f"$PWD/{AUTHORITY_FILE}",
     }
-    words = [f"{name}={shlex.quote(value)}" for name, value in values.items()]
+    words = [f'{name}="{value}"' for name, value in values.items()]
     beside = Path(sys.argv[0]).absolute().with_name("mailhost")
     if beside.exists() and shutil.which("mailhost") != str(beside):
         words.append(f'PATH={shlex.quote(str(beside.parent))}:"$PATH"')

@@ -52,6 +52,7 @@ class RunningPlayground:
         export = next(line for line in self.text.splitlines() if " export " in line)
         for word in shlex.split(export)[1:]:
             name, _, value = word.partition("=")
+            value = value.replace("$PWD", str(self.place))
             self.environment[name] = value.replace("$PATH", os.environ["PATH"])
         self.control = ControlClient(control_path(str(self.place)))
 
@@ -73,6 +74,7 @@ class RunningPlayground:
             capture_output=True,
             text=True,
             env=self.environment,
+            cwd=self.place,
             timeout=PATIENCE,
             check=False,
         )
@@ -100,8 +102,8 @@ class PlaygroundTests(TestCase):
             self.running.append(RunningPlayground())
             atexit.register(self.running[0].remove)
         self.playground = self.running[0]
-        self.patch(os, "environ", os.environ)
         os.environ[VARIABLE] = self.playground.environment[VARIABLE]
+        self.addCleanup(os.environ.pop, VARIABLE)
 
     def commands(self) -> list[str]:
         """The commands of the banner, without the first."""
