@@ -41,8 +41,8 @@ class HostProcess:
     async def start(self) -> None:
         """Return when the host is ready. Raises HostFailed."""
         self._open_log()
-        arguments = [sys.executable, "-m", MODULE, "mailhost.cli.main", "run"]
-        arguments += ["--config", str(self._place / SETTINGS_FILE)]
+        arguments = [sys.executable, "-m", MODULE, "mailhost.playground.host_main"]
+        arguments.append(str(self._place / SETTINGS_FILE))
         ready = self._line_with(" is ready")
         self._process = self._reactor.spawnProcess(
             _Host(self), sys.executable, arguments, env=self._environment(), path=str(self._place)

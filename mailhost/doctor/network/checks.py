@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from ipaddress import ip_address
+
+from twisted.internet.defer import Deferred
 
 from mailhost.config.filters.block import DNSList
 from mailhost.config.load import Loaded
@@ -15,7 +17,7 @@ from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.network.clock import clock_check, times_of_files
 from mailhost.doctor.network.kernel_clock import kernel_clock
 from mailhost.doctor.network.knock import Knocker
-from mailhost.doctor.network.port_25 import port_25_check
+from mailhost.doctor.network.port_25 import LOOK_UP_SECONDS, port_25_check
 from mailhost.doctor.network.resolvers import no_resolvers_check, resolvers_check
 from mailhost.doctor.network.routes import read_routes, routes_check
 from mailhost.interfaces.dns import ILookUp, is_for_tests
@@ -23,7 +25,7 @@ from mailhost.interfaces.reactor import IReactor
 from mailhost.net.dns.resolver import Resolver
 from mailhost.net.dns.servers import Server, SystemServers, servers_of_settings
 
-DNS_SECONDS = 6.0  # for one question to one server
+DNS_SECONDS = 3.5  # for one question to one server
 _ALWAYS_THERE = "arpa"  # the domain of reverse names
 
 
@@ -33,9 +35,8 @@ def network_checks(context: DoctorContext, loaded: Loaded) -> Iterator[Check]:
     yield dns_servers_check(context, settings.hostname)
     yield routes_check(read_routes, settings.relay.bind)
     knocker = Knocker(context.reactor, settings.relay.bind)
-    yield port_25_check(
-        settings.doctor.port_25_hosts, settings.relay.port, context.resolver, knocker
-    )
+    look_up = partial(_addresses, context)
+    yield port_25_check(settings.doctor.port_25_hosts, settings.relay.port, look_up, knocker)
     yield clock_check(time.time, kernel_clock, partial(times_of_files, loaded), context.in_thread)
 
 
@@ -50,6 +51,13 @@ def dns_servers_check(context: DoctorContext, name: str) -> Check:
     blocklists = settings is not None and any(isinstance(f, DNSList) for f in settings.filter)
     servers = named or SystemServers().get()
     return resolvers_check(servers, partial(_at, context.reactor), _zone(name), blocklists)
+
+
+async def _addresses(context: DoctorContext, host: str) -> Sequence[str]:
+    async def ask() -> Sequence[str]:
+        return await context.resolver.addresses(host)
+
+    return await Deferred.fromCoroutine(ask()).addTimeout(LOOK_UP_SECONDS, context.reactor)
 
 
 def _at(reactor: IReactor, server: Server) -> ILookUp:

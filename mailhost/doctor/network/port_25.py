@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, TimeoutError, gatherResults
 
 from mailhost.doctor.checks import Check
 from mailhost.doctor.finding import Fault, Finding, Verdict, failure, ok, unknown
 from mailhost.doctor.network.knock import Attempt, Knocked
-from mailhost.interfaces.dns import IResolver, NoSuchDomain, ResolveFailed
+from mailhost.interfaces.dns import NoSuchDomain, ResolveFailed
 
 PORT_25_CLOSED = Fault(
     "port-25-closed",
@@ -20,7 +20,8 @@ PORT_25_CLOSED = Fault(
 PORT_25_UNTRIED = Fault(
     "port-25-untried", "It is not known whether mail for other domains can leave."
 )
-SECONDS = 30.0
+SECONDS = 4.5
+LOOK_UP_SECONDS = 1.4  # for the addresses of a host
 TITLE = "port 25 of other hosts"
 _ASK_PROVIDER = (
     "Ask your provider to open outgoing port 25. If it does not, send all mail through its host, "
@@ -28,16 +29,19 @@ _ASK_PROVIDER = (
 )
 _ROUTE = ("[[relay.route]]", 'via = "smtp.isp.example:587"')
 Knock = Callable[[str, int], Awaitable[Attempt]]
+LookUp = Callable[[str], Awaitable[Sequence[str]]]
 
 
-def port_25_check(hosts: Sequence[str], port: int, resolver: IResolver, knock: Knock) -> Check:
-    """Return the check that connects to `port` of each of `hosts`, names or IP addresses. `knock`
+def port_25_check(hosts: Sequence[str], port: int, look_up: LookUp, knock: Knock) -> Check:
+    """Return the check that connects to `port` of each of `hosts`, names or IP addresses.
+    `look_up` returns the addresses of a name as IResolver does, or raises TimeoutError after
+    LOOK_UP_SECONDS; `knock`
     tries one address and port."""
 
     async def run() -> Sequence[Finding]:
         if not hosts:
             return [_not_tried(port)]
-        trying = [Deferred.fromCoroutine(_try(each, port, resolver, knock)) for each in hosts]
+        trying = [Deferred.fromCoroutine(_try(each, port, look_up, knock)) for each in hosts]
         return list(_about(dict(zip(hosts, await gatherResults(trying), strict=True)), port))
 
     return Check("Network", f"port {port} of other hosts can be reached", SECONDS, run)
@@ -50,19 +54,24 @@ def _not_tried(port: int) -> Finding:
     return Finding(Verdict.OK, f"port {port} of other hosts", seen, None, remedy, lines)
 
 
-async def _try(host: str, port: int, resolver: IResolver, knock: Knock) -> list[Attempt] | str:
+async def _try(host: str, port: int, look_up: LookUp, knock: Knock) -> list[Attempt] | str:
     """Return the attempts at a host, one for each family of addresses; an empty text where DNS
     cannot be asked, else why there is no address."""
     try:
-        addresses = [host] if _is_ip(host) else await resolver.addresses(host)
+        addresses = [host] if _is_ip(host) else await look_up(host)
     except NoSuchDomain:
         return f"{host} does not exist"
-    except ResolveFailed:
+    except (ResolveFailed, TimeoutError):
         return ""
     if not addresses:
         return f"{host} has no address"
     first = {":" in address: address for address in reversed(addresses)}
-    return [await knock(first[six], port) for six in sorted(first)]
+    trying = [Deferred.fromCoroutine(_knock(knock, first[six], port)) for six in sorted(first)]
+    return await gatherResults(trying)
+
+
+async def _knock(knock: Knock, ip: str, port: int) -> Attempt:
+    return await knock(ip, port)
 
 
 def _is_ip(host: str) -> bool:

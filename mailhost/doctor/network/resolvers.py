@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from mailhost.doctor.checks import Check
 from mailhost.doctor.finding import Fault, Finding, failure, ok, warning
-from mailhost.interfaces.dns import Found, ILookUp, ipv4_of, ns_of
+from mailhost.interfaces.dns import Found, ILookUp, Question, Reply, ipv4_of, ns_of
 from mailhost.net.dns.servers import PORT, Server
 
 RESOLVER_SILENT = Fault(
@@ -25,7 +25,7 @@ RESOLVER_PUBLIC = Fault(
     "resolver-public",
     "Most blocklists do not answer public DNS servers, so the filters that ask them find nothing.",
 )
-SECONDS = 15.0
+SECONDS = 4.5
 PUBLIC = frozenset(
     {
         *("8.8.8.8", "8.8.4.4", "2001:4860:4860::8888", "2001:4860:4860::8844"),
@@ -75,11 +75,19 @@ def no_resolvers_check(name: str) -> Check:
 
 async def _answers(server: Server, resolver: ILookUp, zone: str) -> ServerAnswers:
     name = _name(server)
-    reply = await resolver.look_up(ns_of(zone))
+    reply, none = await gatherResults(
+        [
+            Deferred.fromCoroutine(_reply(resolver, ns_of(zone))),
+            Deferred.fromCoroutine(_reply(resolver, ipv4_of(f"{secrets.token_hex(12)}.com"))),
+        ]
+    )
     if reply.found is Found.FAILED:
         return ServerAnswers(name, trouble=reply.trouble)
-    none = await resolver.look_up(ipv4_of(f"{secrets.token_hex(12)}.com"))
     return ServerAnswers(name, invented=none.records[0] if none.records else "")
+
+
+async def _reply(resolver: ILookUp, question: Question[str]) -> Reply[str]:
+    return await resolver.look_up(question)
 
 
 def _about_silence(seen: Sequence[ServerAnswers]) -> Iterator[Finding]:

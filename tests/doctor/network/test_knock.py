@@ -66,5 +66,5 @@ class KnockTests(TestCase):
             found.append(await Knocker(clock)("192.0.2.1", 25))
 
         Deferred.fromCoroutine(knock())
-        clock.advance(8)
-        self.assertEqual([Attempt(Knocked.TIMED_OUT, "timed out after 8 s")], found)
+        clock.advance(2.5)
+        self.assertEqual([Attempt(Knocked.TIMED_OUT, "timed out after 2.5 s")], found)

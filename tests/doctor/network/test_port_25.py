@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from twisted.internet.defer import Deferred, TimeoutError, fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.doctor.finding import Finding, Verdict
@@ -14,7 +15,7 @@ from tests.doctor.network.one_check import findings_of
 from tests.relay.fake_resolver import FakeResolver
 
 ANSWERED = Attempt(Knocked.ANSWERED, "220 mx.example.net ESMTP")
-TIMED_OUT = Attempt(Knocked.TIMED_OUT, "timed out after 8 s")
+TIMED_OUT = Attempt(Knocked.TIMED_OUT, "timed out after 2.5 s")
 REFUSED = Attempt(Knocked.REFUSED, "Connection was refused by other side.")
 ADDRESSES: dict[str, list[str] | Exception] = {
     "a.example.net": ["2001:db8::1", "192.0.2.1", "192.0.2.9"],
@@ -34,7 +35,9 @@ class PortTests(SynchronousTestCase):
         return self.ends.get(ip, TIMED_OUT)
 
     def findings(self, *hosts: str) -> Sequence[Finding]:
-        return findings_of(port_25_check(hosts, 25, FakeResolver({}, ADDRESSES), self.knock))
+        return findings_of(
+            port_25_check(hosts, 25, FakeResolver({}, ADDRESSES).addresses, self.knock)
+        )
 
     def test_no_host_is_named_and_none_is_contacted(self) -> None:
         [found] = self.findings()
@@ -57,7 +60,7 @@ class PortTests(SynchronousTestCase):
     def test_all_attempts_time_out(self) -> None:
         [found] = self.findings("a.example.net", "192.0.2.7")
         self.assertEqual((Verdict.FAILURE, "doctor/port-25-closed"), (found.verdict, found.name))
-        self.assertEqual("not reached (timed out after 8 s)", found.seen)
+        self.assertEqual("not reached (timed out after 2.5 s)", found.seen)
         self.assertIn("[[relay.route]]", found.copy)
 
     def test_all_attempts_are_refused(self) -> None:
@@ -70,6 +73,12 @@ class PortTests(SynchronousTestCase):
         [found] = self.findings("none.example.net", "missing.example.net")
         self.assertEqual((Verdict.UNKNOWN, "doctor/port-25-untried"), (found.verdict, found.name))
         self.assertIn("missing.example.net does not exist", found.seen)
+
+    def test_slow_dns_is_reported_elsewhere(self) -> None:
+        def silent(host: str) -> Deferred[Sequence[str]]:
+            return fail(TimeoutError())
+
+        self.assertEqual([], findings_of(port_25_check(["a"], 25, silent, self.knock)))
 
     def test_silent_dns_is_reported_elsewhere(self) -> None:
         self.assertEqual([], self.findings("later.example.net"))
