@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from mailhost.config.load import Loaded
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
+from mailhost.doctor.domain.hosted import own_domains_check
 from mailhost.doctor.network.checks import network_checks
 
 
 def checks_of_this_host(context: DoctorContext, loaded: Loaded) -> Sequence[Check]:
     """Return all checks of the host that `loaded` describes."""
-    return [*network_checks(context, loaded)]
+    return [*network_checks(context, loaded), own_domains_check(context)]

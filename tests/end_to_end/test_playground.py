@@ -17,11 +17,14 @@ from typing import Any, ClassVar
 from twisted.internet import reactor as made
 from twisted.trial.unittest import TestCase
 
+from mailhost.cli.doctor_check import _checks_of_server
+from mailhost.cli.own_domains import domains_to_examine
 from mailhost.concurrency.threads import threads_of
 from mailhost.config.load import load
 from mailhost.doctor.checks import run_checks
 from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.finding import Finding
+from mailhost.doctor.target import domain_of, parse_target
 from mailhost.doctor.targets import TargetOptions, checks_of_target
 from mailhost.doctor.this_host import checks_of_this_host
 from mailhost.net.control.client import ControlClient, control_path
@@ -114,10 +117,13 @@ class PlaygroundTests(TestCase):
         """What the doctor finds by the arguments `look`, without what is ok."""
         loaded = load(self.playground.environment["MAILHOST_CONFIG"])
         resolver = Resolver(reactor, loaded.settings.dns)
-        context = DoctorContext(reactor, threads_of(reactor), resolver, loaded)
-        _, *target = look.split()
+        _, *words = look.split()
+        target = parse_target(words[0]) if words else None
+        own = domains_to_examine(loaded, domain_of(target) if target else None)
+        context = DoctorContext(reactor, threads_of(reactor), resolver, loaded, own)
         if target:
-            checks = checks_of_target(context, target[0], self.options(*target[1:]))
+            options = self.options(*words[1:])
+            checks = await checks_of_target(context, target, options, _checks_of_server)
         else:
             checks = checks_of_this_host(context, loaded)
         results = await run_checks(checks, reactor, lambda result: None)
