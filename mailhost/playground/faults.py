@@ -11,6 +11,7 @@ from mailhost.playground.settings import MoreSettings
 from mailhost.playground.stand_in import StandIn
 from mailhost.playground.wrong_servers import broken_login, hidden_starttls, late_greeting
 from mailhost.playground.wrong_ways import (
+    SilentDNS,
     Way,
     WrongCertificate,
     WrongRecords,
@@ -46,6 +47,13 @@ class PlaygroundFault:
 
 
 FAULTS = (
+    PlaygroundFault(
+        "dns-silent",
+        "The DNS server of both hosts gives no answer.",
+        "doctor",
+        "resolver-silent",
+        SilentDNS(),
+    ),
     PlaygroundFault(
         "no-ptr",
         f"The address of {ALPHA_HOST.hostname} has no name in DNS (PTR).",

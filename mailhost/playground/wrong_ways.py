@@ -40,6 +40,16 @@ class WrongRecords:
         network.publish(network.prepared.records)
 
 
+class SilentDNS:
+    """The DNS server gives no answer."""
+
+    async def begin(self, network: Network) -> None:
+        network.dns.silent = True
+
+    async def end(self, network: Network) -> None:
+        network.dns.silent = False
+
+
 @dataclass(frozen=True, slots=True)
 class WrongCertificate:
     """A certificate of another validity, for other names, or by another authority; `names` is empty
