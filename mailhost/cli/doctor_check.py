@@ -141,9 +141,9 @@ async def _checks(
 def _checks_of_server(
     context: DoctorContext, host: str, port: int | None, options: TargetOptions
 ) -> Sequence[Check]:
-    from mailhost.doctor.network.resolvers import resolvers_check
+    from mailhost.doctor.network.checks import dns_servers_check
 
-    return [resolvers_check(context.resolver, host)]
+    return [dns_servers_check(context, host)]
 
 
 def _progress(count: int) -> AbstractContextManager[Callable[[CheckResult], Any]]:
