@@ -16,6 +16,7 @@ from twisted.logger import globalLogPublisher
 from mailhost.application.certificates import CertificateWatch
 from mailhost.application.clients import client_watch, make_lost_addresses
 from mailhost.application.dmarc_reports import DMARCReports, make_tally
+from mailhost.application.doctor import HeadDoctor
 from mailhost.application.foundation import Foundation
 from mailhost.application.housekeeping import Housekeeping
 from mailhost.application.privileges import as_user
@@ -121,6 +122,7 @@ class Head:
         self.lost_addresses = make_lost_addresses(
             reactor, base, lambda: self.services, self._stop_addresses
         )
+        self.doctor = HeadDoctor(reactor, base, lambda: self.loaded, lambda: self.services)
         self.certificates = self._make_watch(reactor)
         self.writer = WriterProcess(reactor, base.writer_socket, events)
         self.workers = self._make_pool(reactor, key)
@@ -165,7 +167,9 @@ class Head:
 
     def _make_keys(self, reactor: IReactor) -> KeyKeeper:
         base = self.foundation
-        authoritative = AuthoritativeServers(reactor, base.resolver)
+        authoritative = AuthoritativeServers(
+            reactor, base.resolver, port=lambda: self.services.settings.dns.authority_port
+        )
         return KeyKeeper(
             reactor,
             base.in_thread,
@@ -212,6 +216,7 @@ class Head:
         self.dmarc_reports.start()
         self.lost_addresses.start()
         self._watch.start()
+        self.doctor.start()
         self.keys.start()
         self.certificates.start()
         self._log_warnings()
@@ -236,6 +241,7 @@ class Head:
         self._watch.stop()
         self.lost_addresses.stop()
         self.housekeeping.stop()
+        self.doctor.stop()
         await self.dmarc_reports.stop()
         await self.last_uses.stop()
         await self.keys.stop()

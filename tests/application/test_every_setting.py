@@ -92,6 +92,7 @@ OTHERS = {
     "dkim.algorithms": '["rsa"]',
     "dkim.sign_as": '{ "*.example.org" = "example.org" }',
     "dkim.domain": '{ "other.example" = { off = true } }',
+    "doctor.port_25_hosts": '["mx.example.net"]',
     "domain.dkim": "{ off = true }",
     "domain.aliases": '["also.example.org"]',
     "domain.catch_all": '"ann@example.org"',
@@ -413,7 +414,13 @@ class EverySettingTests(SynchronousTestCase):
         head = self.head(self.old)
         asked: list[int] = []
         head._sockets = lambda: [(0, self.old.settings.listen[0])]
-        head.workers = cast(Any, SimpleNamespace(assign=lambda work, count: asked.append(count)))
+        head.workers = cast(
+            Any,
+            SimpleNamespace(
+                assign=lambda work, count: asked.append(count),
+                stop_addresses=lambda addresses: None,
+            ),
+        )
         head.replace(new)
         head.assign_workers()
         self.assertEqual([], asked, "the queue has not been read")

@@ -25,7 +25,6 @@ from mailhost.doctor.target import Server, Target, domain_of
 from mailhost.interfaces.dns import IResolver, NoPossibleHost, NoSuchDomain, ResolveFailed
 from mailhost.message.ids import new_id
 
-SMTP = 25
 SECONDS = 120.0
 
 
@@ -35,21 +34,21 @@ class AbuseTarget:
     host of `domain` where that is empty."""
 
     domain: str
-    host: str = ""
-    port: int = SMTP
+    host: str
+    port: int
 
 
-def abuse_target(target: Target) -> AbuseTarget:
-    """Return the server that a TARGET names."""
+def abuse_target(target: Target, port: int) -> AbuseTarget:
+    """Return the server that a TARGET names; it is examined at `port` if the TARGET has none."""
     if isinstance(target, Server):
-        return AbuseTarget(target.host, target.host, target.port or SMTP)
-    return AbuseTarget(domain_of(target))
+        return AbuseTarget(target.host, target.host, target.port or port)
+    return AbuseTarget(domain_of(target), "", port)
 
 
-def abuse_check(context: DoctorContext, target: Target, recipient: str) -> Check:
-    """Return the check of a TARGET. `recipient` is a mailbox there that may get test messages,
-    empty for none."""
-    wanted = abuse_target(target)
+def abuse_check(context: DoctorContext, target: Target, port: int, recipient: str) -> Check:
+    """Return the check of a TARGET, at `port` if it names none. `recipient` is a mailbox there that
+    may get test messages, empty for none."""
+    wanted = abuse_target(target, port)
 
     async def run() -> Sequence[Finding]:
         ip = await address_of(context.resolver, wanted)
