@@ -64,6 +64,6 @@ class MakeTests(SynchronousTestCase):
         self.installed(".venv")
         planned = self.planned(f"PYTHON={self.python}")
         self.assertIn(f"{self.python} -m venv --clear .venv-3.12.1\n", planned)
-        self.assertIn(".venv-3.12.1/bin/python -m twisted.trial", planned)
+        self.assertIn(".venv-3.12.1/bin/python -m tests.trial", planned)
         self.installed(".venv-3.12.1")
         self.assertNotIn("venv --clear", self.planned(f"PYTHON={self.python}"))

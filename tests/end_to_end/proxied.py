@@ -114,7 +114,7 @@ class Client(Raw):
         super().__init__((address, port), hello=hello, source=source)
 
     def offers(self) -> dict[str, str]:
-        """What EHLO is answered."""
+        """The extensions in the reply to EHLO."""
         self.send("EHLO client.example\r\n")
         text = [line[4:].decode().partition(" ") for line in self.lines()[1:]]
         return {word: rest for word, _, rest in text}
@@ -236,6 +236,11 @@ class Proxied(TestCase):
     stages: ClassVar[list[Stage]] = []
     timeout = 120
 
+    @property
+    def group(self) -> object:
+        """Equal for all tests of one stage, see `tests.trial`."""
+        return id(self.stages)
+
     def make_stage(self) -> Stage:
         """A new one, not started."""
         raise NotImplementedError
@@ -295,7 +300,7 @@ class Proxied(TestCase):
 
 
 def memory(host: RunningHost) -> int:
-    """What all processes of a host used at most together, in octets."""
+    """The most memory that all processes of a host used together, in octets."""
     children = Path(f"/proc/{host.pid}/task/{host.pid}/children").read_text().split()
     return sum(memory_of(pid, "VmHWM") for pid in (host.pid, *map(int, children)))
 

@@ -116,15 +116,19 @@ class SharedHost(TestCase):
     timeout = 120
 
     def setUp(self) -> None:
-        wanted = (self.settings, self.domains, self.protocols)
-        if not self.running or self.running[0][0] != wanted:
+        if not self.running or self.running[0][0] != self.group:
             stop_running()
             host = RunningHost(new_folder(), self.settings + self.domains, protocols=self.protocols)
-            self.running.append((wanted, host))
+            self.running.append((self.group, host))
             self.prepare(host)
         self.host = self.running[0][1]
         if self.host.stopped:
             self.host.start()
+
+    @property
+    def group(self) -> object:
+        """Equal for all tests of one host, see `tests.trial`."""
+        return self.settings, self.domains, self.protocols
 
     def prepare(self, host: RunningHost) -> None:
         """Do what has to be done before the first start."""
@@ -160,7 +164,7 @@ class SharedHost(TestCase):
         return sum(text.encode() in path.read_bytes() for path in self.host.inbox(address))
 
     def memory(self, field: str = "VmRSS") -> int:
-        """What the host uses, or used at most (VmHWM), in octets."""
+        """The memory that the host uses, or used at most (VmHWM), in octets."""
         return memory(self.host, field)
 
 
@@ -174,12 +178,12 @@ def stop_running() -> None:
 
 
 def memory(host: RunningHost, field: str = "VmRSS") -> int:
-    """What a host's first process uses, or used at most (VmHWM), in octets."""
+    """The memory that a host's first process uses, or used at most (VmHWM), in octets."""
     return memory_of(host.pid, field)
 
 
 def memory_of(pid: int, field: str) -> int:
-    """What a process uses, or used at most, in octets."""
+    """The memory that a process uses, or used at most, in octets."""
     text = Path(f"/proc/{pid}/status").read_text()
     line = next(line for line in text.splitlines() if line.startswith(field))
     return int(line.split()[1]) * 1024
