@@ -4,10 +4,9 @@ cannot read."""
 from __future__ import annotations
 
 import os
-import pwd
 from collections.abc import Iterator
 
-from mailhost.cli.readable import unreadable_by
+from mailhost.cli.readable import unreadable_by, user_of_host
 from mailhost.config.load import Loaded
 from mailhost.config.model import Certificate, Settings
 from mailhost.config.secrets import secret_sources
@@ -35,7 +34,7 @@ def _certificates(settings: Settings) -> list[CertificateFinding]:
 
 def _unreadable(loaded: Loaded) -> Iterator[CertificateFinding]:
     """Yield the files that are read again at a reload and that the host's user cannot read."""
-    user = _user(loaded.settings)
+    user = user_of_host(loaded.settings)
     if os.geteuid() != 0 or not user:
         return  # this process' user has read all of them
     certificates = loaded.settings.tls.certificate
@@ -62,18 +61,6 @@ def _unreadable(loaded: Loaded) -> Iterator[CertificateFinding]:
 
 def _paths(certificate: Certificate) -> set[str]:
     return {certificate.chain, certificate.key}
-
-
-def _user(settings: Settings) -> str:
-    """Return the user of the settings; without one, the owner of the data folder, since systemd may
-    set the user. Empty for root or no owner."""
-    if settings.user:
-        return settings.user
-    try:
-        owner = os.stat(settings.data).st_uid
-        return pwd.getpwuid(owner).pw_name if owner else ""
-    except (OSError, KeyError):
-        return ""
 
 
 def _hook(user: str, folder: str) -> str:

@@ -1,4 +1,5 @@
-"""`mailhost check-config`: checks the settings file, the files that it names, and the directory."""
+"""`mailhost check-config`: checks the settings file, the files that it names, the directory, and
+the files with DKIM keys."""
 
 from __future__ import annotations
 
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="Treat warnings as faults: exit code 1.")
 @config_option
 def command(strict: bool, config: str | None) -> None:
-    """Report all faults of the settings, of the files that they name, and of the directory.
+    """Report all faults of the settings, of the files that they name, of the directory, and of the
+    files with DKIM keys.
 
     A fault gives exit code 1, a warning does not. Run it as root, so that it can check which files
     the host's user can read.
     """
     from mailhost.cli.certificates import file_findings
+    from mailhost.cli.key_findings import key_findings
     from mailhost.cli.views import whole_directory
     from mailhost.directory.place import folder_is_new
 
@@ -50,7 +53,7 @@ def command(strict: bool, config: str | None) -> None:
     warnings = [*(finding.text for finding in found), *map(str, loaded.warnings)]
     if not os.path.isdir(loaded.settings.data) and loaded.settings.demo is None:
         warnings.append(f"data: {folder_is_new(loaded.settings.data)}")
-    warnings += _of_directory(loaded, union)
+    warnings += [*key_findings(loaded.settings), *_of_directory(loaded, union)]
     for warning in warnings:
         click.echo(f"warning: {warning}")
     if warnings and strict:
@@ -80,7 +83,8 @@ def _of_directory(loaded: Loaded, union: Union) -> Iterator[str]:
     admin = settings.admin
     if admin and admin.domain not in settings.domain:
         yield from (f"admin: {text}" for text in unknown_targets(view, [admin]))
-    yield from alias_faults(view)
+    reports = {(each.domain, each.key) for each in settings.report_addresses.values()}
+    yield from alias_faults(view, reports)
 
 
 def _many(count: int, what: str) -> str:
