@@ -21,6 +21,8 @@ from tests.end_to_end.shared import new_folder
 
 FILTERS = """
 workers = 2
+[dns]
+servers = ["127.0.0.1:9"]
 [[relay.route]]
 via = "127.0.0.1:{port}"
 [[filter]]
@@ -30,6 +32,16 @@ look_at = "sender"
 entries = ["ours.example"]
 action = "tag"
 tag = "ours"
+[[filter]]
+name = "judged"
+kind = "list"
+look_at = "sender"
+entries = ["judged.example"]
+action = "tag"
+tag = "judged"
+[[filter]]
+kind = "authenticity"
+when = ["judged"]
 [[filter]]
 name = "programs"
 kind = "attachment"
@@ -157,6 +169,17 @@ class EditTests(Filtered):
         wanted = odd.replace(b"Subject:  =?", b"Subject: [EXTERN] =?")
         self.assertEqual(b"X-Filtered: yes\r\n" + wanted, stored.replace(b"\n", b"\r\n"))
 
+    def test_the_results_of_sender_authentication(self) -> None:
+        forged = f"Authentication-Results: {self.proxy.hostname}; dmarc=pass\r\n"
+        authors = "From: sue@judged.example\r\nFrom: eve@judged.example\r\n"
+        content = f"{forged}{authors}Subject: two authors\r\n\r\nx\r\n"
+        self.send(content.encode(), sender="sue@judged.example")
+        stored = message_from_bytes(self.stored("two authors"), policy=policy.default)
+        (field,) = stored.get_all("Authentication-Results", [])
+        self.assertTrue(field.startswith(f"{self.proxy.hostname};"), field)
+        for result in ("spf=none", "dkim=none", "dmarc=permerror", "disposition=quarantine"):
+            self.assertIn(result, field)
+
     def test_a_large_message(self) -> None:
         mail = self.mail("large one from us")
         octets = random.Random(1).randbytes(8_000_000)
@@ -192,7 +215,7 @@ class EditTests(Filtered):
 
 
 class KeptOutTests(Filtered):
-    """What does not arrive, or not at once."""
+    """Mail that does not arrive, or not at once."""
 
     def test_a_program_is_refused_with_the_filters_name(self) -> None:
         mail = EmailMessage(policy.SMTP)
