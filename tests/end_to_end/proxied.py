@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import re
-import shutil
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 
 from mailhost.net.tls.selfsigned import make_self_signed
 from tests.end_to_end.postfix import ADDRESS, HOSTNAME, Postfix, Service, installed
-from tests.end_to_end.running import RunningHost, free_port, until
+from tests.end_to_end.running import RunningHost, free_port, remove_folder, until
 from tests.end_to_end.shared import Raw, memory_of, new_folder
 
 SENDER = "sue@elsewhere.example"
@@ -223,7 +222,7 @@ class Stage:
         """Stop both, and remove what they leave."""
         self.proxy.stop()
         self.postfix.stop()
-        shutil.rmtree(self._folder)
+        remove_folder(self._folder)
 
 
 def _upstream(service: Service) -> str:

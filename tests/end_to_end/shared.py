@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import shutil
 import socket
 import ssl
 import tempfile
@@ -12,7 +11,7 @@ from typing import ClassVar
 
 from twisted.trial.unittest import TestCase
 
-from tests.end_to_end.running import RunningHost
+from tests.end_to_end.running import RunningHost, remove_folder
 
 # accounts in the file: no commands to run before the first start
 DOMAINS = """
@@ -174,7 +173,7 @@ def stop_running() -> None:
     while SharedHost.running:
         _, host = SharedHost.running.pop()
         host.stop()
-        shutil.rmtree(host.folder)
+        remove_folder(host.folder)
 
 
 def memory(host: RunningHost, field: str = "VmRSS") -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import json
 import random
-import shutil
 import smtplib
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -16,7 +15,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 
 from tests.end_to_end.postfix import ADDRESS, Postfix, installed
 from tests.end_to_end.proxied import ANN, BOB, DOMAIN, EVE, SENDER, SETTINGS, without_trace
-from tests.end_to_end.running import RunningHost, until
+from tests.end_to_end.running import RunningHost, remove_folder, until
 from tests.end_to_end.shared import new_folder
 
 FILTERS = """
@@ -113,7 +112,7 @@ class Filtered(TestCase):
         folder, postfix, proxy = self.hosts.pop()
         proxy.stop()
         postfix.stop()
-        shutil.rmtree(folder)
+        remove_folder(folder)
 
     def send(self, content: bytes, *to: str, sender: str = SENDER) -> dict[str, Any]:
         """Send a message by way of the proxy; return who was refused."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import json
-import shutil
 import smtplib
 import threading
 import time
@@ -24,7 +23,7 @@ from tests.dkim.messages import results
 from tests.dmarc_reports.samples import NEW, gzipped
 from tests.dns_server import Records
 from tests.end_to_end.dns_process import DNSProcess
-from tests.end_to_end.running import PATIENCE, RunningHost, free_port
+from tests.end_to_end.running import PATIENCE, RunningHost, free_port, remove_folder
 from tests.end_to_end.shared import new_folder
 from tests.fakes import FakeHandover, RecordingEvents
 from tests.lookups import RecordsLookUp
@@ -117,7 +116,7 @@ class TwoHosts(TestCase):
         for name, address in (("one", ONE), ("two", TWO)):
             host = make(name, address, port)
             records |= make_keys(host, f"{name}.internal", host.hostname)
-            atexit.register(shutil.rmtree, host.folder)
+            atexit.register(remove_folder, host.folder)
             atexit.register(host.stop)
             self.hosts.append(host)
         dns = DNSProcess(records)
