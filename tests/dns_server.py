@@ -90,7 +90,7 @@ class DNSServer:
             await maybeDeferred(port.stopListening)
 
     def query(self, query: Any, timeout: Any = None) -> Deferred[Any]:
-        """What twisted.names asks a resolver."""
+        """The question of twisted.names to a resolver."""
         name = str(query.name).lower().rstrip(".")
         kind = dns.QUERY_TYPES.get(query.type, str(query.type))
         self.asked.append((kind, name))
