@@ -28,6 +28,7 @@ from mailhost.application.foundation import Foundation
 from mailhost.application.listeners import outermost
 from mailhost.application.protocols import make_factory, serve
 from mailhost.application.services import Services, Shared
+from mailhost.application.trace import make_trace
 from mailhost.config.load import Loaded
 from mailhost.config.model import Listen
 from mailhost.config.protocol import ListenProtocol
@@ -86,7 +87,8 @@ class Worker:
         self._counts = CountsForHead(self._channel, reactor)
         own = FanOut(self._log, self._counts.counts)
         self._tally = make_tally(reactor, startup.loaded.settings.data, own)
-        self._events = FanOut(self._log, self._counts.counts, self._tally)
+        self._trace = make_trace(reactor, startup.loaded.settings.data, own)
+        self._events = FanOut(self._log, self._counts.counts, self._tally, self._trace)
         self._served: dict[SocketKey, _Served] = {}
         self._factories: list[IServerFactory] = []
         self._ending = False
@@ -181,6 +183,7 @@ class Worker:
         """Have the parts that live on work with the services of a new generation."""
         self._loaded, self._services = loaded, services
         self._tally.reconfigure(loaded.settings.dmarc.send_reports, services.router.reports)
+        self._trace.reconfigure(loaded.settings.trace.off)
 
     def _remove(self, served: _Served) -> Deferred[Any]:
         """Accept no more from a socket. Its connections go on."""
@@ -233,6 +236,7 @@ class Worker:
             return
         self._ending = True
         await self._tally.stop()
+        await self._trace.stop()
         await self._foundation.stop()
         self._log.flush()
         self._counts.flush()

@@ -17,6 +17,7 @@ from mailhost.config.dmarc import DMARC
 from mailhost.config.filters.kinds import AnyFilter, Mode
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
+from mailhost.config.trace import Trace
 from mailhost.config.types import (
     AccountId,
     AccountName,
@@ -285,6 +286,7 @@ class Settings(Section):
     store: StoreSettings = StoreSettings()
     dmarc: DMARC = DMARC()
     dkim: DKIM = DKIM()
+    trace: Trace = Trace()
     domain: dict[DomainName, DomainSettings] = {}
     demo: Demo | None = None
     filter_mode: Mode = Mode.ENFORCE

@@ -51,6 +51,7 @@ admin = "ann@example.org"
 [store]
 [dmarc]
 [dkim]
+[trace]
 [relay]
 
 [[relay.route]]
