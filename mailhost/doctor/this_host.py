@@ -7,9 +7,14 @@ from collections.abc import Sequence
 from mailhost.config.load import Loaded
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
+from mailhost.doctor.far_ends.checks import far_end_checks
 from mailhost.doctor.network.resolvers import resolvers_check
 
 
 def checks_of_this_host(context: DoctorContext, loaded: Loaded) -> Sequence[Check]:
     """Return all checks of the host that `loaded` describes."""
-    return [resolvers_check(context.resolver, loaded.settings.hostname)]
+    settings = loaded.settings
+    return [
+        resolvers_check(context.resolver, settings.hostname),
+        *far_end_checks(context, settings.data, settings.trace.off),
+    ]
