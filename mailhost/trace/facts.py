@@ -46,11 +46,12 @@ def facts_of(event: Event) -> Kept | None:
 
 
 def _received(event: Received) -> Kept:
-    facts: Facts = {"event": "received", "from": _path(event.reverse_path)}
+    facts: Facts = {"event": "received", "from": _path(event.reverse_path), "size": event.size}
     _add_recipients(facts, event.recipients)
-    facts["size"] = event.size
-    _add(facts, "message_id", event.message_id)
-    _add(facts, "subject", event.subject)
+    if event.message_id:
+        facts["message_id"] = event.message_id
+    if event.subject:
+        facts["subject"] = event.subject
     _add_client(facts, event.client)
     return event.identity, marks.RECEIVED, facts
 
@@ -115,15 +116,17 @@ def _queued(event: Queued) -> Kept:
 
 def _attempted(event: Attempted) -> Kept:
     outcome = event.outcome
-    path = outcome.recipient
-    facts: Facts = {"event": "attempted", "fate": outcome.fate.value, "to": [str(path.address)]}
-    _add(facts, "by", outcome.by)
-    _add(facts, "next_hop", event.next_hop)
+    fate, path = outcome.fate, outcome.recipient
+    facts: Facts = {"event": "attempted", "fate": fate, "to": [str(path.address)]}
+    if outcome.by:
+        facts["by"] = outcome.by
+    if event.next_hop:
+        facts["next_hop"] = event.next_hop
     through = event.through or path.through
     if through:
         facts["through"] = [*map(str, through)]
     _add_status(facts, outcome.status)
-    return event.identity, marks.OF_FATE[outcome.fate], facts
+    return event.identity, marks.OF_FATE[fate], facts
 
 
 def _passed_on(event: PassedOn) -> Kept:
@@ -179,6 +182,9 @@ def _add(facts: Facts, name: str, value: object) -> None:
 
 
 def _add_recipients(facts: Facts, recipients: tuple[Address, ...]) -> None:
+    if len(recipients) == 1:
+        facts["to"] = [str(recipients[0])]
+        return
     facts["to"] = [*map(str, recipients[:MOST_RECIPIENTS])]
     if len(recipients) > MOST_RECIPIENTS:
         facts["more"] = len(recipients) - MOST_RECIPIENTS
