@@ -31,6 +31,7 @@ _GROUPS = {
     "export": "mailhost.cli.export",
     "queue": "mailhost.cli.queue",
     "filters": "mailhost.cli.filters",
+    "explain": "mailhost.cli.explain",
     "login": "mailhost.cli.login",
     "mail": "mailhost.cli.mail",
     "mailbox": "mailhost.cli.mailbox",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import poplib
 import signal
 import smtplib
@@ -69,6 +70,22 @@ class OneHost(SharedHost):
         """The one message in an inbox."""
         (path,) = self.host.inbox(address)
         return path.read_bytes()
+
+
+class Asking(OneHost):
+    """Commands that ask the running host about itself."""
+
+    def test_what_is_explained_is_what_is_done(self) -> None:
+        client = self.smtp()
+        client.mail("sue@elsewhere.example")
+        for recipient in ("ann+x@example.com", "eve@example.com", "sue@elsewhere.example"):
+            code, text = client.rcpt(recipient)
+            command = ("explain", "--from", "sue@elsewhere.example", "--to", recipient)
+            found = json.loads(self.run_command(*command, "--json"))
+            self.assertTrue(found["running"])
+            self.assertEqual(f"{code} {text.decode()}", found["session"][-1]["reply"])
+        shown = self.run_command(*command, "--user", "ann@example.com")
+        self.assertIn("553 5.7.1 You may not send as <sue@elsewhere.example>", shown)
 
 
 class Receiving(OneHost):
