@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
@@ -10,6 +11,7 @@ from mailhost.application.explain import explain, question_of
 from mailhost.application.filters import filters_with_counts
 from mailhost.application.head import Head
 from mailhost.application.key_commands import key_commands
+from mailhost.application.listener_set import ListenerSet
 from mailhost.application.status import status
 from mailhost.explain.explanation import CannotExplain, Question
 from mailhost.interfaces.directory import DirectoryUnavailable
@@ -20,9 +22,13 @@ from mailhost.net.control.server import CommandRefused, Commands
 from mailhost.queue.control import QueueControl
 
 
-def control_commands(head: Head, reload: Callable[..., Awaitable[list[str]]]) -> Commands:
-    """Return the commands by name, each taking its arguments by keyword."""
+def control_commands(
+    head: Head, listeners: ListenerSet, reload: Callable[..., Awaitable[list[str]]]
+) -> Commands:
+    """Return the commands by name, each taking its arguments by keyword. Called at the start of the
+    host."""
     queue = QueueControl(head.queue).commands()
+    started = time.time()
 
     async def refresh() -> None:
         try:
@@ -50,7 +56,7 @@ def control_commands(head: Head, reload: Callable[..., Awaitable[list[str]]]) ->
         "mailbox.changed": folders_changed,
         "login.blocked": blocked,
         "login.unblock": unblock,
-        "status": lambda: status(head),
+        "status": lambda: status(head, listeners, started),
         "filters": filters,
         "explain": _as_text(_explain_command(head)),
         **{name: _as_text(command) for name, command in queue.items()},
