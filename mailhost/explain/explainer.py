@@ -159,7 +159,7 @@ class Explainer:
             return Allowed(False, "the server behind the proxy decides")
         right = self._context.rules.right_to_relay(client)
         if right is None:
-            reason = f"{client} has not logged in, and is in none of relay.networks"
+            reason = f"{client.ip} has not logged in, and is in none of relay.networks"
             return Allowed(False, reason)
         if isinstance(right, Address):
             return Allowed(True, f"it has logged in as {right}")

@@ -21,9 +21,9 @@ from mailhost.reception.filters.chain import Chain, ChainLink
 
 FILTER_LIMIT = 10.0  # seconds that a filter has to answer
 NOT_ASKED = "not asked"
-ONLY_REAL = "its answer has effects outside the host, or is made by other code"
-LATER = "is asked about the whole message, which there is not"
-NOT_REACHED = "another answer came first, or its tags do not fit"
+ONLY_REAL = "its answer may have effects, and it gives no preview"
+LATER = "it examines the whole message, which a question does not have"
+NOT_REACHED = "the client had its reply before, or the tags do not fit"
 NOTIFIED = "is notified of the final reply"
 
 
