@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mailhost.config.load import Loaded
     from mailhost.doctor.checks import Check, CheckResult
     from mailhost.doctor.context import DoctorContext
+    from mailhost.doctor.target import Target
+    from mailhost.doctor.targets import TargetOptions
     from mailhost.interfaces.reactor import IReactor
 
 WIDTH = 80  # columns where the output is no terminal
@@ -39,11 +41,8 @@ def check(target: str | None, as_json: bool, config: str | None) -> None:
     """
     from mailhost.doctor.report import code_of, report_text, report_values
 
-    try:
-        loaded = load_settings(config) if config or not target else None
-    except Fail as error:
-        raise NotExamined(error.message) from error
-    results = _results(loaded, target)
+    wanted = _parsed(target)
+    results = _results(_loaded(config, wanted), wanted)
     if as_json:
         print_json(report_values(results))
     else:
@@ -52,35 +51,64 @@ def check(target: str | None, as_json: bool, config: str | None) -> None:
     sys.exit(code_of(results))
 
 
-def _results(loaded: Loaded | None, target: str | None) -> list[CheckResult]:
+def _parsed(text: str | None) -> Target | None:
+    from mailhost.doctor.target import BadTarget, parse_target
+
+    try:
+        return None if text is None else parse_target(text)
+    except BadTarget as error:
+        raise NotExamined(str(error)) from error
+
+
+def _loaded(config: str | None, target: Target | None) -> Loaded | None:
+    """Return the settings. A TARGET can be examined without, unless `config` names them."""
+    try:
+        return load_settings(config)
+    except Fail as error:
+        if target is not None and config is None:
+            return None
+        raise NotExamined(error.message) from error
+
+
+def _results(loaded: Loaded | None, target: Target | None) -> list[CheckResult]:
     from mailhost.cli.asynchronous import run_on_reactor
+    from mailhost.cli.own_domains import domains_to_examine
     from mailhost.concurrency.threads import threads_of
     from mailhost.config.model import DNS
     from mailhost.doctor.checks import run_checks
-    from mailhost.doctor.context import DoctorContext
+    from mailhost.doctor.context import DoctorContext, OwnDomains
+    from mailhost.doctor.target import domain_of
     from mailhost.net.dns.resolver import Resolver
+
+    only = None if target is None else domain_of(target)
+    own = domains_to_examine(loaded, only) if loaded else OwnDomains()
 
     async def run(reactor: IReactor) -> list[CheckResult]:
         resolver = Resolver(reactor, loaded.settings.dns if loaded else DNS())
-        context = DoctorContext(reactor, threads_of(reactor), resolver, loaded)
-        checks = _checks(context, target)
+        context = DoctorContext(reactor, threads_of(reactor), resolver, loaded, own)
+        checks = await _checks(context, target)
         with _progress(len(checks)) as ended:
             return await run_checks(checks, reactor, ended)
 
     return run_on_reactor(run)
 
 
-def _checks(context: DoctorContext, target: str | None) -> Sequence[Check]:
+async def _checks(context: DoctorContext, target: Target | None) -> Sequence[Check]:
     from mailhost.doctor.targets import TargetOptions, checks_of_target
     from mailhost.doctor.this_host import checks_of_this_host
 
     if target is None:
-        assert context.loaded is not None  # `check` has loaded them
+        assert context.loaded is not None  # `_loaded` has raised otherwise
         return checks_of_this_host(context, context.loaded)
-    try:
-        return checks_of_target(context, target, TargetOptions())
-    except ValueError as error:
-        raise NotExamined(str(error)) from error
+    return await checks_of_target(context, target, TargetOptions(), _checks_of_server)
+
+
+def _checks_of_server(
+    context: DoctorContext, host: str, port: int | None, options: TargetOptions
+) -> Sequence[Check]:
+    from mailhost.doctor.network.resolvers import resolvers_check
+
+    return [resolvers_check(context.resolver, host)]
 
 
 def _progress(count: int) -> AbstractContextManager[Callable[[CheckResult], Any]]:

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from mailhost.config.load import Loaded
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
+from mailhost.doctor.domain.hosted import own_domains_check
 from mailhost.doctor.network.resolvers import resolvers_check
 
 
 def checks_of_this_host(context: DoctorContext, loaded: Loaded) -> Sequence[Check]:
     """Return all checks of the host that `loaded` describes."""
-    return [resolvers_check(context.resolver, loaded.settings.hostname)]
+    return [
+        resolvers_check(context.resolver, loaded.settings.hostname),
+        own_domains_check(context),
+    ]
