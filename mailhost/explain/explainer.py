@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from twisted.internet.defer import Deferred, TimeoutError
 
@@ -81,7 +81,9 @@ class Explainer:
 
     async def explain(self, question: Question) -> Explanation:
         """Return the explanation. Raises CannotExplain."""
-        services, client = self._services, question.client
+        services = self._services
+        client = self._logged_in(question.client)
+        question = replace(question, client=client)
         chain = services.chains.get(question.listen.protocol)
         preview = PreviewChain(chain) if chain else None
         session = await self._session(question, preview)
@@ -115,6 +117,14 @@ class Explainer:
             way,
             self._signing(question, sender),
         )
+
+    def _logged_in(self, client: Client) -> Client:
+        """Return the client with the address of its account as the directory has it, which is what
+        a login finds."""
+        if client.account is None:
+            return client
+        account = self._services.directory.view.account(client.account)
+        return replace(client, account=account.address) if account else client
 
     async def _session(
         self, question: Question, preview: PreviewChain | None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from twisted.internet.defer import CancelledError
 from zope.interface import implementer
 
 from mailhost.concurrency.answers import result_of
@@ -63,7 +64,9 @@ class _PreviewFilter:
         try:
             verdict: Verdict = await result_of(self._preview.preview(mail))
         except Exception as error:
-            self._note(mail, "failed", str(error) or type(error).__name__)
+            late = isinstance(error, CancelledError)
+            text = f"no answer within {FILTER_LIMIT:g} seconds" if late else str(error)
+            self._note(mail, "failed", text or type(error).__name__)
             raise
         self._note(mail, str(verdict.decision), verdict.reason)
         return verdict

@@ -183,7 +183,12 @@ class ExplainCase(SynchronousTestCase):
         return question_of(self.settings, sender, recipient, **more)
 
     def explain(self, sender: str, recipient: str, **more: Any) -> Explanation:
-        """The explanation of a question to `question_of`."""
+        """The explanation of a question to `question_of`, which must be there at once."""
+        found: Explanation = now(self.asked(sender, recipient, **more))
+        return found
+
+    async def asked(self, sender: str, recipient: str, **more: Any) -> Explanation:
+        """The explanation when it is there."""
         question = self.question(sender, recipient, **more)
         protocol = question.listen.protocol
         services = ExplainServices(
@@ -200,9 +205,7 @@ class ExplainCase(SynchronousTestCase):
             lambda client: self.refused_logins.get(str(client.account)),
         )
         context = None if protocol.proxied else self.context(protocol)
-        explainer = Explainer(services, context, self.options(protocol))
-        found: Explanation = now(explainer.explain(question))
-        return found
+        return await Explainer(services, context, self.options(protocol)).explain(question)
 
     def replies(self, sender: str, recipient: str, **more: Any) -> list[str]:
         """The greeting, and the replies of a real session up to the first refusal."""

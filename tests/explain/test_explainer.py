@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from mailhost.explain.explainer import choose_listener
@@ -17,7 +18,14 @@ from mailhost.explain.explanation import (
     MailboxView,
     StepView,
 )
-from mailhost.explain.filters import LATER, NOT_ASKED, NOT_REACHED, NOTIFIED, ONLY_REAL
+from mailhost.explain.filters import (
+    FILTER_LIMIT,
+    LATER,
+    NOT_ASKED,
+    NOT_REACHED,
+    NOTIFIED,
+    ONLY_REAL,
+)
 from mailhost.explain.proxied import DECIDED_BEHIND
 from mailhost.interfaces.accounts import Account
 from mailhost.interfaces.answer import Answer
@@ -87,7 +95,7 @@ class ListenerTests(ExplainCase):
             {"recipient": "a@b.example\r\nDATA"},
         ):
             question = {"sender": "<>", "recipient": "ann@a.example"} | more
-            self.assertRaises(CannotExplain, self.explain, **question)
+            self.assertRaises(CannotExplain, self.question, **question)
 
 
 class ClientTests(ExplainCase):
@@ -120,6 +128,11 @@ class ClientTests(ExplainCase):
         )
         self.assertTrue(found.relay.allowed)
         self.assertIn("ann@a.example", found.relay.reason)
+        self.assertTrue(found.sender.allowed)
+
+    def test_a_login_by_another_form_of_the_name(self) -> None:
+        found = self.explain("ann@a.example", "sue@far.example", user="ANN@also.example")
+        self.assertEqual("ann@a.example", found.client.account)
         self.assertTrue(found.sender.allowed)
 
     def test_a_sender_that_is_not_the_users(self) -> None:
@@ -297,6 +310,15 @@ class FilterTests(ExplainCase):
         self.assertEqual(
             "451 4.3.0 A filter failed here; please try again later [list]", found.session[-1].reply
         )
+
+    def test_a_filter_that_does_not_answer(self) -> None:
+        silent: Deferred[Verdict] = Deferred()
+        self.chain = self.chain_of([ChainLink("slow", Previewed(silent, Stage.SENDER))])
+        asking = Deferred.fromCoroutine(self.asked("sue@far.example", "ann@a.example"))
+        self.clock.advance(FILTER_LIMIT)
+        found = self.successResultOf(asking)
+        self.assertEqual("no answer within 10 seconds", found.filters[0].reason)
+        self.assertIn("451 4.3.0", found.session[-1].reply)
 
     def test_a_filter_of_the_operator_may_give_a_preview(self) -> None:
         own = Previewed(quarantine("odd"), Stage.RECIPIENT)
