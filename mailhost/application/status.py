@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from dataclasses import asdict
 from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred
@@ -15,10 +15,11 @@ from mailhost.application.head import Head
 from mailhost.application.listener_set import ListenerSet
 from mailhost.concurrency.timeouts import fired_within
 from mailhost.config.protocol import ListenProtocol
+from mailhost.doctor.daily.memory import DoctorMemory, LastRun
 from mailhost.net.tls.certificate import CertificateFiles, current_time
 from mailhost.observe.totals import totals
 
-DISK_TIMEOUT = 2.0  # seconds that the disk has to answer
+DISK_TIMEOUT = 1.0  # seconds that the disk has to answer
 DAY = 86_400.0  # seconds
 
 Values: TypeAlias = dict[str, Any]
@@ -31,8 +32,9 @@ async def status(head: Head, listeners: ListenerSet, started: float) -> Values:
     `totals` has the counts since the start by name, `events` all that is counted apart. Memory and
     disk space are in octets, None where they are not known.
     """
-    workers = await head.workers.sessions()
     now = time.time()
+    reading = Deferred.fromCoroutine(_from_disk(head, now))  # while the workers are asked
+    workers = await head.workers.sessions()
     settings = head.services.settings
     return {
         "version": __version__,
@@ -52,8 +54,8 @@ async def status(head: Head, listeners: ListenerSet, started: float) -> Values:
             str(state): {"count": found.count, "age": _age(found.oldest, now)}
             for state, found in (await head.queue.census()).items()
         },
-        "disk": await _disk(head),
         "certificates": [_certificate(each) for each in head.foundation.tls.certificates],
+        **await reading,
     }
 
 
@@ -102,14 +104,28 @@ def _age(arrived: float | None, now: float) -> float | None:
     return None if arrived is None else max(now - arrived, 0.0)
 
 
-async def _disk(head: Head) -> Values | None:
-    """Return the space and inodes of the data folder, None while its disk does not answer."""
+async def _from_disk(head: Head, now: float) -> Values:
+    """Return the space and inodes of the data folder, and the last daily run of the doctor; both
+    None while the disk does not answer."""
     base = head.foundation
-    asking: Deferred[Values] = base.in_thread(partial(disk_of, base.data))
-    found: list[Values] = []
-    asking.addCallback(found.append).addErrback(lambda failure: None)
+    memory = DoctorMemory(base.data, base.commit_now.commit)
+    found: Values = {"disk": None, "doctor": None}
+
+    def read() -> Values:
+        return {"disk": disk_of(base.data), "doctor": _last_run(memory.read(), now)}
+
+    asking: Deferred[Values] = base.in_thread(read)
+    asking.addCallback(found.update).addErrback(lambda failure: None)
     await fired_within(asking, base.reactor, DISK_TIMEOUT)
-    return found[0] if found else None
+    return found
+
+
+def _last_run(run: LastRun, now: float) -> Values | None:
+    """Return the findings of a run, which are warnings and failures alone; None for no run."""
+    if not run.at:
+        return None
+    findings = [asdict(each) for each in run.findings]
+    return {"at": run.at, "age": _age(run.at, now), "findings": findings}
 
 
 def disk_of(folder: str) -> Values:

@@ -10,6 +10,7 @@ from mailhost.cli.table import counted, size, span
 
 _LABEL = 11  # columns
 _FEW = 0.1  # of space or inodes: less is shown as a warning
+_MOST_NAMES = 4  # of faults
 _FEW_DAYS = 14  # of a certificate
 
 
@@ -82,11 +83,12 @@ def _certificate(each: dict[str, Any]) -> str:
 
 
 def _findings(doctor: dict[str, Any] | None) -> list[str]:
-    """Return the findings of the last daily run that are not ok, by their names."""
+    """Return the faults of the last daily run by their names; nothing where there was no run."""
     if doctor is None:
         return []
-    names = [each["name"] for each in doctor["findings"] if each["verdict"] != "ok"]
-    return [f"{span(doctor['age'])} ago", *(names or ["all is fine"])]
+    names = list(dict.fromkeys(f"{each['verdict']} {each['name']}" for each in doctor["findings"]))
+    more = [f"and {len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []
+    return [f"{span(doctor['age'])} ago", *(names[:_MOST_NAMES] or ["all was fine"]), *more]
 
 
 def _listeners(listeners: Sequence[dict[str, Any]]) -> Iterator[str]:

@@ -47,7 +47,7 @@ RETIREMENT_DRAIN = 30.0  # seconds that a transaction under way has after that
 ACKNOWLEDGEMENT = 60.0  # seconds until a retired worker that has not acknowledged it is killed
 STARTUP_LIMIT = 120.0  # seconds that a worker has to ask for its sockets
 RELOAD_TIMEOUT = 30.0  # seconds that a worker has to take new settings
-SESSIONS_TIMEOUT = 2.0  # seconds that a worker has to count its connections
+SESSIONS_TIMEOUT = 1.0  # seconds that a worker has to count its connections
 KILL_AFTER = 5.0  # seconds beyond its time until a worker that does not stop is killed
 
 SocketKey = tuple[ListenProtocol, str]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,10 @@ from mailhost import __version__
 from mailhost.application.status import DISK_TIMEOUT, disk_of, memory_of, status
 from mailhost.config.model import Listen
 from mailhost.config.protocol import ListenProtocol
+from mailhost.doctor.daily.changes import KnownFinding
+from mailhost.doctor.daily.memory import DoctorMemory, LastRun
+from mailhost.durable.blocking import BlockingCommitter
+from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.events import Faulted, Notice
 from mailhost.net.tls.certificate import read_certificate
 from mailhost.net.tls.selfsigned import make_self_signed
@@ -56,6 +61,7 @@ class StatusTests(SynchronousTestCase):
                 reactor=self.clock,
                 in_thread=maybeDeferred,
                 data=self.folder,
+                commit_now=BlockingCommitter(OperatingSystem()),
             ),
         )
         listeners = [
@@ -119,6 +125,15 @@ class StatusTests(SynchronousTestCase):
         disk = self.status()["disk"]
         self.assertEqual(disk_of(self.folder)["size"], disk["size"])
         self.assertGreater(disk["free"], 0)
+
+    def test_the_last_run_of_the_doctor(self) -> None:
+        self.assertIsNone(self.status()["doctor"])
+        found = KnownFinding("ptr", "doctor/ptr-missing", "PTR", "failure", "none")
+        memory = DoctorMemory(self.folder, self.head.foundation.commit_now.commit)
+        memory.write(LastRun(time.time() - 100, (found,)))
+        doctor = self.status()["doctor"]
+        self.assertEqual([asdict(found)], doctor["findings"])
+        self.assertApproximates(100, doctor["age"], 30)
 
     def test_a_disk_that_does_not_answer_holds_up_nothing(self) -> None:
         self.head.foundation.in_thread = lambda work: Deferred()

@@ -112,11 +112,13 @@ class StatusTests(CommandCase):
         self.assertIn("WARNING: the disk of the data folder does not answer", silent)
 
     def test_findings_of_the_doctor(self) -> None:
-        found = [
-            {"verdict": "failure", "name": "doctor/ptr-missing"},
-            {"verdict": "ok", "name": None},
-        ]
-        for findings, wanted in ((found, "3 h ago; doctor/ptr-missing"), ([], "all is fine")):
+        one = [{"verdict": "failure", "name": "doctor/ptr-missing"}] * 2
+        many = [{"verdict": "warning", "name": f"doctor/f{number}"} for number in range(6)]
+        for findings, wanted in (
+            (one, "Doctor     3 h ago; failure doctor/ptr-missing\n"),
+            (many, "; warning doctor/f3; and 2 more\n"),
+            ([], "Doctor     3 h ago; all was fine\n"),
+        ):
             doctor = {"age": 3 * 3600.0, "findings": findings}
             lines = "\n".join(status_lines(STATUS | {"doctor": doctor}, 80))
-            self.assertIn(wanted, lines)
+            self.assertIn(wanted, " ".join(lines.split(" " * 11)).replace("\n ", " ") + "\n")
