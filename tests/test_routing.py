@@ -413,8 +413,8 @@ class RoutesTests(SynchronousTestCase):
 
 
 def way(text: str, router: Router = ROUTER, passed: Sequence[str] = ()) -> list[str]:
-    """The steps from an address, each in words: the address, the rule, and what it leads to; with
-    the name under which it was found where that differs."""
+    """The steps from an address, each as a text: the address, the rule, and its targets; with the
+    name under which it was found where that differs."""
     steps = []
 
     def note(address: Address, rule: StepRule, name: Address, targets: Sequence[Address]) -> None:

@@ -13,7 +13,7 @@ _LONGEST = 500  # characters of one value, such as the reason of a filter
 
 
 def explanation_lines(found: dict[str, Any], width: int) -> Iterator[str]:
-    """Yield the lines of an explanation, `width` columns wide where words allow."""
+    """Yield the lines of an explanation, `width` columns wide if no word is longer."""
     for label, text in _facts(found):
         yield from _wrapped(f"{label:<{_LABEL}}", text, width)
     yield ""
@@ -116,8 +116,8 @@ def _targets(targets: Iterable[str]) -> str:
 def _quota(box: dict[str, Any]) -> str:
     if box["quota"] is None:
         return "no quota"
-    room = "there is room" if box["fits"] else "it is full"
-    return f"quota {size(box['quota'])}, {room}"
+    fits = "the message fits in" if box["fits"] else "the message does not fit in"
+    return f"quota {size(box['quota'])}, {fits}"
 
 
 def _next_hop(hop: dict[str, Any]) -> Iterator[str]:
@@ -133,8 +133,9 @@ def _next_hop(hop: dict[str, Any]) -> Iterator[str]:
 
 def _wrapped(start: str, text: str, width: int) -> list[str]:
     indent = " " * (len(text) - len(text.lstrip()))
+    shown = text.strip()
     return textwrap.wrap(
-        text[:_LONGEST].strip(),
+        shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]} ...",
         width,
         initial_indent=start + indent,
         subsequent_indent=" " * len(start) + indent + "  ",

@@ -47,7 +47,7 @@ from mailhost.smtp.server.session import Session
 
 SESSION_LIMIT = 30.0  # seconds for all filters together
 NO_ACCOUNT = "there is no such account"
-NO_PASSWORD = "the account has no password, so nobody can log in to it"
+NO_PASSWORD = "the account has no password, so no client can log in to it"
 
 
 @dataclass(frozen=True, slots=True)

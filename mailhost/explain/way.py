@@ -46,7 +46,7 @@ class _Steps:
 
 
 class Way:
-    """Finds ways with the services of the host. `store` knows how much room mailboxes have; `pause`
+    """Finds ways with the services of the host. `store` knows the quotas; `pause`
     is awaited between the parts of a long alias."""
 
     def __init__(
@@ -146,7 +146,7 @@ class Way:
 
 
 def tls_policy(destination: Destination) -> str:
-    """Return how TLS is used with the hosts of a next hop, in words."""
+    """Return how TLS is used with the hosts of a next hop, as a sentence."""
     login = destination.route is not None and bool(destination.route.user)
     if destination.tls is RouteTLS.REQUIRE:
         policy = "TLS is required, and the certificate is verified"

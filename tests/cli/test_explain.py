@@ -118,7 +118,7 @@ Where team@also.example leads
     sue@far.example
   ann@a.example is a mailbox
   sue@far.example is in a domain of another host
-  mailbox of ann@a.example: quota 5.0 MB, it is full
+  mailbox of ann@a.example: quota 5.0 MB, the message does not fit in
   sue@far.example goes to MX hosts, port 25; TLS where the host offers it; the
     certificate is not verified
     10 mx.far.example: 192.0.2.9, 2001:db8::9
@@ -156,10 +156,18 @@ class ExplainTests(CommandCase):
     def test_json(self) -> None:
         self.assertEqual({"running": True, **FOUND}, json.loads(self.asked("--json")))
 
-    def test_every_rule_has_words(self) -> None:
+    def test_every_rule_has_a_text(self) -> None:
         way = FOUND["way"] | {"steps": [step("a@b.example", str(rule)) for rule in StepRule]}
         lines = list(explanation_lines(FOUND | {"way": way}, 80))
         self.assertGreater(len(lines), len(StepRule))
+
+    def test_a_long_list_is_cut(self) -> None:
+        members = [f"u{number}@a.example" for number in range(100)]
+        way = FOUND["way"] | {"steps": [step("list@a.example", "alias", *members)]}
+        text = "\n".join(explanation_lines(FOUND | {"way": way}, 80))
+        self.assertIn("u9@a.example", text)
+        self.assertNotIn("u99@a.example", text)
+        self.assertIn(" ...\n  mailbox of", text)
 
     def test_a_refused_reply_is_shown_whole(self) -> None:
         session = [{"command": "", "reply": "554-go\n554 away"}]

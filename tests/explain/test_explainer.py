@@ -226,7 +226,7 @@ class WayTests(ExplainCase):
         self.assertIn("required, because the route has a login, from the first octet", hop.tls)
         self.assertEqual("smart.example", hop.hosts[0].name)
 
-    def test_who_signs(self) -> None:
+    def test_signatures(self) -> None:
         signed = self.explain("ann@a.example", "sue@far.example", **ANN).signing
         self.assertEqual(
             ("a.example", ("s1",), ""), (signed.domain, signed.selectors, signed.reason)
