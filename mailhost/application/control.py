@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
+from mailhost.application.clients import client_commands
 from mailhost.application.explain import explain, question_of
 from mailhost.application.filters import filters_with_counts
 from mailhost.application.head import Head
 from mailhost.application.key_commands import key_commands
 from mailhost.application.listener_set import ListenerSet
+from mailhost.application.round_trip import round_trip_commands
 from mailhost.application.status import status
 from mailhost.explain.explanation import CannotExplain, Question
 from mailhost.interfaces.directory import DirectoryUnavailable
@@ -61,6 +63,8 @@ def control_commands(
         "explain": _as_text(_explain_command(head)),
         **{name: _as_text(command) for name, command in queue.items()},
         **key_commands(head),
+        **client_commands(head.lost_addresses),
+        **round_trip_commands(head),
         "directory.refresh": refresh,
         "reload": reload,
     }

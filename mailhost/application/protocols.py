@@ -139,6 +139,7 @@ def listener_context(services: Services, wire: ListenProtocol) -> ListenerContex
         services.foundation.in_thread,
         services.foundation.events,
         services.foundation.pause,
+        stopped=services.foundation.stopped,
     )
 
 

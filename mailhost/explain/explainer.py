@@ -171,6 +171,9 @@ class Explainer:
         if right is None:
             reason = f"{client.ip} has not logged in, and is in none of relay.networks"
             return Allowed(False, reason)
+        if self._context.stopped.refusal(client) is not None:
+            remedy = f"look why, then run `mailhost doctor looked {client.ip}`"
+            return Allowed(False, f"relaying is stopped for {client.ip}: {remedy}")
         if isinstance(right, Address):
             return Allowed(True, f"it has logged in as {right}")
         return Allowed(True, f"its address is in {right} of relay.networks")

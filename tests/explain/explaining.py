@@ -36,6 +36,7 @@ from mailhost.reception.filters.edit.rewrite import RewriteFilter
 from mailhost.reception.filters.reception import FilteredReception
 from mailhost.reception.reception import Reception
 from mailhost.reception.rules import Rules
+from mailhost.reception.stopped import StoppedAddresses
 from mailhost.relay.transport import RelayTransport
 from mailhost.routing import Router
 from mailhost.signing.key_files import KeyFiles
@@ -120,6 +121,7 @@ class ExplainCase(SynchronousTestCase):
         self.router = Router("mx.a.example", address("ann@a.example"))
         links = self.links()
         self.chain = self.chain_of(links) if self.filtered else None
+        self.stopped = StoppedAddresses()
         self.refused_logins: dict[str, Status] = {}
         self.relay = RelayTransport(
             self.clock,
@@ -177,6 +179,7 @@ class ExplainCase(SynchronousTestCase):
             os.path.abspath("."),
             here,
             self.events,
+            stopped=self.stopped,
         )
 
     def question(self, sender: str, recipient: str, **more: Any) -> Question:

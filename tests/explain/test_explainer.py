@@ -120,6 +120,13 @@ class ClientTests(ExplainCase):
         self.assertIn(str(NETWORK), found.relay.reason)
         self.assertIn("250 2.1.5", found.session[-1].reply)
 
+    def test_an_address_from_which_relaying_is_stopped(self) -> None:
+        self.stopped.replace(frozenset({"198.51.100.7"}))
+        found = self.explain("sue@far.example", "sue@far.example", client="198.51.100.7")
+        self.assertFalse(found.relay.allowed)
+        self.assertIn("mailhost doctor looked 198.51.100.7", found.relay.reason)
+        self.assertIn("451 4.7.1", found.session[-1].reply)
+
     def test_a_login(self) -> None:
         found = self.explain("ann@a.example", "sue@far.example", **ANN)
         self.assertEqual(
