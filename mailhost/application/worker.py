@@ -131,6 +131,7 @@ class Worker:
             calls.FOLDERS_CHANGED.answered_by(self._folders_changed),
             calls.SERVE_ALL_SENT.answered_by(lambda: self._channel.notify(calls.SERVING)),
             calls.RETIRE.answered_by(self._retire_for_head),
+            calls.SESSIONS.answered_by(self._sessions),
             calls.SETTINGS.answered_by(self._take_settings),
             calls.RELOAD.answered_by(self._reload),
             calls.CERTIFICATES.answered_by(self._use_certificates),
@@ -220,6 +221,9 @@ class Worker:
             port = self._reactor.adoptStreamPort(shared.fileno(), shared.family, outer)
         self._served[listen.socket] = _Served(port, factory, listen)
         self._factories.append(factory)
+
+    def _sessions(self) -> dict[SocketKey, int]:
+        return {key: served.factory.open_count for key, served in self._served.items()}
 
     def stop(self) -> None:
         """End as at a stop of the whole host."""
