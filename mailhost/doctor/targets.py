@@ -12,6 +12,7 @@ from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.domain.checks import checks_of_domain
 from mailhost.doctor.domain.mx import usable_hosts
+from mailhost.doctor.domain.reach import reachable_for
 from mailhost.doctor.target import Recipient, Server, Target, domain_of
 from mailhost.message.address import literal_address
 from mailhost.net.dns.lookups import run_lookups
@@ -39,23 +40,28 @@ async def checks_of_target(
     context: DoctorContext, target: Target, options: TargetOptions, checks_of_server: ServerChecks
 ) -> Sequence[Check]:
     """Return all checks of a target. DNS says whether a bare name is a server, and which hosts take
-    the mail of a recipient."""
+    the mail of a domain. To those of an own domain no connection is made, unless it is asked for
+    a recipient: the checks of this host examine the listeners."""
     if isinstance(target, Server):
         return checks_of_server(context, target.host, target.port, options)
     recipient = str(target.address) if isinstance(target, Recipient) else ""
     options = replace(options, recipient=options.recipient or recipient)
-    name = domain_of(target)
+    name, port = domain_of(target), _port_of_mx_hosts(context)
     literal = literal_address(name)
     if literal is not None:
-        return checks_of_server(context, literal, SMTP, options)
+        return checks_of_server(context, literal, port, options)
     published = await run_lookups(published_mx(name), context.resolver, context.reactor, SECONDS)
     if not recipient and _is_server(context, published):
         return checks_of_server(context, name, None, options)
     checks: list[Check] = checks_of_domain(context, published)
-    if recipient:
-        for host in usable_hosts(published)[:MOST_HOSTS]:
-            checks += checks_of_server(context, host.name, SMTP, options)
+    if recipient or context.own.get(name) is None:
+        for host in usable_hosts(published, reachable_for(context, name))[:MOST_HOSTS]:
+            checks += checks_of_server(context, host.name, port, options)
     return checks
+
+
+def _port_of_mx_hosts(context: DoctorContext) -> int:
+    return context.loaded.settings.relay.port if context.loaded else SMTP
 
 
 def _is_server(context: DoctorContext, published: PublishedMX) -> bool:

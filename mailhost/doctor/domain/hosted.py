@@ -19,12 +19,11 @@ from mailhost.dns_records.facts import HostAddresses
 from mailhost.dns_records.finding import DNSFinding, DNSVerdict
 from mailhost.dns_records.from_settings import is_in_dns
 from mailhost.dns_records.own_domain import OwnDomain
-from mailhost.dns_records.published.mx import PublishedMX
 from mailhost.dns_records.record import Topic
 from mailhost.dns_records.zone import record_line
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
-from mailhost.doctor.domain.mx import judge_mx
+from mailhost.doctor.domain.mx import missing_domain
 from mailhost.doctor.domain.unanswered import DNS_UNANSWERED, unanswered
 from mailhost.doctor.finding import Fault, Finding, Verdict, ok
 from mailhost.interfaces.dns import (
@@ -181,7 +180,7 @@ async def _examine_one(
     if reply.found is Found.FAILED:
         return _Examined(name, instead=unanswered(f"DNS records of {name}", reply.trouble))
     if reply.found is Found.NO_DOMAIN:  # else each missing record would be a finding
-        return _Examined(name, instead=judge_mx(PublishedMX(name, reply))[0])
+        return _Examined(name, instead=missing_domain(name))
     plan, left = own.plan(addresses), until - clock.seconds()
     return _Examined(name, await check_plan(plan, servers, context.resolver, clock, left))
 
