@@ -91,6 +91,13 @@ class TargetsTests(DomainCase):
         self.topics("ann@example.com", dangling)
         self.assertEqual([("two.example.com", 25, "ann@example.com")], self.servers)
 
+    def test_an_alias_is_examined_by_its_own_name(self) -> None:
+        dns = RecordsLookUp(RIGHT | {("CNAME", "mail.example.com"): ["host.example.org"]})
+        self.successResultOf(self.start("example.com", dns))
+        self.assertEqual(
+            ["host.example.org", "two.example.com"], [each[0] for each in self.servers]
+        )
+
     def test_an_address_literal(self) -> None:
         self.topics("ann@[192.0.2.1]")
         self.assertEqual([("192.0.2.1", 25, "ann@[192.0.2.1]")], self.servers)

@@ -106,6 +106,15 @@ class AllTests(HostedCase):
         self.assertEqual(('_dmarc.example.com. 3600 IN TXT "v=DMARC1; p=none"',), wrong.copy)
         self.assertIs(Verdict.OK, right.verdict)
 
+    def test_the_same_fault_of_several_records(self) -> None:
+        listen = [*TABLES["listen"], {"protocol": "imaps", "endpoint": "tcp:993"}]
+        domains = OwnDomains((own("example.com", listen=listen),))
+        changes = {("SRV", "_submissions._tcp.example.com"): []}
+        [found] = self.findings(changes, domains)
+        names = [f"_{name}._tcp.example.com" for name in ("submissions", "imaps")]
+        self.assertEqual("; ".join(f"SRV of {name}" for name in names), found.tried)
+        self.assertEqual(names, [line.split(". ")[0] for line in found.copy])
+
     def test_a_fault_of_the_host_is_one_finding(self) -> None:
         """Each domain has the records of the host in its plan."""
         found = self.findings({("TXT", "mail.example.com"): []})
