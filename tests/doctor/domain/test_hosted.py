@@ -109,8 +109,7 @@ class AllTests(HostedCase):
     def test_the_same_fault_of_several_records(self) -> None:
         listen = [*TABLES["listen"], {"protocol": "imaps", "endpoint": "tcp:993"}]
         domains = OwnDomains((own("example.com", listen=listen),))
-        changes = {("SRV", "_submissions._tcp.example.com"): []}
-        [found] = self.findings(changes, domains)
+        [found] = self.findings({("SRV", "_submissions._tcp.example.com"): []}, domains)
         names = [f"_{name}._tcp.example.com" for name in ("submissions", "imaps")]
         self.assertEqual("; ".join(f"SRV of {name}" for name in names), found.tried)
         self.assertEqual(names, [line.split(". ")[0] for line in found.copy])
