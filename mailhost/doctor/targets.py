@@ -13,7 +13,9 @@ from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.domain.checks import checks_of_domain
 from mailhost.doctor.domain.mx import usable_hosts
 from mailhost.doctor.domain.reach import reachable_for
+from mailhost.doctor.network.checks import dns_servers_check
 from mailhost.doctor.target import Recipient, Server, Target, domain_of
+from mailhost.interfaces.dns import Found
 from mailhost.message.address import literal_address
 from mailhost.net.dns.lookups import run_lookups
 
@@ -46,7 +48,7 @@ async def checks_of_target(
         return checks_of_server(context, target.host, target.port, options)
     recipient = str(target.address) if isinstance(target, Recipient) else ""
     options = replace(options, recipient=options.recipient or recipient)
-    name, port = domain_of(target), _port_of_mx_hosts(context)
+    name, port = domain_of(target), SMTP + _port_offset(context)
     literal = literal_address(name)
     if literal is not None:
         return checks_of_server(context, literal, port, options)
@@ -54,6 +56,8 @@ async def checks_of_target(
     if not recipient and _is_server(context, published):
         return checks_of_server(context, name, None, options)
     checks: list[Check] = checks_of_domain(context, published)
+    if published.reply.found is Found.FAILED:
+        return [dns_servers_check(context, name), *checks]
     if recipient or context.own.get(name) is None:
         for host in usable_hosts(published, reachable_for(context, name))[:MOST_HOSTS]:
             # the name by which the doctor advises to replace an alias has the certificate
@@ -61,8 +65,10 @@ async def checks_of_target(
     return checks
 
 
-def _port_of_mx_hosts(context: DoctorContext) -> int:
-    return context.loaded.settings.relay.port if context.loaded else SMTP
+def _port_offset(context: DoctorContext) -> int:
+    """Return how far the ports of other hosts are from the usual ones: not at all, unless this is a
+    test network."""
+    return context.loaded.settings.doctor.port_offset if context.loaded else 0
 
 
 def _is_server(context: DoctorContext, published: PublishedMX) -> bool:

@@ -61,7 +61,7 @@ class TargetsTests(DomainCase):
             self.assertEqual(hosts, len(self.servers))
 
     def test_the_port_of_the_settings(self) -> None:
-        loaded = settings(relay={"port": 2025})
+        loaded = settings(doctor={"port_offset": 2000})
         self.successResultOf(self.start("example.com", RecordsLookUp(RIGHT), None, loaded))
         self.assertEqual({2025}, {port for _, port, _ in self.servers})
 
@@ -105,6 +105,8 @@ class TargetsTests(DomainCase):
     def test_dns_is_silent(self) -> None:
         running = self.start("ann@example.com", SilentLookUp())
         self.clock.advance(SECONDS)
-        [found] = self.faults(self.run_all(self.successResultOf(running)))
+        servers, mx = self.successResultOf(running)
+        self.assertEqual("DNS servers answer", servers.title)
+        [found] = self.faults(self.run_all([mx]))
         self.assertEqual("doctor/dns-unanswered", found.name)
         self.assertEqual([], self.servers)

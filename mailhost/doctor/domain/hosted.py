@@ -142,14 +142,14 @@ async def _examine(
     if not domains:
         return []
     clock = context.reactor
-    until = clock.seconds() + seconds
+    until, share = clock.seconds() + seconds, seconds * _SHARE
     if servers is None:
-        servers = AuthoritativeServers(clock, context.resolver, seconds * _SHARE)
+        port = domains[0].settings.dns.authority_port
+        servers = AuthoritativeServers(clock, context.resolver, share, port=lambda: port)
     asked = ServersOrResolver(servers, context.resolver)
     addresses = domains[0].known_addresses()
     if addresses is None:
         hostname = domains[0].settings.hostname
-        share = seconds * _SHARE
         addresses = await find_addresses(hostname, context.resolver, clock, seconds=share)
     one = partial(_examine_one, context, asked, addresses, until)
     turns = DeferredSemaphore(AT_ONCE)
