@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from twisted.internet import reactor as made
 from twisted.trial.unittest import TestCase
 
+from mailhost.application.local_facts import collect_facts
 from mailhost.cli.doctor_check import _checks_of_server
 from mailhost.cli.own_domains import domains_to_examine
 from mailhost.concurrency.threads import threads_of
@@ -125,7 +126,7 @@ class PlaygroundTests(TestCase):
             options = self.options(*words[1:])
             checks = await checks_of_target(context, target, options, _checks_of_server)
         else:
-            checks = checks_of_this_host(context, loaded)
+            checks = checks_of_this_host(context, loaded, collect_facts(loaded))
         results = await run_checks(checks, reactor, lambda result: None)
         findings = [finding for each in results for finding in each.findings]
         return {each.name for each in findings if each.verdict in (WARNING, FAILURE)}
