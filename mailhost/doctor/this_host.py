@@ -34,6 +34,7 @@ def checks_of_this_host(
         [
             _at_once(TOPIC, "settings file", settings_findings(loaded, local.user_fault)),
             listeners_check(settings, local.listening, in_thread),
+            *network_checks(context, loaded),
             *_always(context, loaded, local),
             served_certificates_check(settings, local.listening, in_thread),
             queue_check(settings.data, in_thread),
@@ -49,10 +50,9 @@ def checks_of_first_start(context: DoctorContext, loaded: Loaded) -> Sequence[Ch
 
 
 def _always(context: DoctorContext, loaded: Loaded, local: LocalFacts) -> list[Check]:
-    settings, in_thread, resolver = loaded.settings, context.in_thread, context.resolver
+    settings, in_thread = loaded.settings, context.in_thread
     return [
-        *network_checks(context, loaded),
-        host_name_check(settings, resolver),
+        host_name_check(settings, context.resolver),
         certificates_check(settings, local.files, in_thread),
         data_folder_check(settings, local.folder_fault, in_thread),
         directory_check(loaded, in_thread),
