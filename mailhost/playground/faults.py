@@ -9,7 +9,12 @@ from mailhost.playground.certificates import Validity, new_authority
 from mailhost.playground.hosts import ALPHA_HOST, BETA_HOST
 from mailhost.playground.settings import MoreSettings
 from mailhost.playground.stand_in import StandIn
-from mailhost.playground.wrong_servers import broken_login, hidden_starttls, late_greeting
+from mailhost.playground.wrong_servers import (
+    broken_login,
+    broken_login_over_tls,
+    hidden_starttls,
+    late_greeting,
+)
 from mailhost.playground.wrong_ways import (
     SilentDNS,
     Way,
@@ -71,42 +76,42 @@ FAULTS = (
     PlaygroundFault(
         "expired-certificate",
         f"The certificate of {BETA_HOST.hostname} expired two days ago.",
-        f"doctor {BETA}",
+        f"doctor {BETA_HOST.hostname}",
         "server-certificate-expired",
         WrongCertificate(validity=Validity(-92, -2)),
     ),
     PlaygroundFault(
         "certificate-name",
         f"The certificate of {BETA_HOST.hostname} is for another name.",
-        f"doctor {BETA}",
+        f"doctor {BETA_HOST.hostname}",
         "server-certificate-name",
         WrongCertificate(names=("www.beta.internal",)),
     ),
     PlaygroundFault(
         "certificate-untrusted",
         f"The certificate of {BETA_HOST.hostname} is by an authority that nobody trusts.",
-        f"doctor {BETA}",
+        f"doctor {BETA_HOST.hostname}",
         "server-certificate-untrusted",
         WrongCertificate(by=new_authority),
     ),
     PlaygroundFault(
         "starttls-stripped",
         f"A proxy in front of {BETA_HOST.hostname} hides STARTTLS.",
-        f"doctor {BETA}",
+        f"doctor {BETA_HOST.hostname}",
         "starttls-hidden",
         StandIn({"smtp": hidden_starttls}),
     ),
     PlaygroundFault(
         "port-filtered",
         f"A firewall drops packets to the SMTP port of {BETA_HOST.hostname}.",
-        f"doctor {BETA}",
+        f"doctor {BOB}",
         "port-25-blocked",
         StandIn(filtered=frozenset({"smtp"})),
     ),
     PlaygroundFault(
         "greeting-late",
-        f"{BETA_HOST.hostname} greets after eight seconds.",
-        f"doctor {BETA}",
+        f"{BETA_HOST.hostname} greets after six seconds.",
+        f"doctor {BETA_HOST.hostname}",
         "greeting-delayed",
         StandIn({"smtp": late_greeting}),
     ),
@@ -115,26 +120,26 @@ FAULTS = (
         f"{BETA_HOST.hostname} cannot check any password.",
         f"doctor {BETA_HOST.hostname} --user {BOB}",
         "login-broken",
-        StandIn({"submission": broken_login}),
+        StandIn({"submission": broken_login, "submissions": broken_login_over_tls}),
     ),
     PlaygroundFault(
         "greylisting",
         f"{BETA_HOST.hostname} defers mail from clients that it does not know.",
-        f"doctor {BETA} --to {BOB}",
+        f"doctor {BOB}",
         "greylisted",
         WrongSettings(MoreSettings(filters=_GREYLIST)),
     ),
     PlaygroundFault(
         "blocklist",
         f"{BETA_HOST.hostname} refuses the addresses of this machine as those of a blocklist.",
-        f"doctor {BETA} --to {BOB}",
+        f"doctor {BOB}",
         "blocklisted",
         WrongSettings(MoreSettings(filters=_BLOCKLIST)),
     ),
     PlaygroundFault(
         "open-relay",
         f"{BETA_HOST.hostname} sends mail of anybody to any domain.",
-        f"doctor {BETA}",
+        f"doctor {BETA} --abuse",
         "open-relay",
         WrongSettings(MoreSettings(relay='networks = ["127.0.0.0/8"]\n')),
     ),
