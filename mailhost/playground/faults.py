@@ -25,10 +25,15 @@ from mailhost.playground.wrong_ways import (
 
 BETA = BETA_HOST.domains[0]
 BOB = BETA_HOST.accounts[0]
-_GREYLIST = """
+# the filter of the kind "greylist" lets programs of the same machine pass
+_GREYLIST = f"""
 [[filter]]
-kind      = "greylist"
+kind      = "list"
 listeners = ["smtp"]
+look_at   = "recipient"
+entries   = ["{BETA}"]
+action    = "defer"
+words     = "Greylisted, please try again in 300 seconds"
 """
 _BLOCKLIST = """
 [[filter]]
@@ -124,7 +129,7 @@ FAULTS = (
     ),
     PlaygroundFault(
         "greylisting",
-        f"{BETA_HOST.hostname} defers mail from clients that it does not know.",
+        f"{BETA_HOST.hostname} defers the mail of all clients, as greylisting does for new ones.",
         f"doctor {BOB}",
         "greylisted",
         WrongSettings(MoreSettings(filters=_GREYLIST)),
