@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mailhost.playground import wrong_records
 from mailhost.playground.certificates import Validity, new_authority
 from mailhost.playground.hosts import ALPHA_HOST, BETA_HOST
+from mailhost.playground.ports import USUAL
 from mailhost.playground.settings import MoreSettings
 from mailhost.playground.stand_in import StandIn
 from mailhost.playground.wrong_servers import (
@@ -14,8 +15,10 @@ from mailhost.playground.wrong_servers import (
     broken_login_over_tls,
     hidden_starttls,
     late_greeting,
+    tls_at_once,
 )
 from mailhost.playground.wrong_ways import (
+    InventingDNS,
     SilentDNS,
     Way,
     WrongCertificate,
@@ -65,6 +68,13 @@ FAULTS = (
         SilentDNS(),
     ),
     PlaygroundFault(
+        "dns-inventing",
+        "The DNS server of both hosts has an address for names that do not exist.",
+        "doctor",
+        "resolver-rewrites",
+        InventingDNS(),
+    ),
+    PlaygroundFault(
         "no-ptr",
         f"The address of {ALPHA_HOST.hostname} has no name in DNS (PTR).",
         "doctor",
@@ -79,11 +89,25 @@ FAULTS = (
         WrongRecords(wrong_records.ptr_of_provider),
     ),
     PlaygroundFault(
+        "own-certificate",
+        f"The certificate of {ALPHA_HOST.hostname} expired two days ago.",
+        "doctor",
+        "certificate-expired",
+        WrongCertificate(ALPHA_HOST, validity=Validity(-92, -2)),
+    ),
+    PlaygroundFault(
         "expired-certificate",
         f"The certificate of {BETA_HOST.hostname} expired two days ago.",
         f"doctor {BETA_HOST.hostname}",
         "server-certificate-expired",
         WrongCertificate(validity=Validity(-92, -2)),
+    ),
+    PlaygroundFault(
+        "certificate-of-tomorrow",
+        f"The certificate of {BETA_HOST.hostname} is not valid yet.",
+        f"doctor {BETA_HOST.hostname}",
+        "server-certificate-not-yet-valid",
+        WrongCertificate(validity=Validity(1, 90)),
     ),
     PlaygroundFault(
         "certificate-name",
@@ -112,6 +136,27 @@ FAULTS = (
         f"doctor {BOB}",
         "port-25-blocked",
         StandIn(filtered=frozenset({"smtp"})),
+    ),
+    PlaygroundFault(
+        "port-closed",
+        f"No server listens at the SMTP port of {BETA_HOST.hostname}.",
+        f"doctor {BOB}",
+        "port-closed",
+        StandIn(closed=frozenset({"smtp"})),
+    ),
+    PlaygroundFault(
+        "host-filtered",
+        f"A firewall drops all packets to {BETA_HOST.hostname}.",
+        f"doctor {BETA_HOST.hostname}",
+        "server-silent",
+        StandIn(filtered=frozenset(USUAL)),
+    ),
+    PlaygroundFault(
+        "tls-at-once",
+        f"The submission port of {BETA_HOST.hostname} begins with TLS, where STARTTLS is usual.",
+        f"doctor {BETA_HOST.hostname}",
+        "tls-mode-wrong",
+        StandIn({"submission": tls_at_once}),
     ),
     PlaygroundFault(
         "greeting-late",
@@ -196,6 +241,20 @@ FAULTS = (
         f"doctor {BETA}",
         "dmarc-missing",
         WrongRecords(wrong_records.without_text(f"_dmarc.{BETA}", "v=DMARC1")),
+    ),
+    PlaygroundFault(
+        "dmarc-twice",
+        f"{BETA} has two DMARC records.",
+        f"doctor {BETA}",
+        "dmarc-several",
+        WrongRecords(wrong_records.dmarc_twice),
+    ),
+    PlaygroundFault(
+        "mta-sts-id",
+        f"The MTA-STS record of {BETA} has no id.",
+        f"doctor {BETA}",
+        "mta-sts-record",
+        WrongRecords(wrong_records.sts_without_id),
     ),
     PlaygroundFault(
         "dkim-missing",

@@ -36,6 +36,12 @@ def hidden_starttls(network: Network, port: int) -> ServerFactory:
     return ForwardingFactory(network.reactor, Onward(BETA_HOST.address, port, change=hide_starttls))
 
 
+def tls_at_once(network: Network, port: int) -> ServerFactory:
+    """Begins with TLS where STARTTLS is usual."""
+    onward = Onward(BETA_HOST.address, network.ports.of("submissions"))
+    return ForwardingFactory(network.reactor, onward)
+
+
 def broken_login(network: Network, port: int) -> ServerFactory:
     """Offers AUTH after STARTTLS, and cannot check any password."""
     return ScriptedFactory(replace(_BROKEN, tls=_tls(network)))
