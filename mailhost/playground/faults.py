@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from mailhost.playground import wrong_records
 from mailhost.playground.certificates import Validity, new_authority
@@ -121,7 +122,7 @@ FAULTS = (
         f"The certificate of {BETA_HOST.hostname} is by an authority that nobody trusts.",
         f"doctor {BETA_HOST.hostname}",
         "server-certificate-untrusted",
-        WrongCertificate(by=new_authority),
+        WrongCertificate(by=partial(new_authority, "Unknown authority")),
     ),
     PlaygroundFault(
         "starttls-stripped",
