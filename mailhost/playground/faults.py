@@ -107,7 +107,7 @@ FAULTS = (
         "certificate-of-tomorrow",
         f"The certificate of {BETA_HOST.hostname} is not valid yet.",
         f"doctor {BETA_HOST.hostname}",
-        "server-certificate-not-yet-valid",
+        "server-certificate-expired",
         WrongCertificate(validity=Validity(1, 90)),
     ),
     PlaygroundFault(
@@ -252,10 +252,10 @@ FAULTS = (
     ),
     PlaygroundFault(
         "mta-sts-id",
-        f"The MTA-STS record of {BETA} has no id.",
+        f"The MTA-STS record of {BETA} has an id with hyphens.",
         f"doctor {BETA}",
         "mta-sts-record",
-        WrongRecords(wrong_records.sts_without_id),
+        WrongRecords(wrong_records.sts_id),
     ),
     PlaygroundFault(
         "dkim-missing",
