@@ -133,10 +133,9 @@ class PlaygroundTests(TestCase):
 
     def options(self, *words: str) -> TargetOptions:
         """The options of the command line as those of the checks."""
-        given = dict(zip(words[::2], words[1::2], strict=True))
-        user = given.get("--user", "")
+        user = words[words.index("--user") + 1] if "--user" in words else ""
         password = (self.playground.place / "password").read_text().strip() if user else ""
-        return TargetOptions(user, password, given.get("--to", ""))
+        return TargetOptions(user, password, abuse="--abuse" in words)
 
     async def test_the_doctor_names_each_fault_and_no_other(self) -> None:
         """What it finds in the right network depends on this machine, and is left out."""
