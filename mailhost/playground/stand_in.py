@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from twisted.internet.defer import maybeDeferred
-from twisted.internet.protocol import ServerFactory
+from twisted.internet.protocol import Factory, ServerFactory
 
 from mailhost.playground.dns_server import Records
 from mailhost.playground.filtered import FilteredPort
@@ -18,7 +18,7 @@ from mailhost.playground.hosts import BETA_HOST
 from mailhost.playground.network import Network
 from mailhost.playground.ports import STAND_IN, USUAL
 
-MakeFactory: TypeAlias = Callable[[Network, int], ServerFactory]
+MakeFactory: TypeAlias = Callable[[Network, int], Factory]
 """Makes what serves a port that is wrong. It is handed the port at which beta has the right one."""
 
 
@@ -56,7 +56,8 @@ class StandIn:
             self._stops.append(FilteredPort(STAND_IN, port).stop)
         elif protocol not in self._closed:
             make = self._wrong.get(protocol, forwarding)
-            listening = network.reactor.listenTCP(port, make(network, port), interface=STAND_IN)
+            factory = cast(ServerFactory, make(network, port))  # listenTCP takes any
+            listening = network.reactor.listenTCP(port, factory, interface=STAND_IN)
             self._stops.append(listening.stopListening)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from twisted.internet import ssl
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
-from twisted.internet.protocol import ServerFactory
+from twisted.internet.protocol import Factory, ServerFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from mailhost.playground.forwarding import ForwardingFactory, Onward, hide_starttls
@@ -47,11 +47,10 @@ def broken_login(network: Network, port: int) -> ServerFactory:
     return ScriptedFactory(replace(_BROKEN, tls=_tls(network)))
 
 
-def broken_login_over_tls(network: Network, port: int) -> ServerFactory:
+def broken_login_over_tls(network: Network, port: int) -> Factory:
     """Offers AUTH on a connection that begins with TLS, and cannot check any password."""
     script = replace(_BROKEN, extensions=(*_BROKEN.extensions, *_BROKEN.with_tls))
-    factory: ServerFactory = TLSMemoryBIOFactory(_tls(network), False, ScriptedFactory(script))
-    return factory
+    return TLSMemoryBIOFactory(_tls(network), False, ScriptedFactory(script))
 
 
 def _tls(network: Network) -> IOpenSSLServerConnectionCreator:
