@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 from twisted.internet import ssl
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
@@ -50,7 +51,8 @@ def broken_login(network: Network, port: int) -> ServerFactory:
 def broken_login_over_tls(network: Network, port: int) -> Factory:
     """Offers AUTH on a connection that begins with TLS, and cannot check any password."""
     script = replace(_BROKEN, extensions=(*_BROKEN.extensions, *_BROKEN.with_tls))
-    return TLSMemoryBIOFactory(_tls(network), False, ScriptedFactory(script))
+    factory = TLSMemoryBIOFactory(_tls(network), False, ScriptedFactory(script))
+    return cast(Factory, factory)
 
 
 def _tls(network: Network) -> IOpenSSLServerConnectionCreator:
