@@ -173,7 +173,7 @@ class Workers(SharedHost):
         self.assertIn(("received", "smtp"), kinds)
 
     def status(self) -> dict[str, Any]:
-        """What `mailhost status --json` prints."""
+        """The output of `mailhost status --json`."""
         status: dict[str, Any] = json.loads(self.host.command("status", "--json").stdout)
         return status
 

@@ -364,7 +364,7 @@ class EndingTests(WorkerPoolCase):
     """Workers retire, and the host stops."""
 
     def test_one_that_dies_after_it_retired_is_looked_after(self) -> None:
-        """What it answered last may be in the queue's folder, unknown to the head."""
+        """Mail that it accepted last may be in the queue's folder, unknown to the head."""
         self.workers.assign(SECOND, 0)
         self.end(0)
         self.reactor.advance(60)
