@@ -166,6 +166,7 @@ class PlaygroundTests(TestCase):
             self.assertIn(done.returncode, (0, 1, 2), f"{command}: {done.stdout}{done.stderr}")
             self.assertNotIn("Usage", done.stderr)
             self.assertNotIn("check-broken", done.stdout)
+            self.assertNotIn("\x1b", done.stdout)  # no colours, as this is no terminal
 
     def test_when_it_ends_nothing_stays(self) -> None:
         """The last test by its name."""
