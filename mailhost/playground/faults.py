@@ -10,7 +10,7 @@ from mailhost.playground.certificates import Validity, new_authority
 from mailhost.playground.hosts import ALPHA_HOST, BETA_HOST
 from mailhost.playground.ports import USUAL
 from mailhost.playground.settings import MoreSettings
-from mailhost.playground.stand_in import StandIn
+from mailhost.playground.wrong_host import WrongHost
 from mailhost.playground.wrong_servers import (
     broken_login,
     broken_login_over_tls,
@@ -129,49 +129,49 @@ FAULTS = (
         f"A proxy in front of {BETA_HOST.hostname} hides STARTTLS.",
         f"doctor {BETA_HOST.hostname}",
         "starttls-hidden",
-        StandIn({"smtp": hidden_starttls}),
+        WrongHost({"smtp": hidden_starttls}),
     ),
     PlaygroundFault(
         "port-filtered",
         f"A firewall drops packets to the SMTP port of {BETA_HOST.hostname}.",
         f"doctor {BOB}",
         "port-25-blocked",
-        StandIn(filtered=frozenset({"smtp"})),
+        WrongHost(filtered=frozenset({"smtp"})),
     ),
     PlaygroundFault(
         "port-closed",
         f"No server listens at the SMTP port of {BETA_HOST.hostname}.",
         f"doctor {BOB}",
         "port-closed",
-        StandIn(closed=frozenset({"smtp"})),
+        WrongHost(closed=frozenset({"smtp"})),
     ),
     PlaygroundFault(
         "host-filtered",
         f"A firewall drops all packets to {BETA_HOST.hostname}.",
         f"doctor {BETA_HOST.hostname}",
         "server-silent",
-        StandIn(filtered=frozenset(USUAL)),
+        WrongHost(filtered=frozenset(USUAL)),
     ),
     PlaygroundFault(
         "tls-at-once",
         f"The submission port of {BETA_HOST.hostname} begins with TLS, where STARTTLS is usual.",
         f"doctor {BETA_HOST.hostname}",
         "tls-mode-wrong",
-        StandIn({"submission": tls_at_once}),
+        WrongHost({"submission": tls_at_once}),
     ),
     PlaygroundFault(
         "greeting-late",
         f"{BETA_HOST.hostname} greets after six seconds.",
         f"doctor {BETA_HOST.hostname}",
         "greeting-delayed",
-        StandIn({"smtp": late_greeting}),
+        WrongHost({"smtp": late_greeting}),
     ),
     PlaygroundFault(
         "login-broken",
         f"{BETA_HOST.hostname} cannot check any password.",
         f"doctor {BETA_HOST.hostname} --user {BOB}",
         "login-broken",
-        StandIn({"submission": broken_login, "submissions": broken_login_over_tls}),
+        WrongHost({"submission": broken_login, "submissions": broken_login_over_tls}),
     ),
     PlaygroundFault(
         "greylisting",

@@ -1,5 +1,5 @@
 """Ways in which the test network can be wrong: by its records, by a certificate, by the settings of
-a host. `stand_in` has another way: another host in place of the right one.
+a host. `wrong_host` has another way: another host in place of the right one.
 
 Each way is begun and ended. Only one is wrong at a time, so an end restores what `prepare` made.
 """
