@@ -18,7 +18,7 @@ expands each alias once for a message, however many of its recipients lead to it
 
 from __future__ import annotations
 
-from collections.abc import Container, Generator, Iterator
+from collections.abc import Container, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
 
@@ -52,10 +52,12 @@ _InParts: TypeAlias = Generator[None, None, R]  # yields between two parts
 
 @dataclass(frozen=True, slots=True)
 class LocalDestination:
-    """An account, and the address that led to it, which the Delivered-To field shows."""
+    """An account, and the address that led to it, which the Delivered-To field shows. `through` are
+    the aliases that led to this address, in their order."""
 
     account: Account
     address: Address
+    through: tuple[Address, ...] = ()
 
 
 @dataclass(slots=True)
@@ -234,7 +236,8 @@ class Router:
                 continue
             account = self.account_without_alias(view, step) or self._reports_at(domain, step)
             if account is not None:
-                found.here.setdefault(account.address, LocalDestination(account, step))
+                way = tuple(on_the_way.values())
+                found.here.setdefault(account.address, LocalDestination(account, step, way))
                 continue
             key, targets = self._targets(domain, step)
             name = (domain.name, key)
@@ -248,7 +251,7 @@ class Router:
                 ahead += [name, *reversed(targets)]
                 found.expanded |= len(targets) > 1
             elif not targets or name in on_the_way:
-                self._arrive(view, step, found, looped=bool(targets))
+                self._arrive(view, step, found, on_the_way.values(), looped=bool(targets))
         return found
 
     def _reports_at(self, domain: Domain, address: Address) -> Account | None:
@@ -259,11 +262,16 @@ class Router:
         return None
 
     def _arrive(
-        self, view: DirectoryView, address: Address, found: Destinations, looped: bool
+        self,
+        view: DirectoryView,
+        address: Address,
+        found: Destinations,
+        way: Iterable[Address],
+        looped: bool,
     ) -> None:
         account = self.account_of(view, address)
         if account is not None:
-            found.here.setdefault(account.address, LocalDestination(account, address))
+            found.here.setdefault(account.address, LocalDestination(account, address, tuple(way)))
         elif self.unknown_recipient(address).temporary:
             found.waiting.append(address)
         elif looped:

@@ -154,6 +154,16 @@ class RouteTests(SynchronousTestCase):
     def test_an_alias_that_holds_its_own_name_means_the_account(self) -> None:
         self.check({"carol@a.example": "carol@a.example=Carol@a.example bob@a.example"})
 
+    def test_the_aliases_on_the_way_to_a_mailbox(self) -> None:
+        aliases = {"list": "team x@b.example", "team": "ann"}
+        view = view_of(domain("a.example", "ann", aliases), domain("b.example"))
+        found = ROUTER.route(view, address("List@a.example"))
+        assert isinstance(found, Destinations)
+        (place,) = found.here.values()
+        self.assertEqual(
+            [str(each) for each in place.through], ["list@a.example", "team@a.example"]
+        )
+
     def test_nested_aliases_and_diamonds_lead_to_each_place_once(self) -> None:
         self.check(
             {
@@ -332,7 +342,8 @@ def unmarked(found: Destinations | Status) -> Destinations | Status:
     """The same without the aliases on the way: two addresses of a catch-all have those of one."""
     if isinstance(found, Status):
         return found
-    return replace(found, elsewhere=dict.fromkeys(found.elsewhere, ()))
+    here = {account: replace(place, through=()) for account, place in found.here.items()}
+    return replace(found, here=here, elsewhere=dict.fromkeys(found.elsewhere, ()))
 
 
 class RoutesTests(SynchronousTestCase):

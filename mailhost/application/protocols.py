@@ -103,6 +103,7 @@ def _proxy_context(services: Services, listen: Listen) -> ProxyContext:
         memory=limits.message_memory,
         hops=limits.hops,
         trace=listen.trace,
+        subject=settings.trace.subject and not settings.trace.off,
         plaintext_on_loopback=settings.login.plaintext_on_loopback,
     )
 
@@ -122,6 +123,7 @@ def _smtp_maker(services: Services, listen: Listen) -> MachineMaker:
         hops=settings.limits.hops,
         memory=settings.limits.message_memory,
         extensions_without_relay=_extensions_without_relay(settings, wire, options),
+        subject=settings.trace.subject and not settings.trace.off,
     )
     context = ListenerContext(
         rules,

@@ -30,6 +30,7 @@ _GROUPS = {
     "dkim": "mailhost.cli.dkim",
     "export": "mailhost.cli.export",
     "queue": "mailhost.cli.queue",
+    "trace": "mailhost.cli.trace",
     "filters": "mailhost.cli.filters",
     "login": "mailhost.cli.login",
     "mail": "mailhost.cli.mail",

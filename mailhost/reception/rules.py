@@ -16,7 +16,8 @@ class Rules:
     With `login` clients must log in (RFC 6409 §4.3). Clients in `networks` may relay without a
     login. A message may have at most `hops` Received fields; up to `memory` octets of it are kept
     in memory. `extensions_without_relay` are the SMTP extensions that are offered to clients that
-    may not relay; None stands for all extensions of the listener.
+    may not relay; None stands for all extensions of the listener. With `subject` the events about
+    messages have their subjects.
     """
 
     hostname: str
@@ -25,6 +26,7 @@ class Rules:
     hops: int = 50
     memory: int = 256_000
     extensions_without_relay: Extensions | None = None
+    subject: bool = False
 
     def may_relay(self, client: Client) -> bool:
         """True for a client that may send to domains of other hosts."""

@@ -227,6 +227,7 @@ class ReceptionTransaction:
                 tuple(path.address for path in envelope.recipients),
                 content.size,
                 message.message_id[:200],
+                message.subject()[:200] if context.rules.subject else "",
             )
         )
         if self._client.protocol == "lmtp":

@@ -114,7 +114,7 @@ class RelayTransport:
             stopped = bug
         outcomes = list(attempt.outcomes.values())
         for outcome in outcomes:
-            self._events.emit(Attempted(identity, outcome))
+            self._events.emit(Attempted(identity, outcome, next_hop=destination.name))
         return Carried(outcomes, stopped)
 
     async def _marked(self, lane: Lane, content: Content, utf8: bool) -> Content:
