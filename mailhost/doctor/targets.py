@@ -60,7 +60,7 @@ async def _checks(
         return checks_of_server(context, target.host, target.port, options)
     recipient = str(target.address) if isinstance(target, Recipient) else ""
     options = replace(options, recipient=options.recipient or recipient)
-    name, port = domain_of(target), SMTP + _port_offset(context)
+    name, port = domain_of(target), SMTP + context.port_offset
     literal = literal_address(name)
     if literal is not None:
         return checks_of_server(context, literal, port, options)
@@ -75,12 +75,6 @@ async def _checks(
             # the name by which the doctor advises to replace an alias has the certificate
             checks += checks_of_server(context, host.alias or host.name, port, options)
     return checks
-
-
-def _port_offset(context: DoctorContext) -> int:
-    """Return how far the ports of other hosts are from the usual ones: not at all, unless this is a
-    test network."""
-    return context.loaded.settings.doctor.port_offset if context.loaded else 0
 
 
 def _is_server(context: DoctorContext, published: PublishedMX) -> bool:
