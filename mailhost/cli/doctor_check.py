@@ -47,8 +47,7 @@ def check(
     """
     from mailhost.doctor.targets import TargetOptions
 
-    wanted = _parsed(target)
-    options = TargetOptions(recipient=recipient, abuse=abuse)
+    wanted, options = _parsed(target), TargetOptions(recipient=recipient, abuse=abuse)
     try:
         results = _results(_loaded(config, wanted), wanted, options)
     except Fail as error:
@@ -104,7 +103,6 @@ def _wrong_settings(error: Fail) -> list[CheckResult]:
 def _results(
     loaded: Loaded | None, target: Target | None, options: TargetOptions
 ) -> list[CheckResult]:
-    """Run the checks. Root runs them after it has collected what only root can find out."""
     from mailhost.application.local_facts import collect_facts
     from mailhost.cli.own_domains import domains_to_examine
     from mailhost.doctor.context import OwnDomains
@@ -113,43 +111,35 @@ def _results(
     only = None if target is None else domain_of(target)
     own = domains_to_examine(loaded, only) if loaded else OwnDomains()
     local = collect_facts(loaded) if loaded and not target else None
-    return examined(loaded, own, lambda context: _checks(context, target, options, local))
+    return examined(loaded, lambda context: _checks(context, target, options, local), own)
 
 
 def examined(
     loaded: Loaded | None,
-    own: OwnDomains,
     checks_of: Callable[[DoctorContext], Awaitable[Sequence[Check]]],
+    own: OwnDomains | None = None,
 ) -> list[CheckResult]:
     """Run the checks that `checks_of` returns, and show their progress. Root runs them with the
     rights of the data folder's owner."""
     from mailhost.application.privileges import as_owner
-
-    owned = loaded is not None and os.path.isdir(loaded.settings.data)
-    with as_owner(loaded.settings.data) if loaded and owned else nullcontext():
-        return _run(loaded, own, checks_of)
-
-
-def _run(
-    loaded: Loaded | None,
-    own: OwnDomains,
-    checks_of: Callable[[DoctorContext], Awaitable[Sequence[Check]]],
-) -> list[CheckResult]:
     from mailhost.cli.asynchronous import run_on_reactor
     from mailhost.concurrency.threads import own_threads
     from mailhost.config.model import DNS
     from mailhost.doctor.checks import run_checks
-    from mailhost.doctor.context import DoctorContext
+    from mailhost.doctor.context import DoctorContext, OwnDomains
     from mailhost.net.dns.resolver import Resolver
 
     async def run(reactor: IReactor) -> list[CheckResult]:
         resolver = Resolver(reactor, loaded.settings.dns if loaded else DNS())
-        context = DoctorContext(reactor, own_threads(reactor), resolver, loaded, own)
+        threads = own_threads(reactor)
+        context = DoctorContext(reactor, threads, resolver, loaded, own or OwnDomains())
         checks = await checks_of(context)
         with _progress(len(checks)) as ended:
             return await run_checks(checks, reactor, ended)
 
-    return run_on_reactor(run)
+    owned = loaded is not None and os.path.isdir(loaded.settings.data)
+    with as_owner(loaded.settings.data) if loaded and owned else nullcontext():
+        return run_on_reactor(run)
 
 
 async def _checks(

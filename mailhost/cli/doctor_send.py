@@ -46,7 +46,6 @@ def send(
     account of this host arrives at the SMTP port as that of a stranger; it is looked for in the
     mailbox, and removed.
     """
-    from mailhost.doctor.context import OwnDomains
     from mailhost.doctor.round_trip.check import RoundTrip, round_trip_check
 
     try:
@@ -59,4 +58,4 @@ def send(
     async def checks(context: DoctorContext) -> Sequence[Check]:
         return [round_trip_check(context, loaded, trip)]
 
-    show_report(examined(loaded, OwnDomains(), checks), as_json)
+    show_report(examined(loaded, checks), as_json)

@@ -1,4 +1,4 @@
-"""`[doctor]`: the checks of `mailhost doctor`, and what they may contact besides this host."""
+"""`[doctor]`: the checks of `mailhost doctor`, and what the running host notices by itself."""
 
 from __future__ import annotations
 

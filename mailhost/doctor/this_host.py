@@ -12,6 +12,7 @@ from mailhost.doctor.checks import Check
 from mailhost.doctor.clients.check import lost_addresses_check
 from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.domain.hosted import own_domains_check
+from mailhost.doctor.far_ends.checks import far_end_checks
 from mailhost.doctor.finding import Finding
 from mailhost.doctor.host.certificates import certificates_check
 from mailhost.doctor.host.data_folder import data_folder_check
@@ -45,6 +46,7 @@ def checks_of_this_host(
             own_domains_check(context),
             lost_addresses_check(ask),
             *abuse_checks(context, loaded, ask),
+            *far_end_checks(context, settings.data, settings.trace.off),
         ]
     )
 

@@ -52,6 +52,7 @@ admin = "ann@example.org"
 [dmarc]
 [dkim]
 [doctor]
+[trace]
 [relay]
 
 [[relay.route]]
@@ -414,13 +415,8 @@ class EverySettingTests(SynchronousTestCase):
         head = self.head(self.old)
         asked: list[int] = []
         head._sockets = lambda: [(0, self.old.settings.listen[0])]
-        head.workers = cast(
-            Any,
-            SimpleNamespace(
-                assign=lambda work, count: asked.append(count),
-                stop_addresses=lambda addresses: None,
-            ),
-        )
+        workers = {"assign": lambda work, count: asked.append(count), "stop_addresses": id}
+        head.workers = cast(Any, SimpleNamespace(**workers))
         head.replace(new)
         head.assign_workers()
         self.assertEqual([], asked, "the queue has not been read")

@@ -25,6 +25,7 @@ from mailhost.doctor.target import Server, Target, domain_of
 from mailhost.interfaces.dns import IResolver, NoPossibleHost, NoSuchDomain, ResolveFailed
 from mailhost.message.ids import new_id
 
+SMTP, SUBMISSIONS = 25, 465
 SECONDS = 120.0
 
 
@@ -34,32 +35,33 @@ class AbuseTarget:
     host of `domain` where that is empty."""
 
     domain: str
-    host: str
-    port: int
+    host: str = ""
+    port: int = SMTP
 
 
-def abuse_target(target: Target, port: int) -> AbuseTarget:
-    """Return the server that a TARGET names; it is examined at `port` if the TARGET has none."""
+def abuse_target(target: Target, port: int = SMTP) -> AbuseTarget:
+    """Return the server that a TARGET names, at `port` unless that names another."""
     if isinstance(target, Server):
         return AbuseTarget(target.host, target.host, target.port or port)
-    return AbuseTarget(domain_of(target), "", port)
+    return AbuseTarget(domain_of(target), port=port)
 
 
-def abuse_check(context: DoctorContext, target: Target, port: int, recipient: str) -> Check:
-    """Return the check of a TARGET, at `port` if it names none. `recipient` is a mailbox there that
-    may get test messages, empty for none."""
-    wanted = abuse_target(target, port)
+def abuse_check(context: DoctorContext, target: Target, recipient: str) -> Check:
+    """Return the check of a TARGET. `recipient` is a mailbox there that may get test messages,
+    empty for none."""
+    offset = context.port_offset
+    wanted = abuse_target(target, SMTP + offset)
 
     async def run() -> Sequence[Finding]:
         ip = await address_of(context.resolver, wanted)
         if not ip:
             return []  # the checks of the domain say why
-        place = Place(ip, wanted.port, implicit_tls=wanted.port == 465)
+        place = Place(ip, wanted.port, implicit_tls=wanted.port == SUBMISSIONS + offset)
         checks = _checks(context, wanted, place, recipient)
         found = await gatherResults([Deferred.fromCoroutine(_run(each)) for each in checks])
         return [finding for some in found for finding in some]
 
-    return Check(TOPIC, f"{wanted.domain} cannot be abused", SECONDS, run)
+    return Check(TOPIC, f"{target} cannot be abused", SECONDS, run)
 
 
 async def _run(check: Check) -> Sequence[Finding]:

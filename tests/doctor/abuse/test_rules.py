@@ -164,10 +164,11 @@ class PlaceTests(SynchronousTestCase):
 
     def test_targets(self) -> None:
         for text, wanted in {
-            "example.net": AbuseTarget("example.net", "", 25),
-            "ann@example.net": AbuseTarget("example.net", "", 25),
+            "example.net": AbuseTarget("example.net"),
+            "ann@example.net": AbuseTarget("example.net"),
             "mx.example.net:2525": AbuseTarget("mx.example.net", "mx.example.net", 2525),
-            "192.0.2.7": AbuseTarget("192.0.2.7", "192.0.2.7", 25),
+            "192.0.2.7": AbuseTarget("192.0.2.7", "192.0.2.7"),
+            "2001:db8::25": AbuseTarget("2001:db8::25", "2001:db8::25"),
             "[2001:db8::25]:26": AbuseTarget("2001:db8::25", "2001:db8::25", 26),
         }.items():
-            self.assertEqual(abuse_target(parse_target(text), 25), wanted, text)
+            self.assertEqual(abuse_target(parse_target(text)), wanted, text)
