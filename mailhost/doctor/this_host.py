@@ -52,7 +52,7 @@ def _always(context: DoctorContext, loaded: Loaded, local: LocalFacts) -> list[C
     asks_dns = is_in_dns(settings, settings.hostname)
     return [
         *([resolvers_check(resolver, settings.hostname)] if asks_dns else []),
-        host_name_check(settings, resolver),
+        host_name_check(settings, resolver, context.reactor),
         certificates_check(settings, local.files, in_thread),
         data_folder_check(settings, local.folder_fault, in_thread),
         directory_check(loaded, in_thread),

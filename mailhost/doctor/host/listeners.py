@@ -109,6 +109,8 @@ def listeners_check(
         seen = await gatherResults(
             [in_thread(partial(_look, place, listening, host, greeting)) for place in places]
         )
+        if host.trouble and seen and all(each.closed for each in seen):
+            return [_down(settings, places, listening)]  # this user cannot ask, and nothing listens
         return _findings(settings, seen, host)
 
     return Check(TOPIC, "listeners", SECONDS, run)

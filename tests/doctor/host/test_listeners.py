@@ -87,3 +87,5 @@ class ListenersTests(HostCase):
     def test_a_host_that_cannot_be_asked(self) -> None:
         self.state = HostState(True, trouble="you may not use control.sock")
         self.only(self.found(), "host-does-not-answer", Verdict.UNKNOWN)
+        self.sockets, self.greetings = [], {}
+        self.only(self.found(), "host-not-running")
