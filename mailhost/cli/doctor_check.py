@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mailhost.doctor.checks import Check, CheckResult
     from mailhost.doctor.context import DoctorContext
     from mailhost.doctor.host.local_facts import LocalFacts
+    from mailhost.doctor.target import Target
+    from mailhost.doctor.targets import TargetOptions
     from mailhost.interfaces.reactor import IReactor
 
 WIDTH = 80  # columns where the output is no terminal
@@ -41,9 +43,9 @@ def check(target: str | None, as_json: bool, config: str | None) -> None:
     """
     from mailhost.doctor.report import code_of, report_text, report_values
 
+    wanted = _parsed(target)
     try:
-        loaded = load_settings(config) if config or not target else None
-        results = _results(loaded, target)
+        results = _results(_loaded(config, wanted), wanted)
     except Fail as error:
         results = _wrong_settings(error)
     if as_json:
@@ -52,6 +54,28 @@ def check(target: str | None, as_json: bool, config: str | None) -> None:
         for line in report_text(results, terminal_width() or WIDTH):
             click.echo(plain(line))
     sys.exit(code_of(results))
+
+
+def _parsed(text: str | None) -> Target | None:
+    from mailhost.doctor.target import BadTarget, parse_target
+
+    try:
+        return None if text is None else parse_target(text)
+    except BadTarget as error:
+        raise NotExamined(str(error)) from error
+
+
+def _loaded(config: str | None, target: Target | None) -> Loaded | None:
+    """Return the settings. A TARGET can be examined without, unless `config` names them. Raises
+    Fail."""
+    try:
+        return load_settings(config)
+    except Fail as error:
+        if target is None:
+            raise
+        if config is None:
+            return None
+        raise NotExamined(error.message) from error
 
 
 def _wrong_settings(error: Fail) -> list[CheckResult]:
@@ -68,49 +92,61 @@ def _wrong_settings(error: Fail) -> list[CheckResult]:
     return [CheckResult(checked, findings)]
 
 
-def _results(loaded: Loaded | None, target: str | None) -> list[CheckResult]:
+def _results(loaded: Loaded | None, target: Target | None) -> list[CheckResult]:
     """Run the checks. Root runs them with the rights of the data folder's owner, after it has
     collected what only root can find out."""
     from mailhost.application.local_facts import collect_facts
     from mailhost.application.privileges import as_owner
 
-    local = collect_facts(loaded) if loaded and not target else None
+    local = collect_facts(loaded) if loaded and target is None else None
     owned = loaded is not None and os.path.isdir(loaded.settings.data)
     with as_owner(loaded.settings.data) if loaded and owned else nullcontext():
         return _run(loaded, target, local)
 
 
-def _run(loaded: Loaded | None, target: str | None, local: LocalFacts | None) -> list[CheckResult]:
+def _run(
+    loaded: Loaded | None, target: Target | None, local: LocalFacts | None
+) -> list[CheckResult]:
     from mailhost.cli.asynchronous import run_on_reactor
+    from mailhost.cli.own_domains import domains_to_examine
     from mailhost.concurrency.threads import own_threads
     from mailhost.config.model import DNS
     from mailhost.doctor.checks import run_checks
-    from mailhost.doctor.context import DoctorContext
+    from mailhost.doctor.context import DoctorContext, OwnDomains
+    from mailhost.doctor.target import domain_of
     from mailhost.net.dns.resolver import Resolver
+
+    only = None if target is None else domain_of(target)
+    own = domains_to_examine(loaded, only) if loaded else OwnDomains()
 
     async def run(reactor: IReactor) -> list[CheckResult]:
         resolver = Resolver(reactor, loaded.settings.dns if loaded else DNS())
-        context = DoctorContext(reactor, own_threads(reactor), resolver, loaded)
-        checks = _checks(context, target, local)
+        context = DoctorContext(reactor, own_threads(reactor), resolver, loaded, own)
+        checks = await _checks(context, target, local)
         with _progress(len(checks)) as ended:
             return await run_checks(checks, reactor, ended)
 
     return run_on_reactor(run)
 
 
-def _checks(
-    context: DoctorContext, target: str | None, local: LocalFacts | None
+async def _checks(
+    context: DoctorContext, target: Target | None, local: LocalFacts | None
 ) -> Sequence[Check]:
     from mailhost.doctor.targets import TargetOptions, checks_of_target
     from mailhost.doctor.this_host import checks_of_this_host
 
     if target is None:
-        assert context.loaded is not None and local is not None  # `check` has loaded them
+        assert context.loaded is not None and local is not None  # else `_loaded` has raised
         return checks_of_this_host(context, context.loaded, local)
-    try:
-        return checks_of_target(context, target, TargetOptions())
-    except ValueError as error:
-        raise NotExamined(str(error)) from error
+    return await checks_of_target(context, target, TargetOptions(), _checks_of_server)
+
+
+def _checks_of_server(
+    context: DoctorContext, host: str, port: int | None, options: TargetOptions
+) -> Sequence[Check]:
+    from mailhost.doctor.network.resolvers import resolvers_check
+
+    return [resolvers_check(context.resolver, host)]
 
 
 def _progress(count: int) -> AbstractContextManager[Callable[[CheckResult], Any]]:

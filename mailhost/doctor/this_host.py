@@ -10,6 +10,7 @@ from mailhost.config.problems import BadSettings
 from mailhost.dns_records.from_settings import is_in_dns
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
+from mailhost.doctor.domain.hosted import own_domains_check
 from mailhost.doctor.finding import Finding
 from mailhost.doctor.host.certificates import certificates_check
 from mailhost.doctor.host.data_folder import data_folder_check
@@ -37,6 +38,7 @@ def checks_of_this_host(
             *_always(context, loaded, local),
             served_certificates_check(settings, local.listening, in_thread),
             queue_check(settings.data, in_thread),
+            own_domains_check(context),
         ]
     )
 

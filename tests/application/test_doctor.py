@@ -13,6 +13,7 @@ from mailhost.application.doctor import AFTER_START, HeadDoctor
 from mailhost.doctor.host.local_facts import LocalFacts
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
+from mailhost.interfaces.accounts import DirectoryView
 from tests.doctor.host.case import DOMAIN, HostCase
 from tests.fakes import FakeHandover, RecordingEvents, outgoing_of
 from tests.queue.fakes import here
@@ -33,6 +34,7 @@ class HeadDoctorCase(HostCase):
             data=self.data,
             events=self.events,
             in_thread=here,
+            directory=SimpleNamespace(view=DirectoryView()),
             resolver=None,  # is not asked: the host's name is one for tests
             commit_now=BlockingCommitter(OperatingSystem()),
         )

@@ -53,7 +53,7 @@ class RunChecksTests(SynchronousTestCase):
 
     def test_a_check_that_waits_for_several_results(self) -> None:
         async def several() -> Sequence[Finding]:
-            await gatherResults([Deferred(), Deferred()])
+            await gatherResults([Deferred(), Deferred()], consumeErrors=True)
             return ()
 
         running = self.start(Check("Network", "silent", 5.0, several))

@@ -79,7 +79,8 @@ def host_name_check(
             [
                 Deferred.fromCoroutine(run_lookups(each, resolver, clock, LOOKUP_SECONDS))
                 for each in machines
-            ]
+            ],
+            consumeErrors=True,
         )
         good = ok(f"addresses of {name}", ", ".join(forward))
         return [good, *(finding for some in found for finding in some)]

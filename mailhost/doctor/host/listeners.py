@@ -106,9 +106,8 @@ def listeners_check(
         places = [place for each in settings.listen if (place := place_of(each))]
         if not host.running:
             return [_down(settings, places, listening)]
-        seen = await gatherResults(
-            [in_thread(partial(_look, place, listening, host, greeting)) for place in places]
-        )
+        looks = [partial(_look, place, listening, host, greeting) for place in places]
+        seen = await gatherResults(map(in_thread, looks), consumeErrors=True)
         if host.trouble and seen and all(each.closed for each in seen):
             return [_down(settings, places, listening)]  # this user cannot ask, and nothing listens
         return _findings(settings, seen, host)
