@@ -19,6 +19,10 @@ from tests.fakes import FakeHandover, RecordingEvents, outgoing_of
 from tests.queue.fakes import here
 
 
+# no port, where another program may listen
+LISTEN = '[[listen]]\nprotocol = "lmtp"\nendpoint = "unix:lmtp.sock"\n'
+
+
 class HeadDoctorCase(HostCase):
     """A doctor on a Clock; no host runs on its data folder."""
 
@@ -38,7 +42,7 @@ class HeadDoctorCase(HostCase):
             resolver=None,  # is not asked: the host's name is one for tests
             commit_now=BlockingCommitter(OperatingSystem()),
         )
-        loaded = self.load(self.more, domain=self.domain)
+        loaded = self.load(self.more, self.domain, listen=LISTEN)
         self.handover = FakeHandover()
         outgoing = outgoing_of("mail.example.test")
         services: Any = SimpleNamespace(
