@@ -18,7 +18,6 @@ from tests.doctor.host.case import DOMAIN, HostCase
 from tests.fakes import FakeHandover, RecordingEvents, outgoing_of
 from tests.queue.fakes import here
 
-
 # no port, where another program may listen
 LISTEN = '[[listen]]\nprotocol = "lmtp"\nendpoint = "unix:lmtp.sock"\n'
 
