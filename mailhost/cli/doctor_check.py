@@ -99,8 +99,9 @@ def _results(loaded: Loaded | None, target: Target | None) -> list[CheckResult]:
     from mailhost.application.privileges import as_owner
 
     local = collect_facts(loaded) if loaded and target is None else None
-    owned = loaded is not None and os.path.isdir(loaded.settings.data)
-    with as_owner(loaded.settings.data) if loaded and owned else nullcontext():
+    data = loaded.settings.data if loaded else ""
+    drops = local is not None and not local.user_fault and os.path.isdir(data)
+    with as_owner(data) if drops else nullcontext():
         return _run(loaded, target, local)
 
 

@@ -29,7 +29,8 @@ MOST_SECONDS = 4.5  # of each check, so that the report is there in five seconds
 def checks_of_this_host(
     context: DoctorContext, loaded: Loaded, local: LocalFacts
 ) -> Sequence[Check]:
-    """Return all checks of the host that `loaded` describes."""
+    """Return all checks of the host that `loaded` describes. Without a user who can run the host,
+    the data folder is not looked into, since that is done with the rights of this user."""
     settings, in_thread = loaded.settings, context.in_thread
     return _in_time(
         [
@@ -37,7 +38,7 @@ def checks_of_this_host(
             listeners_check(settings, local.listening, in_thread),
             *_always(context, loaded, local),
             served_certificates_check(settings, local.listening, in_thread),
-            queue_check(settings.data, in_thread),
+            *([] if local.user_fault else [queue_check(settings.data, in_thread)]),
             own_domains_check(context),
         ]
     )
@@ -52,12 +53,15 @@ def checks_of_first_start(context: DoctorContext, loaded: Loaded) -> Sequence[Ch
 def _always(context: DoctorContext, loaded: Loaded, local: LocalFacts) -> list[Check]:
     settings, in_thread, resolver = loaded.settings, context.in_thread, context.resolver
     asks_dns = is_in_dns(settings, settings.hostname)
+    inside = [
+        data_folder_check(settings, local.folder_fault, in_thread),
+        directory_check(loaded, in_thread),
+    ]
     return [
         *([resolvers_check(resolver, settings.hostname)] if asks_dns else []),
         host_name_check(settings, resolver, context.reactor),
         certificates_check(settings, local.files, in_thread),
-        data_folder_check(settings, local.folder_fault, in_thread),
-        directory_check(loaded, in_thread),
+        *([] if local.user_fault else inside),
     ]
 
 

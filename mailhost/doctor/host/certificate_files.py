@@ -49,7 +49,7 @@ def read_certificates(settings: Settings) -> list[CertificateFiles]:
 
 def _unreadable(loaded: Loaded) -> Iterator[CertificateFinding]:
     """Yield the files that are read again at a reload and that the host's user cannot read."""
-    user = _user(loaded.settings)
+    user = host_user(loaded.settings)
     if os.geteuid() != 0 or not user:
         return  # this process' user has read all of them
     certificates = loaded.settings.tls.certificate
@@ -77,7 +77,7 @@ def _paths(certificate: Certificate) -> set[str]:
     return {certificate.chain, certificate.key}
 
 
-def _user(settings: Settings) -> str:
+def host_user(settings: Settings) -> str:
     """Return the user of the settings; without one, the owner of the data folder, since systemd may
     set the user. Empty for root or no owner."""
     if settings.user:
