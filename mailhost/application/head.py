@@ -154,7 +154,9 @@ class Head:
 
     def _make_keys(self, reactor: IReactor) -> KeyKeeper:
         base = self.foundation
-        authoritative = AuthoritativeServers(reactor, base.resolver)
+        authoritative = AuthoritativeServers(
+            reactor, base.resolver, port=lambda: self.services.settings.dns.authority_port
+        )
         return KeyKeeper(
             reactor,
             base.in_thread,

@@ -136,6 +136,7 @@ async def _asked(
     if addresses is None:
         addresses = await find_addresses(subject.settings.hostname, resolver, reactor)
     plan = subject.plan(addresses)
-    servers = AuthoritativeServers(reactor, resolver)
+    port = subject.settings.dns.authority_port
+    servers = AuthoritativeServers(reactor, resolver, port=lambda: port)
     findings = await check_plan(plan, servers, resolver, reactor) if check else []
     return plan, addresses, findings

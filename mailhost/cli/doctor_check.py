@@ -16,7 +16,7 @@ from mailhost.cli.table import plain, print_json, terminal_width
 if TYPE_CHECKING:
     from mailhost.config.load import Loaded
     from mailhost.doctor.checks import Check, CheckResult
-    from mailhost.doctor.context import DoctorContext
+    from mailhost.doctor.context import DoctorContext, OwnDomains
     from mailhost.doctor.host.local_facts import LocalFacts
     from mailhost.doctor.target import Target
     from mailhost.doctor.targets import TargetOptions
@@ -66,16 +66,13 @@ def _parsed(text: str | None) -> Target | None:
 
 
 def _loaded(config: str | None, target: Target | None) -> Loaded | None:
-    """Return the settings. A TARGET can be examined without, unless `config` names them. Raises
-    Fail."""
+    """Return the settings. A TARGET can be examined without, unless `config` names them."""
     try:
         return load_settings(config)
-    except Fail as error:
-        if target is None:
-            raise
-        if config is None:
+    except Fail:
+        if target is not None and config is None:
             return None
-        raise NotExamined(error.message) from error
+        raise
 
 
 def _wrong_settings(error: Fail) -> list[CheckResult]:
@@ -97,28 +94,28 @@ def _results(loaded: Loaded | None, target: Target | None) -> list[CheckResult]:
     collected what only root can find out."""
     from mailhost.application.local_facts import collect_facts
     from mailhost.application.privileges import as_owner
-
-    local = collect_facts(loaded) if loaded and target is None else None
-    data = loaded.settings.data if loaded else ""
-    drops = local is not None and not local.user_fault and os.path.isdir(data)
-    with as_owner(data) if drops else nullcontext():
-        return _run(loaded, target, local)
-
-
-def _run(
-    loaded: Loaded | None, target: Target | None, local: LocalFacts | None
-) -> list[CheckResult]:
-    from mailhost.cli.asynchronous import run_on_reactor
     from mailhost.cli.own_domains import domains_to_examine
-    from mailhost.concurrency.threads import own_threads
-    from mailhost.config.model import DNS
-    from mailhost.doctor.checks import run_checks
-    from mailhost.doctor.context import DoctorContext, OwnDomains
+    from mailhost.doctor.context import OwnDomains
     from mailhost.doctor.target import domain_of
-    from mailhost.net.dns.resolver import Resolver
 
     only = None if target is None else domain_of(target)
     own = domains_to_examine(loaded, only) if loaded else OwnDomains()
+    local = collect_facts(loaded) if loaded and not target else None
+    data = loaded.settings.data if loaded else ""
+    drops = local is not None and not local.user_fault and os.path.isdir(data)
+    with as_owner(data) if drops else nullcontext():
+        return _run(loaded, target, own, local)
+
+
+def _run(
+    loaded: Loaded | None, target: Target | None, own: OwnDomains, local: LocalFacts | None
+) -> list[CheckResult]:
+    from mailhost.cli.asynchronous import run_on_reactor
+    from mailhost.concurrency.threads import own_threads
+    from mailhost.config.model import DNS
+    from mailhost.doctor.checks import run_checks
+    from mailhost.doctor.context import DoctorContext
+    from mailhost.net.dns.resolver import Resolver
 
     async def run(reactor: IReactor) -> list[CheckResult]:
         resolver = Resolver(reactor, loaded.settings.dns if loaded else DNS())
@@ -137,7 +134,7 @@ async def _checks(
     from mailhost.doctor.this_host import checks_of_this_host
 
     if target is None:
-        assert context.loaded is not None and local is not None  # else `_loaded` has raised
+        assert context.loaded is not None and local is not None  # `_results` has collected them
         return checks_of_this_host(context, context.loaded, local)
     return await checks_of_target(context, target, TargetOptions(), _checks_of_server)
 
@@ -145,9 +142,9 @@ async def _checks(
 def _checks_of_server(
     context: DoctorContext, host: str, port: int | None, options: TargetOptions
 ) -> Sequence[Check]:
-    from mailhost.doctor.network.resolvers import resolvers_check
+    from mailhost.doctor.network.checks import dns_servers_check
 
-    return [resolvers_check(context.resolver, host)]
+    return [dns_servers_check(context, host)]
 
 
 def _progress(count: int) -> AbstractContextManager[Callable[[CheckResult], Any]]:

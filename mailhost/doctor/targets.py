@@ -44,18 +44,24 @@ async def checks_of_target(
         return checks_of_server(context, target.host, target.port, options)
     recipient = str(target.address) if isinstance(target, Recipient) else ""
     options = replace(options, recipient=options.recipient or recipient)
-    name = domain_of(target)
+    name, port = domain_of(target), SMTP + _port_offset(context)
     literal = literal_address(name)
     if literal is not None:
-        return checks_of_server(context, literal, SMTP, options)
+        return checks_of_server(context, literal, port, options)
     published = await run_lookups(published_mx(name), context.resolver, context.reactor, SECONDS)
     if not recipient and _is_server(context, published):
         return checks_of_server(context, name, None, options)
     checks: list[Check] = checks_of_domain(context, published)
     if recipient:
         for host in usable_hosts(published)[:MOST_HOSTS]:
-            checks += checks_of_server(context, host.name, SMTP, options)
+            checks += checks_of_server(context, host.name, port, options)
     return checks
+
+
+def _port_offset(context: DoctorContext) -> int:
+    """Return how far the ports of other hosts are from the usual ones: not at all, unless this is a
+    test network."""
+    return context.loaded.settings.doctor.port_offset if context.loaded else 0
 
 
 def _is_server(context: DoctorContext, published: PublishedMX) -> bool:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from mailhost.config.load import Loaded
 from mailhost.config.problems import BadSettings
-from mailhost.dns_records.from_settings import is_in_dns
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.domain.hosted import own_domains_check
@@ -21,7 +20,7 @@ from mailhost.doctor.host.local_facts import LocalFacts
 from mailhost.doctor.host.queue import queue_check
 from mailhost.doctor.host.served_certificates import served_certificates_check
 from mailhost.doctor.host.settings_file import TOPIC, settings_findings, wrong_settings
-from mailhost.doctor.network.resolvers import resolvers_check
+from mailhost.doctor.network.checks import network_checks
 
 MOST_SECONDS = 4.5  # of each check, so that the report is there in five seconds
 
@@ -36,6 +35,7 @@ def checks_of_this_host(
         [
             _at_once(TOPIC, "settings file", settings_findings(loaded, local.user_fault)),
             listeners_check(settings, local.listening, in_thread),
+            *network_checks(context, loaded),
             *_always(context, loaded, local),
             served_certificates_check(settings, local.listening, in_thread),
             *([] if local.user_fault else [queue_check(settings.data, in_thread)]),
@@ -51,15 +51,13 @@ def checks_of_first_start(context: DoctorContext, loaded: Loaded) -> Sequence[Ch
 
 
 def _always(context: DoctorContext, loaded: Loaded, local: LocalFacts) -> list[Check]:
-    settings, in_thread, resolver = loaded.settings, context.in_thread, context.resolver
-    asks_dns = is_in_dns(settings, settings.hostname)
+    settings, in_thread = loaded.settings, context.in_thread
     inside = [
         data_folder_check(settings, local.folder_fault, in_thread),
         directory_check(loaded, in_thread),
     ]
     return [
-        *([resolvers_check(resolver, settings.hostname)] if asks_dns else []),
-        host_name_check(settings, resolver, context.reactor),
+        host_name_check(settings, context.resolver, context.reactor),
         certificates_check(settings, local.files, in_thread),
         *([] if local.user_fault else inside),
     ]

@@ -17,10 +17,7 @@ from tests.dns_server import DNSServer, Records
 
 reactor: Any = running_reactor
 
-_MAIN = (
-    "from mailhost.net.dns import authoritative; authoritative.PORT = {port}\n"
-    "from mailhost.cli.main import main; main()"
-)
+_MAIN = "from mailhost.cli.main import main; main()"
 _SPF = "v=spf1 ip4:127.0.0.1 -all"
 SERVED: Records = {
     "books.example": [["NS", "mail.example.com"], ["MX", 10, "mail.example.com"], ["TXT", _SPF]],
@@ -44,11 +41,12 @@ class ServedDomainCase(TestCase):
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(SETTINGS.replace('"data"', f'"{self.config}.data"'))
             file.write(f'[dns]\nservers = ["127.0.0.1:{self.port}"]\naddresses = ["127.0.0.1"]\n')
+            file.write(f"authority_port = {self.port}\n")
             file.write('[dkim]\nsign = false\n[domain."books.example"]\n')
 
     def call(self, *arguments: str) -> Deferred[Any]:
         """Start `mailhost`; its output, errors and exit code come."""
-        main = ["-c", _MAIN.format(port=self.port), *arguments]
+        main = ["-c", _MAIN, *arguments]
         environment = dict(os.environ, MAILHOST_CONFIG=self.config)
         called: Deferred[Any] = getProcessOutputAndValue(sys.executable, main, environment)
         return called

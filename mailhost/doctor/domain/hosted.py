@@ -154,7 +154,9 @@ async def _examine(
     clock = context.reactor
     until = clock.seconds() + seconds
     if servers is None:
-        servers = AuthoritativeServers(clock, context.resolver, seconds * _SHARE)
+        port = domains[0].settings.dns.authority_port
+        share = seconds * _SHARE
+        servers = AuthoritativeServers(clock, context.resolver, share, port=lambda: port)
     asked = ServersOrResolver(servers, context.resolver)
     addresses = domains[0].known_addresses()
     if addresses is None:

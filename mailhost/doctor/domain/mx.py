@@ -11,6 +11,7 @@ from mailhost.dns_records.published.mx import PublishedHost, PublishedMX
 from mailhost.doctor.domain.unanswered import unanswered
 from mailhost.doctor.finding import Fault, Finding, Verdict, failure, ok, warning
 from mailhost.interfaces.dns import Found, is_for_tests
+from mailhost.message.domains import is_at_or_below
 
 DOMAIN_MISSING = Fault("domain-missing", "Mail to a name that does not exist is returned.")
 MX_MISSING = Fault("mx-missing", "Without a mail host, mail for the domain is returned.")
@@ -26,6 +27,7 @@ MX_NOT_A_NAME = Fault(
 )
 MX_DANGLING = Fault("mx-dangling", "Mail cannot be sent to a host without an address.")
 MX_ALIAS = Fault("mx-alias", "Some hosts do not send to an MX host that has a CNAME (RFC 2181).")
+PRIVATE = "internal"  # never delegated in the public DNS
 MX_PRIVATE = Fault(
     "mx-private", "Hosts on the internet cannot reach private, loopback and reserved addresses."
 )
@@ -56,10 +58,11 @@ def usable_hosts(published: PublishedMX) -> list[PublishedHost]:
 
 
 def can_be_reached(address: str, domain: str) -> bool:
-    """True for an address where a public server of a domain can be. A domain for tests may have any
-    address."""
+    """True for an address where a server of a domain can be: a public one, unless the domain is for
+    tests, or below the name that is reserved for private networks."""
     found = ip_address(address)
-    return is_for_tests(domain) or (found.is_global and not found.is_multicast)
+    private = is_for_tests(domain) or is_at_or_below(domain, PRIVATE)
+    return private or (found.is_global and not found.is_multicast)
 
 
 def _reachable(host: PublishedHost, domain: str) -> list[str]:

@@ -177,14 +177,15 @@ class TableTests(DomainCase):
         text = "no record; that of example.com applies, which asks to take mail that fails for spam"
         self.assertIn(text, seen)
 
-    def test_a_name_for_tests_may_have_any_address(self) -> None:
-        changes = {
-            ("MX", "books.test"): [MXRecord(10, "mail.books.test")],
-            ("A", "mail.books.test"): ["127.0.0.1"],
-            ("TXT", "books.test"): [b"v=spf1 mx -all"],
-            ("TXT", "_dmarc.books.test"): [b"v=DMARC1; p=none"],
-        }
-        self.assertEqual([], self.faults(self.results(changes, domain="books.test")))
+    def test_names_for_tests_and_of_private_networks_may_have_any_address(self) -> None:
+        for name in ("books.test", "books.internal"):
+            changes = {
+                ("MX", name): [MXRecord(10, f"mail.{name}")],
+                ("A", f"mail.{name}"): ["127.0.0.1"],
+                ("TXT", name): [b"v=spf1 mx -all"],
+                ("TXT", f"_dmarc.{name}"): [b"v=DMARC1; p=none"],
+            }
+            self.assertEqual([], self.faults(self.results(changes, domain=name)))
 
 
 class WithoutDomainTests(DomainCase):
