@@ -16,7 +16,7 @@ from mailhost.concurrency.threads import InThread
 from mailhost.config.model import Settings
 from mailhost.directory.place import database_path, folder_is_new, why_missing
 from mailhost.doctor.checks import Check
-from mailhost.doctor.finding import Fault, Finding, failure, ok, unknown, warning
+from mailhost.doctor.finding import Fault, Finding, Verdict, failure, ok, unknown, warning
 
 DATA_MISSING = Fault(
     "data-folder-missing", "Without its directory the host knows no account, and does not start."
@@ -75,7 +75,7 @@ def data_findings(
         return [failure(DATA_OWNER, tried, folder_fault, remedy)]
     found = os.statvfs(data)
     low = [*space_findings(tried, found), *inode_findings(tried, found)]
-    if any(finding.verdict.value == "failure" for finding in low) or sync is None:
+    if any(finding.verdict is Verdict.FAILURE for finding in low) or sync is None:
         return low
     return [*low, _sync_finding(data, tried, sync)]
 

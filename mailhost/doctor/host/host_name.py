@@ -71,7 +71,7 @@ def host_name_check(
         if forward is None:
             return [_not_found_out(f"addresses of {name}")]
         known = settings.dns.addresses or [each for each in forward if ip_address(each).is_global]
-        addresses = list(dict.fromkeys([*known, *own()]))
+        addresses = list(dict.fromkeys([*known, *_senders(settings, own)]))
         if not forward:
             return [_no_addresses(name, addresses)]
         machines = [_of_address(name, forward, address) for address in addresses]
@@ -86,6 +86,12 @@ def host_name_check(
         return [good, *(finding for some in found for finding in some)]
 
     return Check(TOPIC, "name and addresses of this host", SECONDS, run)
+
+
+def _senders(settings: Settings, own: Callable[[], Sequence[str]]) -> Sequence[str]:
+    """Return the public addresses from which mail leaves."""
+    bound = settings.relay.bind
+    return [each for each in ([bound] if bound else own()) if ip_address(each).is_global]
 
 
 def _addresses(name: str) -> Lookups[list[str] | None]:
@@ -105,7 +111,10 @@ def _no_addresses(name: str, addresses: Sequence[str]) -> Finding:
 
 
 def _not_of_name(name: str, address: str) -> Finding:
-    remedy = "Publish the address in DNS, or correct dns.addresses in the settings:"
+    remedy = (
+        "Publish the address in DNS; if mail is not to leave from it, name another one as bind in "
+        "[relay], or correct dns.addresses:"
+    )
     seen = f"DNS has other addresses for {name}"
     record = _record(name, address)
     return failure(ADDRESS_NOT_OF_NAME, f"address {address}", seen, remedy, record)

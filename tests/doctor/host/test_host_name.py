@@ -73,6 +73,11 @@ class HostNameTests(HostCase):
         self.assertEqual(["doctor/host-address-not-in-dns"], [each.name for each in bad])
         self.assertEqual((f"{NAME}. A 8.8.8.8",), bad[0].copy)
 
+    def test_an_address_of_this_machine_from_which_mail_may_leave(self) -> None:
+        self.records["PTR", "8.8.8.8.in-addr.arpa"] = [NAME]
+        self.only(self.found(own=(V4, "8.8.8.8")), "host-address-not-in-dns")
+        self.assert_fine(self.found(own=(V4, "8.8.8.8"), relay={"bind": V4}))
+
     def test_private_addresses_are_not_asked_about(self) -> None:
         self.records["A", NAME] = [V4, "10.0.0.1"]
         self.assert_fine(self.found())
