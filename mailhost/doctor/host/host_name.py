@@ -104,8 +104,8 @@ def _addresses(name: str) -> Lookups[list[str] | None]:
 
 
 def _no_addresses(name: str, addresses: Sequence[str]) -> Finding:
-    remedy = "Publish the addresses of this host in the DNS of its domain:"
-    lines = [_record(name, each) for each in addresses] or [f"{name}. A 192.0.2.1"]
+    remedy = "Publish the public addresses of this host in DNS, as A and AAAA records of its name."
+    lines = [_record(name, each) for each in addresses]
     seen = "DNS has no address for this name"
     return failure(HOST_NAME_MISSING, f"addresses of {name}", seen, remedy, *lines)
 

@@ -49,6 +49,7 @@ class HostNameTests(HostCase):
         self.records = {("PTR", R4): [NAME]}
         finding = self.only(self.found(), "host-name-not-in-dns")
         self.assertEqual((f"{NAME}. A {V4}",), finding.copy)
+        self.assertEqual((), self.only(self.found(own=()), "host-name-not-in-dns").copy)
 
     def test_no_reverse_name(self) -> None:
         del self.records["PTR", R6]
