@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -33,21 +33,32 @@ class NotExamined(Fail):
 
 @click.command("check", short_help="Examine this host, or TARGET.")
 @click.argument("target", required=False)
+@click.option("--abuse", is_flag=True, help="Try whether strangers can abuse TARGET.")
+@click.option("--to", "recipient", default="", help="A mailbox at TARGET that may get tests.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
-def check(target: str | None, as_json: bool, config: str | None) -> None:
+def check(
+    target: str | None, abuse: bool, recipient: str, as_json: bool, config: str | None
+) -> None:
     """Examine this host, or TARGET: a domain, a host[:port], or a mail address.
 
     The exit code is 0 if all is fine, 1 with warnings, 2 with failures, 3 if the checks could not
     be run.
     """
-    from mailhost.doctor.report import code_of, report_text, report_values
+    from mailhost.doctor.targets import TargetOptions
 
-    wanted = _parsed(target)
+    wanted, options = _parsed(target), TargetOptions(recipient=recipient, abuse=abuse)
     try:
-        results = _results(_loaded(config, wanted), wanted)
+        results = _results(_loaded(config, wanted), wanted, options)
     except Fail as error:
         results = _wrong_settings(error)
+    show_report(results, as_json)
+
+
+def show_report(results: list[CheckResult], as_json: bool) -> None:
+    """Print the report, and exit with its code."""
+    from mailhost.doctor.report import code_of, report_text, report_values
+
     if as_json:
         print_json(report_values(results))
     else:
@@ -89,11 +100,10 @@ def _wrong_settings(error: Fail) -> list[CheckResult]:
     return [CheckResult(checked, findings)]
 
 
-def _results(loaded: Loaded | None, target: Target | None) -> list[CheckResult]:
-    """Run the checks. Root runs them with the rights of the data folder's owner, after it has
-    collected what only root can find out."""
+def _results(
+    loaded: Loaded | None, target: Target | None, options: TargetOptions
+) -> list[CheckResult]:
     from mailhost.application.local_facts import collect_facts
-    from mailhost.application.privileges import as_owner
     from mailhost.cli.own_domains import domains_to_examine
     from mailhost.doctor.context import OwnDomains
     from mailhost.doctor.target import domain_of
@@ -101,42 +111,53 @@ def _results(loaded: Loaded | None, target: Target | None) -> list[CheckResult]:
     only = None if target is None else domain_of(target)
     own = domains_to_examine(loaded, only) if loaded else OwnDomains()
     local = collect_facts(loaded) if loaded and not target else None
-    data = loaded.settings.data if loaded else ""
-    drops = local is not None and not local.user_fault and os.path.isdir(data)
-    with as_owner(data) if drops else nullcontext():
-        return _run(loaded, target, own, local)
+    return examined(loaded, lambda context: _checks(context, target, options, local), own)
 
 
-def _run(
-    loaded: Loaded | None, target: Target | None, own: OwnDomains, local: LocalFacts | None
+def examined(
+    loaded: Loaded | None,
+    checks_of: Callable[[DoctorContext], Awaitable[Sequence[Check]]],
+    own: OwnDomains | None = None,
 ) -> list[CheckResult]:
+    """Run the checks that `checks_of` returns, and show their progress. Root runs them with the
+    rights of the data folder's owner, unless that user cannot load this program."""
+    from mailhost.application.privileges import as_owner
+    from mailhost.application.runnable import cannot_run
     from mailhost.cli.asynchronous import run_on_reactor
     from mailhost.concurrency.threads import own_threads
     from mailhost.config.model import DNS
     from mailhost.doctor.checks import run_checks
-    from mailhost.doctor.context import DoctorContext
+    from mailhost.doctor.context import DoctorContext, OwnDomains
+    from mailhost.doctor.host.readable import user_of_host
     from mailhost.net.dns.resolver import Resolver
 
     async def run(reactor: IReactor) -> list[CheckResult]:
         resolver = Resolver(reactor, loaded.settings.dns if loaded else DNS())
-        context = DoctorContext(reactor, own_threads(reactor), resolver, loaded, own)
-        checks = await _checks(context, target, local)
+        threads = own_threads(reactor)
+        context = DoctorContext(reactor, threads, resolver, loaded, own or OwnDomains())
+        checks = await checks_of(context)
         with _progress(len(checks)) as ended:
             return await run_checks(checks, reactor, ended)
 
-    return run_on_reactor(run)
+    data = loaded.settings.data if loaded else ""
+    owned = loaded and os.path.isdir(data) and not cannot_run(user_of_host(loaded.settings))
+    with as_owner(data) if owned else nullcontext():
+        return run_on_reactor(run)
 
 
 async def _checks(
-    context: DoctorContext, target: Target | None, local: LocalFacts | None
+    context: DoctorContext,
+    target: Target | None,
+    options: TargetOptions,
+    local: LocalFacts | None,
 ) -> Sequence[Check]:
-    from mailhost.doctor.targets import TargetOptions, checks_of_target
+    from mailhost.doctor.targets import checks_of_target
     from mailhost.doctor.this_host import checks_of_this_host
 
     if target is None:
         assert context.loaded is not None and local is not None  # `_results` has collected them
         return checks_of_this_host(context, context.loaded, local)
-    return await checks_of_target(context, target, TargetOptions(), _checks_of_server)
+    return await checks_of_target(context, target, options, _checks_of_server)
 
 
 def _checks_of_server(
