@@ -58,11 +58,13 @@ class Greeting(Protocol):
 @dataclass(frozen=True, slots=True)
 class HostState:
     """What the control socket says. `pids` are the processes of the host, empty if it does not run.
-    `trouble` says why the host could not be asked."""
+    `trouble` says why the host could not be asked; `closed` means that this user may not ask, which
+    the check of the data folder reports."""
 
     running: bool
     pids: frozenset[int] = frozenset()
     trouble: str = ""
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ def host_state(data: str) -> HostState:
     except NoHostRunning:
         return HostState(running=False)
     except (CommandFailed, OSError) as error:
-        return HostState(running=True, trouble=str(error))
+        closed = isinstance(error.__cause__, PermissionError)
+        return HostState(True, trouble=str(error), closed=closed)
     return HostState(True, _pids(status))
 
 
@@ -179,8 +182,8 @@ def _findings(settings: Settings, seen: Sequence[_Seen], host: HostState) -> lis
     silent = [each for each in rest if not each.closed and not each.greeting]
     fine = [each for each in rest if each.greeting]
     found = [*_taken(taken), *_closed(closed), *_silent(silent)]
-    if host.trouble and not silent:
-        remedy = "Run the doctor as root or as the host's user; if the host hangs, restart it."
+    if host.trouble and not (silent or host.closed):
+        remedy = "Look into the log of the host for its last lines; restart it if it hangs."
         found.append(unknown(HOST_HANGS, "control socket", host.trouble, remedy))
     return [*([ok("listeners", _names(fine))] if fine else []), *found]
 

@@ -107,7 +107,12 @@ class ListenersTests(HostCase):
         self.only(self.found(), "listener-silent")
 
     def test_a_host_that_cannot_be_asked(self) -> None:
-        self.state = HostState(True, trouble="you may not use control.sock")
+        self.state = HostState(True, trouble="the host did not answer")
         self.only(self.found(), "host-does-not-answer", Verdict.UNKNOWN)
         self.sockets, self.greetings = [], {}
         self.only(self.found(), "host-not-running")
+
+    def test_a_user_who_may_not_ask_the_host(self) -> None:
+        """The check of the data folder says so."""
+        self.state = HostState(True, trouble="you may not use it", closed=True)
+        self.assert_fine(self.found())
