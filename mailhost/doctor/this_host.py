@@ -59,7 +59,7 @@ def checks_of_first_start(context: DoctorContext, loaded: Loaded) -> Sequence[Ch
 def _always(context: DoctorContext, loaded: Loaded, local: LocalFacts) -> list[Check]:
     settings, in_thread = loaded.settings, context.in_thread
     inside = [
-        data_folder_check(settings, local.folder_fault, in_thread),
+        data_folder_check(settings, local.folder_fault, in_thread, context.reactor),
         directory_check(loaded, in_thread),
     ]
     return [
