@@ -15,6 +15,7 @@ from twisted.logger import globalLogPublisher
 
 from mailhost.application.certificates import CertificateWatch
 from mailhost.application.dmarc_reports import DMARCReports, make_tally
+from mailhost.application.doctor import HeadDoctor
 from mailhost.application.foundation import Foundation
 from mailhost.application.housekeeping import Housekeeping
 from mailhost.application.privileges import as_user
@@ -108,6 +109,7 @@ class Head:
         self.shared = self._make_shared()
         self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
         self.dmarc_reports = DMARCReports(reactor, base, self.tally, lambda: self.services)
+        self.doctor = HeadDoctor(reactor, base, lambda: self.loaded, lambda: self.services)
         self.certificates = self._make_watch(reactor)
         self.writer = WriterProcess(reactor, base.writer_socket, events)
         self.workers = self._make_pool(reactor, key)
@@ -152,7 +154,9 @@ class Head:
 
     def _make_keys(self, reactor: IReactor) -> KeyKeeper:
         base = self.foundation
-        authoritative = AuthoritativeServers(reactor, base.resolver)
+        authoritative = AuthoritativeServers(
+            reactor, base.resolver, port=lambda: self.services.settings.dns.authority_port
+        )
         return KeyKeeper(
             reactor,
             base.in_thread,
@@ -197,6 +201,7 @@ class Head:
         self.housekeeping.start()
         self.last_uses.start()
         self.dmarc_reports.start()
+        self.doctor.start()
         self.keys.start()
         self.certificates.start()
         self._log_warnings()
@@ -219,6 +224,7 @@ class Head:
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
         self.housekeeping.stop()
+        self.doctor.stop()
         await self.dmarc_reports.stop()
         await self.last_uses.stop()
         await self.keys.stop()

@@ -35,6 +35,7 @@ _GROUPS = {
     "mail": "mailhost.cli.mail",
     "mailbox": "mailhost.cli.mailbox",
     "doctor": "mailhost.cli.doctor",
+    "playground": "mailhost.cli.playground",
 }
 
 

@@ -4,12 +4,22 @@ address."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from mailhost.dns_records.published.mx import PublishedMX, published_mx
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
+from mailhost.doctor.domain.checks import checks_of_domain
+from mailhost.doctor.domain.mx import usable_hosts
 from mailhost.doctor.server.transcript import Transcript
+from mailhost.doctor.target import Recipient, Server, Target, domain_of
+from mailhost.message.address import literal_address
+from mailhost.net.dns.lookups import run_lookups
+
+SECONDS = 12.0  # for the look-ups of MX records and addresses, which say what is to be examined
+MOST_HOSTS = 3  # MX hosts that are connected to
+SMTP = 25
 
 
 def _not_kept(transcript: Transcript) -> None:
@@ -33,11 +43,37 @@ ServerChecks: TypeAlias = Callable[[DoctorContext, str, int | None, TargetOption
 """Returns the checks of a host: at one port, or at all ports of mail."""
 
 
-def checks_of_target(
-    context: DoctorContext, target: str, options: TargetOptions, checks_of_server: ServerChecks
+async def checks_of_target(
+    context: DoctorContext, target: Target, options: TargetOptions, checks_of_server: ServerChecks
 ) -> Sequence[Check]:
-    """Return all checks of a target. Raises ValueError for a text that is none."""
-    host, colon, port = target.rpartition(":")
-    if colon and port.isdecimal() and (":" not in host or host.endswith("]")):
-        return checks_of_server(context, host.strip("[]"), int(port), options)
-    return checks_of_server(context, target.strip("[]"), None, options)
+    """Return all checks of a target. DNS says whether a bare name is a server, and which hosts take
+    the mail of a recipient."""
+    if isinstance(target, Server):
+        return checks_of_server(context, target.host, target.port, options)
+    recipient = str(target.address) if isinstance(target, Recipient) else ""
+    options = replace(options, recipient=options.recipient or recipient)
+    name, port = domain_of(target), SMTP + _port_offset(context)
+    literal = literal_address(name)
+    if literal is not None:
+        return checks_of_server(context, literal, port, options)
+    published = await run_lookups(published_mx(name), context.resolver, context.reactor, SECONDS)
+    if not recipient and _is_server(context, published):
+        return checks_of_server(context, name, None, options)
+    checks: list[Check] = checks_of_domain(context, published)
+    if recipient:
+        for host in usable_hosts(published)[:MOST_HOSTS]:
+            checks += checks_of_server(context, host.name, port, options)
+    return checks
+
+
+def _port_offset(context: DoctorContext) -> int:
+    """Return how far the ports of other hosts are from the usual ones: not at all, unless this is a
+    test network."""
+    return context.loaded.settings.doctor.port_offset if context.loaded else 0
+
+
+def _is_server(context: DoctorContext, published: PublishedMX) -> bool:
+    """True for a name with addresses and without MX records, which is no domain of this host."""
+    if context.own.get(published.domain) is not None or not published.implicit:
+        return False
+    return bool(published.hosts[0].addresses)

@@ -3,13 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mailhost.config.load import Loaded
+from mailhost.config.problems import BadSettings
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
-from mailhost.doctor.network.resolvers import resolvers_check
+from mailhost.doctor.domain.hosted import own_domains_check
+from mailhost.doctor.finding import Finding
+from mailhost.doctor.host.certificates import certificates_check
+from mailhost.doctor.host.data_folder import data_folder_check
+from mailhost.doctor.host.directory import directory_check
+from mailhost.doctor.host.host_name import host_name_check
+from mailhost.doctor.host.listeners import listeners_check
+from mailhost.doctor.host.local_facts import LocalFacts
+from mailhost.doctor.host.queue import queue_check
+from mailhost.doctor.host.served_certificates import served_certificates_check
+from mailhost.doctor.host.settings_file import TOPIC, settings_findings, wrong_settings
+from mailhost.doctor.network.checks import network_checks
+
+MOST_SECONDS = 4.5  # of each check, so that the report is there in five seconds
 
 
-def checks_of_this_host(context: DoctorContext, loaded: Loaded) -> Sequence[Check]:
+def checks_of_this_host(
+    context: DoctorContext, loaded: Loaded, local: LocalFacts
+) -> Sequence[Check]:
     """Return all checks of the host that `loaded` describes."""
-    return [resolvers_check(context.resolver, loaded.settings.hostname)]
+    settings, in_thread = loaded.settings, context.in_thread
+    return _in_time(
+        [
+            _at_once(TOPIC, "settings file", settings_findings(loaded, local.user_fault)),
+            listeners_check(settings, local.listening, in_thread),
+            *network_checks(context, loaded),
+            *_always(context, loaded, local),
+            served_certificates_check(settings, local.listening, in_thread),
+            queue_check(settings.data, in_thread),
+            own_domains_check(context),
+        ]
+    )
+
+
+def checks_of_first_start(context: DoctorContext, loaded: Loaded) -> Sequence[Check]:
+    """Return the checks for the end of the very first start, which has read the settings and the
+    certificates, and opened the listeners, a moment ago."""
+    return _in_time(_always(context, loaded, LocalFacts()))
+
+
+def _always(context: DoctorContext, loaded: Loaded, local: LocalFacts) -> list[Check]:
+    settings, in_thread = loaded.settings, context.in_thread
+    return [
+        host_name_check(settings, context.resolver),
+        certificates_check(settings, local.files, in_thread),
+        data_folder_check(settings, local.folder_fault, in_thread),
+        directory_check(loaded, in_thread),
+    ]
+
+
+def _in_time(checks: Sequence[Check]) -> list[Check]:
+    return [replace(each, seconds=min(each.seconds, MOST_SECONDS)) for each in checks]
+
+
+def wrong_settings_check(error: BadSettings) -> tuple[Check, Sequence[Finding]]:
+    """Return the only check of settings that cannot be used, and its findings."""
+    findings = wrong_settings(error)
+    return _at_once(TOPIC, "settings file", findings), findings
+
+
+def _at_once(topic: str, title: str, findings: Sequence[Finding]) -> Check:
+    async def run() -> Sequence[Finding]:
+        return findings
+
+    return Check(topic, title, MOST_SECONDS, run)

@@ -51,6 +51,7 @@ admin = "ann@example.org"
 [store]
 [dmarc]
 [dkim]
+[doctor]
 [relay]
 
 [[relay.route]]
@@ -90,6 +91,7 @@ OTHERS = {
     "dkim.algorithms": '["rsa"]',
     "dkim.sign_as": '{ "*.example.org" = "example.org" }',
     "dkim.domain": '{ "other.example" = { off = true } }',
+    "doctor.port_25_hosts": '["mx.example.net"]',
     "domain.dkim": "{ off = true }",
     "domain.aliases": '["also.example.org"]',
     "domain.catch_all": '"ann@example.org"',

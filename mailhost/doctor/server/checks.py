@@ -13,7 +13,7 @@ from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.finding import Finding
 from mailhost.doctor.server.connecting import Limits, endpoints_of
 from mailhost.doctor.server.findings.of_server import findings_of_server
-from mailhost.doctor.server.services import SERVICES, Service, is_address
+from mailhost.doctor.server.services import SERVICES, Service, is_address, shifted
 from mailhost.doctor.server.survey import Wanted, survey
 from mailhost.doctor.server.talk import Asked, Means
 from mailhost.doctor.server.tls import TLSExaminer
@@ -32,10 +32,14 @@ def checks_of_server(
     host: str,
     port: int | None,
     options: TargetOptions,
-    services: Sequence[Service] = SERVICES,
+    services: Sequence[Service] | None = None,
 ) -> Sequence[Check]:
     """Return the check of a server, a name or an IP address. Without a `port` all `services` are
-    examined. Raises ValueError for what is no host, port, user or recipient."""
+    examined, None for the usual ones. Raises ValueError for what is no host, port, user or
+    recipient."""
+    if services is None:
+        offset = context.loaded.settings.doctor.port_offset if context.loaded else 0
+        services = shifted(SERVICES, offset)
     wanted = Wanted(_host(host), _port(port), _asked(options), services)
 
     async def run() -> Sequence[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from ipaddress import ip_address
@@ -44,6 +45,11 @@ SERVICES = (
     Service(995, Wire.POP3, implicit_tls=True),
     Service(110, Wire.POP3),
 )
+
+
+def shifted(services: Sequence[Service], offset: int) -> Sequence[Service]:
+    """Return the services with `offset` added to their ports, as in a test network."""
+    return [replace(service, port=service.port + offset) for service in services]
 
 
 @dataclass(frozen=True, slots=True)
