@@ -1,4 +1,4 @@
-"""What is measured: each work is a function of a host and the sizes, and returns seconds."""
+"""The measured work: each work is a function of a host and the sizes, and returns seconds."""
 
 from __future__ import annotations
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 
+from mailhost.application.clients import client_commands
 from mailhost.application.filters import filters_with_counts
 from mailhost.application.head import Head
 from mailhost.application.key_commands import key_commands
+from mailhost.application.round_trip import round_trip_commands
 from mailhost.application.status import status
 from mailhost.interfaces.directory import DirectoryUnavailable
 from mailhost.message.address import parse_address
@@ -49,6 +51,8 @@ def control_commands(head: Head, reload: Callable[..., Awaitable[list[str]]]) ->
         "filters": filters,
         **{name: _as_text(command) for name, command in queue.items()},
         **key_commands(head),
+        **client_commands(head.lost_addresses),
+        **round_trip_commands(head),
         "directory.refresh": refresh,
         "reload": reload,
     }

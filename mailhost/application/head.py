@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 
 from mailhost.application.certificates import CertificateWatch
+from mailhost.application.clients import client_watch, make_lost_addresses
 from mailhost.application.dmarc_reports import DMARCReports, make_tally
 from mailhost.application.doctor import HeadDoctor
 from mailhost.application.foundation import Foundation
@@ -30,6 +31,7 @@ from mailhost.durable.writer_process import WriterProcess
 from mailhost.interfaces.events import Faulted
 from mailhost.interfaces.outgoing import IForwarding
 from mailhost.interfaces.reactor import IReactor
+from mailhost.interfaces.sightings import Sightings
 from mailhost.logins.authenticator import Authenticator
 from mailhost.logins.guard import LoginGuard
 from mailhost.logins.last_uses import LastUses
@@ -41,6 +43,7 @@ from mailhost.net.dns.authoritative import AuthoritativeServers
 from mailhost.net.tls.certificate import read_certificate
 from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.net.tls.server import CertificateSource
+from mailhost.observe.attempts import RecentAttempts
 from mailhost.observe.counts import Counts
 from mailhost.observe.critical import CriticalEvents
 from mailhost.observe.fan_out import FanOut
@@ -88,7 +91,14 @@ class Head:
         self._log = log
         self.counts = Counts()
         self.tally = make_tally(reactor, settings.data, FanOut(log, self.counts))
-        self.events = events = FanOut(log, self.counts, self.tally)
+        self._watch = client_watch(
+            reactor,
+            self._clients_seen,
+            lambda: self.foundation.directory.view,
+            lambda: self.loaded.settings,
+        )
+        self.attempts = RecentAttempts()
+        self.events = events = FanOut(log, self.counts, self.tally, self._watch, self.attempts)
         self._critical_events = CriticalEvents(reactor, self.counts)
         self.loaded = loaded  # the settings in use
         self._sockets = sockets
@@ -110,6 +120,9 @@ class Head:
         self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
         self.dmarc_reports = DMARCReports(reactor, base, self.tally, lambda: self.services)
         self.doctor = HeadDoctor(reactor, base, lambda: self.loaded, lambda: self.services)
+        self.lost_addresses = make_lost_addresses(
+            reactor, base, lambda: self.services, self._stop_addresses
+        )
         self.certificates = self._make_watch(reactor)
         self.writer = WriterProcess(reactor, base.writer_socket, events)
         self.workers = self._make_pool(reactor, key)
@@ -202,6 +215,8 @@ class Head:
         self.last_uses.start()
         self.dmarc_reports.start()
         self.doctor.start()
+        self.lost_addresses.start()
+        self._watch.start()
         self.keys.start()
         self.certificates.start()
         self._log_warnings()
@@ -223,6 +238,8 @@ class Head:
 
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
+        self._watch.stop()
+        self.lost_addresses.stop()
         self.housekeeping.stop()
         self.doctor.stop()
         await self.dmarc_reports.stop()
@@ -242,6 +259,7 @@ class Head:
         self.loaded = loaded
         self._use(services)
         self.queue.reconfigure(self._queue_services())
+        self.lost_addresses.reconfigure()
         self.certificates.log_findings()
         self._log_warnings()
 
@@ -292,6 +310,14 @@ class Head:
         self.foundation.sessions.end(accounts)
         self.workers.end_sessions(accounts)
 
+    def _clients_seen(self, sightings: Sightings) -> None:
+        self.lost_addresses.saw(sightings)
+
+    def _stop_addresses(self, addresses: frozenset[str]) -> None:
+        self.foundation.stopped.replace(addresses)
+        self._watch.forget()  # a person may have looked
+        self.workers.stop_addresses(addresses)
+
     def _hostname(self) -> str:
         return self.services.settings.hostname
 
@@ -323,6 +349,7 @@ class Head:
                 lambda domain: Deferred.fromCoroutine(self.keys.ensure(domain))
             ),
             calls.COUNTED.answered_by(self.counts.add_all),
+            calls.CLIENTS_SEEN.answered_by(self._clients_seen),
         ]
 
     def _recover_entries(self) -> None:

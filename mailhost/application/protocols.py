@@ -134,6 +134,7 @@ def _smtp_maker(services: Services, listen: Listen) -> MachineMaker:
         services.foundation.in_thread,
         services.foundation.events,
         services.foundation.pause,
+        stopped=services.foundation.stopped,
     )
     reception = Reception(context)
     logins = Logins(services.authenticator)

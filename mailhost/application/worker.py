@@ -22,6 +22,7 @@ from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import LogLevel, globalLogBeginner
 
+from mailhost.application.clients import client_watch
 from mailhost.application.dmarc_reports import make_tally
 from mailhost.application.filters import BadFilter
 from mailhost.application.foundation import Foundation
@@ -86,7 +87,13 @@ class Worker:
         self._counts = CountsForHead(self._channel, reactor)
         own = FanOut(self._log, self._counts.counts)
         self._tally = make_tally(reactor, startup.loaded.settings.data, own)
-        self._events = FanOut(self._log, self._counts.counts, self._tally)
+        self._watch = client_watch(
+            reactor,
+            lambda sightings: self._channel.notify(calls.CLIENTS_SEEN, sightings),
+            lambda: self._foundation.directory.view,
+            lambda: self._loaded.settings,
+        )
+        self._events = FanOut(self._log, self._counts.counts, self._tally, self._watch)
         self._served: dict[SocketKey, _Served] = {}
         self._factories: list[IServerFactory] = []
         self._ending = False
@@ -111,6 +118,7 @@ class Worker:
         self._use(self._loaded, self._new_services(self._loaded))
         self._foundation.start()
         self._tally.start()
+        self._watch.start()
         gc.freeze()  # as in the head
         self._channel.notify(calls.READY)
 
@@ -126,6 +134,7 @@ class Worker:
             calls.CERTIFICATES.answered_by(self._use_certificates),
             calls.KEYS_CHANGED.answered_by(self._keys_changed),
             calls.END_SESSIONS.answered_by(self._end_sessions),
+            calls.STOPPED.answered_by(self._stop_addresses),
         ]
 
     def _send_changes(self, changes: Sequence[FolderChange]) -> None:
@@ -136,6 +145,10 @@ class Worker:
 
     def _end_sessions(self, accounts: Sequence[Address]) -> None:
         self._foundation.sessions.end(accounts)
+
+    def _stop_addresses(self, addresses: frozenset[str]) -> None:
+        self._foundation.stopped.replace(addresses)
+        self._watch.forget()  # a person may have looked
 
     def _keys_changed(self, domain: str) -> Deferred[None]:
         return Deferred.fromCoroutine(self._foundation.key_ring.read_again(domain))
@@ -180,6 +193,7 @@ class Worker:
     def _use(self, loaded: Loaded, services: Services) -> None:
         """Have the parts that live on work with the services of a new generation."""
         self._loaded, self._services = loaded, services
+        self._watch.forget()  # other networks may be listed now
         self._tally.reconfigure(loaded.settings.dmarc.send_reports, services.router.reports)
 
     def _remove(self, served: _Served) -> Deferred[Any]:

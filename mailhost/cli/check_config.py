@@ -1,4 +1,5 @@
-"""`mailhost check-config`: checks the settings file, the files that it names, and the directory."""
+"""`mailhost check-config`: checks the settings file, the files that it names, the directory, and
+the files with DKIM keys."""
 
 from __future__ import annotations
 
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="Treat warnings as faults: exit code 1.")
 @config_option
 def command(strict: bool, config: str | None) -> None:
-    """Report all faults of the settings, of the files that they name, and of the directory.
+    """Report all faults of the settings, of the files that they name, of the directory, and of the
+    files with DKIM keys.
 
     A fault gives exit code 1, a warning does not. Run it as root, so that it can check which files
     the host's user can read.
     """
+    from mailhost.cli.key_findings import key_findings
     from mailhost.cli.views import whole_directory
     from mailhost.directory.hints import directory_hints
     from mailhost.directory.place import folder_is_new
@@ -49,7 +52,7 @@ def command(strict: bool, config: str | None) -> None:
     warnings = [*(finding.text for finding in found), *map(str, loaded.warnings)]
     if not os.path.isdir(loaded.settings.data) and loaded.settings.demo is None:
         warnings.append(f"data: {folder_is_new(loaded.settings.data)}")
-    warnings += directory_hints(loaded.settings, union)
+    warnings += [*key_findings(loaded.settings), *directory_hints(loaded.settings, union)]
     for warning in warnings:
         click.echo(f"warning: {warning}")
     if warnings and strict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -41,15 +41,17 @@ class NotExamined(Fail):
 @click.command("check", short_help="Examine this host, or TARGET.")
 @click.argument("target", required=False)
 @server_options
+@click.option("--abuse", is_flag=True, help="Try whether strangers can abuse TARGET.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def check(
     target: str | None,
     user: str | None,
     password_file: str | None,
-    recipient: str | None,
+    recipient: str,
     insecure: bool,
     transcript: bool,
+    abuse: bool,
     as_json: bool,
     config: str | None,
 ) -> None:
@@ -58,44 +60,34 @@ def check(
     The exit code is 0 if all is fine, 1 with warnings, 2 with failures, 3 if the checks could not
     be run.
     """
-    from mailhost.doctor.report import code_of, report_values
-
     wanted = _parsed(target)
     dialogues: list[Transcript] = []
-    options = _options(user, password_file, recipient, insecure, dialogues.append)
     try:
-        results = _results(_loaded(config, wanted), wanted, options)
-    except Fail as error:
-        results = _wrong_settings(error)
-    shown = dialogues if transcript else []
-    if as_json:
-        values = report_values(results)
-        print_json({**values, "transcripts": transcript_values(shown)} if transcript else values)
-    else:
-        _print(results, shown)
-    sys.exit(code_of(results))
-
-
-def _print(results: Sequence[CheckResult], dialogues: Sequence[Transcript]) -> None:
-    from mailhost.doctor.report import report_text
-
-    for line in report_text(results, terminal_width() or WIDTH):
-        click.echo(plain(line))
-    for line in transcript_lines(dialogues):
-        click.echo(line)
-
-
-def _options(
-    user: str | None,
-    password_file: str | None,
-    recipient: str | None,
-    insecure: bool,
-    on_transcript: Callable[[Transcript], None],
-) -> TargetOptions:
-    try:
-        return target_options(user, password_file, recipient, insecure, on_transcript)
+        asked = target_options(user, password_file, recipient, insecure, abuse, dialogues.append)
     except Fail as error:
         raise NotExamined(error.message) from error
+    try:
+        results = _results(_loaded(config, wanted), wanted, asked)
+    except Fail as error:
+        results = _wrong_settings(error)
+    show_report(results, as_json, dialogues if transcript else None)
+
+
+def show_report(
+    results: list[CheckResult], as_json: bool, dialogues: Sequence[Transcript] | None = None
+) -> None:
+    """Print the report and the dialogues, if any; exit with the code of the report."""
+    from mailhost.doctor.report import code_of, report_text, report_values
+
+    if as_json:
+        shown = {} if dialogues is None else {"transcripts": transcript_values(dialogues)}
+        print_json({**report_values(results), **shown})
+    else:
+        for line in report_text(results, terminal_width() or WIDTH):
+            click.echo(plain(line))
+        for line in transcript_lines(dialogues or ()):
+            click.echo(line)
+    sys.exit(code_of(results))
 
 
 def _parsed(text: str | None) -> Target | None:
@@ -134,10 +126,7 @@ def _wrong_settings(error: Fail) -> list[CheckResult]:
 def _results(
     loaded: Loaded | None, target: Target | None, options: TargetOptions
 ) -> list[CheckResult]:
-    """Run the checks. Root runs them with the rights of the data folder's owner, after it has
-    collected what only root can find out."""
     from mailhost.application.local_facts import collect_facts
-    from mailhost.application.privileges import as_owner
     from mailhost.cli.own_domains import domains_to_examine
     from mailhost.doctor.context import OwnDomains
     from mailhost.doctor.target import domain_of
@@ -145,37 +134,42 @@ def _results(
     only = None if target is None else domain_of(target)
     own = domains_to_examine(loaded, only) if loaded else OwnDomains()
     local = collect_facts(loaded) if loaded and not target else None
-    owned = loaded is not None and os.path.isdir(loaded.settings.data)
-    with as_owner(loaded.settings.data) if loaded and owned else nullcontext():
-        return _run(loaded, target, own, local, options)
+    return examined(loaded, lambda context: _checks(context, target, options, local), own)
 
 
-def _run(
+def examined(
     loaded: Loaded | None,
-    target: Target | None,
-    own: OwnDomains,
-    local: LocalFacts | None,
-    options: TargetOptions,
+    checks_of: Callable[[DoctorContext], Awaitable[Sequence[Check]]],
+    own: OwnDomains | None = None,
 ) -> list[CheckResult]:
+    """Run the checks that `checks_of` returns, and show their progress. Root runs them with the
+    rights of the data folder's owner."""
+    from mailhost.application.privileges import as_owner
     from mailhost.cli.asynchronous import run_on_reactor
     from mailhost.concurrency.threads import own_threads
     from mailhost.config.model import DNS
     from mailhost.doctor.checks import run_checks
-    from mailhost.doctor.context import DoctorContext
+    from mailhost.doctor.context import DoctorContext, OwnDomains
     from mailhost.net.dns.resolver import Resolver
 
     async def run(reactor: IReactor) -> list[CheckResult]:
         resolver = Resolver(reactor, loaded.settings.dns if loaded else DNS())
-        context = DoctorContext(reactor, own_threads(reactor), resolver, loaded, own)
-        checks = await _checks(context, target, local, options)
+        threads = own_threads(reactor)
+        context = DoctorContext(reactor, threads, resolver, loaded, own or OwnDomains())
+        checks = await checks_of(context)
         with _progress(len(checks)) as ended:
             return await run_checks(checks, reactor, ended)
 
-    return run_on_reactor(run)
+    owned = loaded is not None and os.path.isdir(loaded.settings.data)
+    with as_owner(loaded.settings.data) if loaded and owned else nullcontext():
+        return run_on_reactor(run)
 
 
 async def _checks(
-    context: DoctorContext, target: Target | None, local: LocalFacts | None, options: TargetOptions
+    context: DoctorContext,
+    target: Target | None,
+    options: TargetOptions,
+    local: LocalFacts | None,
 ) -> Sequence[Check]:
     from mailhost.doctor.server.checks import checks_of_server
     from mailhost.doctor.targets import checks_of_target

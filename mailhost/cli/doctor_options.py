@@ -26,8 +26,10 @@ _OPTIONS = (
     click.option(
         "--to",
         "recipient",
+        default="",
         metavar="ADDRESS",
-        help="Ask the server whether it takes mail for this address. Nothing is sent.",
+        help="Ask TARGET whether it takes mail for this address. Nothing is sent, except tests by "
+        "--abuse.",
     ),
     click.option(
         "--insecure",
@@ -52,8 +54,9 @@ def server_options(function: F) -> F:
 def target_options(
     user: str | None,
     password_file: str | None,
-    recipient: str | None,
+    recipient: str,
     insecure: bool,
+    abuse: bool,
     on_transcript: Callable[[Transcript], None],
 ) -> TargetOptions:
     """Return what the options say; the password is read. Raises Fail."""
@@ -65,7 +68,7 @@ def target_options(
         password = known_password(user, password_file) if user else ""
     except OSError as error:
         raise Fail(f"{error.filename}: {error.strerror}") from error
-    return TargetOptions(user or "", password, recipient or "", insecure, on_transcript)
+    return TargetOptions(user or "", password, recipient, insecure, abuse, on_transcript)
 
 
 def transcript_lines(transcripts: Sequence[Transcript]) -> Iterator[str]:

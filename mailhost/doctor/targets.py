@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from mailhost.dns_records.published.mx import PublishedMX, published_mx
+from mailhost.doctor.abuse.target import abuse_check
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.domain.checks import checks_of_domain
@@ -30,12 +31,14 @@ def _not_kept(transcript: Transcript) -> None:
 class TargetOptions:
     """What the operator wants to be tried at the TARGET. `user` and `password` are for a login,
     `recipient` is tried by MAIL and RCPT without sending; empty for none. `insecure` allows a login
-    without TLS that can be verified. `on_transcript` is called with each dialogue that was held."""
+    without TLS that can be verified. `on_transcript` is called with each dialogue that was held.
+    With `abuse` it is tried whether strangers can abuse the server."""
 
     user: str = ""
     password: str = field(default="", repr=False)
     recipient: str = ""
     insecure: bool = False
+    abuse: bool = False
     on_transcript: Callable[[Transcript], None] = _not_kept
 
 
@@ -48,6 +51,15 @@ async def checks_of_target(
 ) -> Sequence[Check]:
     """Return all checks of a target. DNS says whether a bare name is a server, and which hosts take
     the mail of a recipient."""
+    checks = await _checks(context, target, options, checks_of_server)
+    if options.abuse:
+        checks = [*checks, abuse_check(context, target, options.recipient)]
+    return checks
+
+
+async def _checks(
+    context: DoctorContext, target: Target, options: TargetOptions, checks_of_server: ServerChecks
+) -> Sequence[Check]:
     if isinstance(target, Server):
         return checks_of_server(context, target.host, target.port, options)
     recipient = str(target.address) if isinstance(target, Recipient) else ""

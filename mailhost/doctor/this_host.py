@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from mailhost.config.load import Loaded
 from mailhost.config.problems import BadSettings
+from mailhost.doctor.abuse.this_host import abuse_checks
 from mailhost.doctor.checks import Check
+from mailhost.doctor.clients.check import lost_addresses_check
 from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.domain.hosted import own_domains_check
 from mailhost.doctor.finding import Finding
@@ -21,6 +23,7 @@ from mailhost.doctor.host.queue import queue_check
 from mailhost.doctor.host.served_certificates import served_certificates_check
 from mailhost.doctor.host.settings_file import TOPIC, settings_findings, wrong_settings
 from mailhost.doctor.network.checks import network_checks
+from mailhost.doctor.running_host import ask_host
 
 MOST_SECONDS = 4.5  # of each check, so that the report is there in five seconds
 
@@ -30,6 +33,7 @@ def checks_of_this_host(
 ) -> Sequence[Check]:
     """Return all checks of the host that `loaded` describes."""
     settings, in_thread = loaded.settings, context.in_thread
+    ask = ask_host(in_thread, settings.data)
     return _in_time(
         [
             _at_once(TOPIC, "settings file", settings_findings(loaded, local.user_fault)),
@@ -39,6 +43,8 @@ def checks_of_this_host(
             served_certificates_check(settings, local.listening, in_thread),
             queue_check(settings.data, in_thread),
             own_domains_check(context),
+            lost_addresses_check(ask),
+            *abuse_checks(context, loaded, ask),
         ]
     )
 

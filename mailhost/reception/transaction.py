@@ -98,10 +98,17 @@ class ReceptionTransaction:
             return found
         domain = path.address.domain  # empty for <postmaster>, an address of this host
         foreign = bool(domain) and view.domain(domain) is None
-        if foreign and not self._context.rules.may_relay(self._client):
-            return NO_RELAY
+        refused = self._relay_refusal() if foreign else None
+        if refused is not None:
+            return refused
         self._sole_account = _only_account(found)
         return None
+
+    def _relay_refusal(self) -> Status | None:
+        context = self._context
+        if not context.rules.may_relay(self._client):
+            return NO_RELAY
+        return context.stopped.refusal(self._client)
 
     def _accept_if_fits(self, path: ForwardPath) -> Answer[Status]:
         """Accept a recipient. Defer a recipient that leads to one mailbox only and that is full."""

@@ -46,6 +46,7 @@ class SigningRules:
         }
         self._asks_dns = settings.demo is None
         self.validity = int(dkim.expire_after) or None
+        self.convert_8bit = dkim.convert_8bit
         self._rotate_after = dkim.rotate_after
         self._retire_for = settings.queue.expire_after + max(
             dkim.expire_after, TIME_IN_OTHER_QUEUES

@@ -107,6 +107,7 @@ class WorkerPool:
         self._deadlines: dict[WorkerProcess, list[IDelayedCall]] = {}  # of its start or retirement
         self._delays = RestartDelays(1.0)
         self._assignment: Assignment | None = None
+        self._stopped_addresses: frozenset[str] = frozenset()
         self._stopping = False
         self._empty: Deferred[None] | None = None
 
@@ -152,6 +153,12 @@ class WorkerPool:
         for member in self._members:
             member.channel.notify(calls.FOLDERS_CHANGED, changes)
 
+    def stop_addresses(self, addresses: frozenset[str]) -> None:
+        """Have all workers relay nothing for these addresses, also those that start later."""
+        self._stopped_addresses = addresses
+        for member in self._members:
+            member.channel.notify(calls.STOPPED, addresses)
+
     async def reloaded(self) -> None:
         """Wait until each worker has taken, or refused, the settings that it was sent."""
         await gatherResults([member.reloading for member in self._members if member.reloading])
@@ -177,6 +184,8 @@ class WorkerPool:
 
     def started(self, member: WorkerProcess) -> None:
         """A worker has asked for its sockets."""
+        if self._stopped_addresses:
+            member.channel.notify(calls.STOPPED, self._stopped_addresses)
         if not member.retired:
             self._cancel_deadlines(member)
 

@@ -88,6 +88,7 @@ OTHERS = {
     "relay.route.via": '"127.0.0.1:2527"',
     "relay.route.user": None,  # not without a password
     "relay.route.password": None,
+    "doctor.shared_addresses": '["192.0.2.0/24"]',
     "dkim.algorithms": '["rsa"]',
     "dkim.sign_as": '{ "*.example.org" = "example.org" }',
     "dkim.domain": '{ "other.example" = { off = true } }',
@@ -117,6 +118,7 @@ OWN = {
     "reactor",
     "clock",
     "_checked_at",
+    "_forgotten",
     "_newest",
     "_system",
     "_nobody",
@@ -412,7 +414,8 @@ class EverySettingTests(SynchronousTestCase):
         head = self.head(self.old)
         asked: list[int] = []
         head._sockets = lambda: [(0, self.old.settings.listen[0])]
-        head.workers = cast(Any, SimpleNamespace(assign=lambda work, count: asked.append(count)))
+        workers = {"assign": lambda work, count: asked.append(count), "stop_addresses": id}
+        head.workers = cast(Any, SimpleNamespace(**workers))
         head.replace(new)
         head.assign_workers()
         self.assertEqual([], asked, "the queue has not been read")

@@ -1,4 +1,4 @@
-"""What `mailhost check-config` tells of certificates, and of files that only root can read."""
+"""Findings of `mailhost check-config` about certificates, and files that only root can read."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class CertificateCase(CommandCase):
                 file.write(contents)
 
     def warned(self) -> str:
-        """What is told where all is right otherwise."""
+        """The findings where all is right otherwise."""
         result = self.call("check-config")
         self.assertEqual(0, result.exit_code, result.output)
         first, _, rest = result.stdout.partition("\n")

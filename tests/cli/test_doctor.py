@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 
 from twisted.internet.defer import Deferred, gatherResults
 
-from tests.cli.bench import CommandCase
+from tests.cli.bench import CommandCase, fake_host
 from tests.cli.served_domain import SERVED, ServedDomainCase
 
 
@@ -75,6 +76,44 @@ class OwnDomainTests(ServedDomainCase):
 
     def test_one_fault(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self._examine())
+
+
+class LookedTests(CommandCase):
+    """`mailhost doctor looked`."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.settings()
+
+    def test_the_host_is_asked(self) -> None:
+        control = os.path.join(self.data, "control.sock")
+        with fake_host(control, lambda _: {"ok": True, "result": None}) as requests:
+            output = self.run_ok("doctor", "looked", "::ffff:10.0.0.1")
+        self.assertIn("10.0.0.1", output)
+        wanted = {"command": "clients.looked", "arguments": {"address": "10.0.0.1"}}
+        self.assertEqual(requests, [wanted])
+
+    def test_no_address(self) -> None:
+        self.assertIn("'app' is no IP address", self.run_fails("doctor", "looked", "app"))
+
+    def test_no_host_runs(self) -> None:
+        self.assertIn("no host is running", self.run_fails("doctor", "looked", "10.0.0.1"))
+
+
+class SendTests(CommandCase):
+    """`mailhost doctor --send`, as far as it goes without a host."""
+
+    def test_an_option_names_the_command(self) -> None:
+        for arguments in (
+            ("doctor", "--send", "you"),
+            ("doctor", "--json", "--send", "you"),
+            ("doctor", "--send=you"),
+        ):
+            self.assertIn("'you'", self.call(*arguments).output, arguments)
+
+    def test_settings_that_cannot_be_read(self) -> None:
+        result = self.call("doctor", "--send", "you@example.net", "--config", "/nowhere")
+        self.assertEqual(result.exit_code, 3, result.output)
 
 
 class TargetOptionsTests(CommandCase):

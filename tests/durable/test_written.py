@@ -54,7 +54,7 @@ class WrittenFileTests(SynchronousTestCase):
         self.assertIsInstance(listed, FileNotFoundError)
 
     def test_any_call_fails(self) -> None:
-        """What is called safe is safe, and the list stays."""
+        """Changes that are reported as safe are safe, and the list stays."""
         good = disk_before()
         Batch(good, [FILE, WrittenFile(LIST)], set()).run()
         for number in range(len(good.calls)):

@@ -117,7 +117,7 @@ class DoctorServerTests(TestCase):
         resolver: Any = FakeResolver(addresses={HOST: [address]})
         context = DoctorContext(loop, threads_of(loop), resolver, None)
         user = ANN if password else ""
-        options = TargetOptions(user, password, recipient, False, self.transcripts.append)
+        options = TargetOptions(user, password, recipient, on_transcript=self.transcripts.append)
         checks = checks_of_server(context, HOST, None, options, services)
         [result] = await run_checks(checks, loop, lambda _: None)
         return list(result.findings)

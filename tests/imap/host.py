@@ -142,7 +142,7 @@ class Host:
         events: RecordingEvents,
         options: ImapOptions | None = None,
     ) -> Context:
-        """What the commands of a new session share."""
+        """The services of the commands of a new session."""
         return Context(
             wire,
             client,

@@ -348,12 +348,23 @@ class ReloadTests(WorkerPoolCase):
         self.ready(2)
         self.assertEqual((7, calls.SERVE, SMTP), self.calls_to(2)[0])
 
+    def test_stopped_addresses_reach_all_workers_and_those_that_replace_them(self) -> None:
+        self.reactor.advance(60)
+        stopped = frozenset({"10.0.0.1"})
+        self.workers.stop_addresses(stopped)
+        for number in (0, 1):
+            self.assertEqual([(calls.STOPPED, stopped)], self.calls_to(number))
+        self.end(0)
+        self.reactor.advance(0)
+        self.ready(2)
+        self.assertEqual((calls.STOPPED, stopped), self.calls_to(2)[0])
+
 
 class EndingTests(WorkerPoolCase):
     """Workers retire, and the host stops."""
 
     def test_one_that_dies_after_it_retired_is_looked_after(self) -> None:
-        """What it answered last may be in the queue's folder, unknown to the head."""
+        """Mail that it accepted last may be in the queue's folder, unknown to the head."""
         self.workers.assign(SECOND, 0)
         self.end(0)
         self.reactor.advance(60)

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import os
-import pwd
 from collections.abc import Iterator
 
 from mailhost.config.load import Loaded
 from mailhost.config.model import Certificate, Settings
 from mailhost.config.secrets import secret_sources
-from mailhost.doctor.host.readable import unreadable_by
+from mailhost.doctor.host.readable import unreadable_by, user_of_host
 from mailhost.net.tls.certificate import (
     BadCertificate,
     CertificateFiles,
@@ -49,7 +48,7 @@ def read_certificates(settings: Settings) -> list[CertificateFiles]:
 
 def _unreadable(loaded: Loaded) -> Iterator[CertificateFinding]:
     """Yield the files that are read again at a reload and that the host's user cannot read."""
-    user = _user(loaded.settings)
+    user = user_of_host(loaded.settings)
     if os.geteuid() != 0 or not user:
         return  # this process' user has read all of them
     certificates = loaded.settings.tls.certificate
@@ -75,18 +74,6 @@ def _unreadable(loaded: Loaded) -> Iterator[CertificateFinding]:
 
 def _paths(certificate: Certificate) -> set[str]:
     return {certificate.chain, certificate.key}
-
-
-def _user(settings: Settings) -> str:
-    """Return the user of the settings; without one, the owner of the data folder, since systemd may
-    set the user. Empty for root or no owner."""
-    if settings.user:
-        return settings.user
-    try:
-        owner = os.stat(settings.data).st_uid
-        return pwd.getpwuid(owner).pw_name if owner else ""
-    except (OSError, KeyError):
-        return ""
 
 
 def _hook(user: str, folder: str) -> str:

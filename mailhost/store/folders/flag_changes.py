@@ -1,7 +1,8 @@
 """Changes the flags of messages: files get other names, pages other flags.
 
 The names are changed first. Where the process dies in between, the next reading of the folder finds
-the new names. Nothing is synced: a power cut may take back a change of flags, as with Dovecot.
+the new names. The names are not synced: a power cut may take back a change of flags, as with
+Dovecot.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What other programs change in a watched Maildir."""
+"""Changes by other programs in a watched Maildir."""
 
 from __future__ import annotations
 
