@@ -21,6 +21,7 @@ from mailhost.application.foundation import Foundation
 from mailhost.application.housekeeping import Housekeeping
 from mailhost.application.privileges import as_user
 from mailhost.application.services import Services, Shared
+from mailhost.application.trace import make_trace
 from mailhost.config.load import Loaded
 from mailhost.config.model import Listen, Settings
 from mailhost.delivery.dispatch import Dispatch
@@ -57,6 +58,7 @@ from mailhost.signing.forwarding import Forwarding
 from mailhost.signing.keeper import KeyKeeper
 from mailhost.signing.key_work import KeyWork
 from mailhost.signing.servers import Servers
+from mailhost.trace.expiry import TraceExpiry
 from mailhost.workers import calls
 from mailhost.workers.connection_counts import new_counts
 from mailhost.workers.folder_changes import FolderChange, FolderChanges
@@ -91,6 +93,7 @@ class Head:
         self._log = log
         self.counts = Counts()
         self.tally = make_tally(reactor, settings.data, FanOut(log, self.counts))
+        self.trace = make_trace(reactor, settings.data, FanOut(log, self.counts))
         self._watch = client_watch(
             reactor,
             self._clients_seen,
@@ -98,7 +101,9 @@ class Head:
             lambda: self.loaded.settings,
         )
         self.attempts = RecentAttempts()
-        self.events = events = FanOut(log, self.counts, self.tally, self._watch, self.attempts)
+        self.events = events = FanOut(
+            log, self.counts, self.tally, self._watch, self.attempts, self.trace
+        )
         self._critical_events = CriticalEvents(reactor, self.counts)
         self.loaded = loaded  # the settings in use
         self._sockets = sockets
@@ -118,6 +123,7 @@ class Head:
         self.keys = self._make_keys(reactor)
         self.shared = self._make_shared()
         self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
+        self.trace_expiry = TraceExpiry(reactor, base.in_thread, settings.data, events)
         self.dmarc_reports = DMARCReports(reactor, base, self.tally, lambda: self.services)
         self.doctor = HeadDoctor(reactor, base, lambda: self.loaded, lambda: self.services)
         self.lost_addresses = make_lost_addresses(
@@ -217,6 +223,7 @@ class Head:
         self.doctor.start()
         self.lost_addresses.start()
         self._watch.start()
+        self.trace_expiry.start()
         self.keys.start()
         self.certificates.start()
         self._log_warnings()
@@ -248,6 +255,8 @@ class Head:
         self.certificates.stop()
         await self.queue.stop(seconds)
         await self.relay.stop()
+        self.trace_expiry.stop()
+        await self.trace.stop()
         await self.foundation.stop()
         await self.writer.stop()
         globalLogPublisher.removeObserver(self._critical_events)
@@ -273,6 +282,8 @@ class Head:
         self.authenticator.reconfigure(settings.login)
         self.guard.reconfigure(settings.login)
         self.tally.reconfigure(settings.dmarc.send_reports, services.router.reports)
+        self.trace.reconfigure(settings.trace.off)
+        self.trace_expiry.reconfigure(settings.trace.keep, settings.trace.size)
         self.relay.reconfigure(
             settings.relay,
             self.loaded.secrets,

@@ -136,7 +136,7 @@ class Host(Service):
             if settings.demo is not None:
                 make_demo(settings, settings.demo)
             reload = self._reload = Reload(self._head, self._listeners, self._notifier)
-            commands = control_commands(self._head, reload.command)
+            commands = control_commands(self._head, self._listeners, reload.command)
             self._control = listen_control(self._reactor, settings.data, commands)
             self._queue_read = self._head.start()
             self._listeners.serve(self._head.services)

@@ -29,6 +29,7 @@ from mailhost.application.foundation import Foundation
 from mailhost.application.listeners import outermost
 from mailhost.application.protocols import make_factory, serve
 from mailhost.application.services import Services, Shared
+from mailhost.application.trace import make_trace
 from mailhost.config.load import Loaded
 from mailhost.config.model import Listen
 from mailhost.config.protocol import ListenProtocol
@@ -87,13 +88,14 @@ class Worker:
         self._counts = CountsForHead(self._channel, reactor)
         own = FanOut(self._log, self._counts.counts)
         self._tally = make_tally(reactor, startup.loaded.settings.data, own)
+        self._trace = make_trace(reactor, startup.loaded.settings.data, own)
         self._watch = client_watch(
             reactor,
             lambda sightings: self._channel.notify(calls.CLIENTS_SEEN, sightings),
             lambda: self._foundation.directory.view,
             lambda: self._loaded.settings,
         )
-        self._events = FanOut(self._log, self._counts.counts, self._tally, self._watch)
+        self._events = FanOut(self._log, self._counts.counts, self._tally, self._watch, self._trace)
         self._served: dict[SocketKey, _Served] = {}
         self._factories: list[IServerFactory] = []
         self._ending = False
@@ -129,6 +131,7 @@ class Worker:
             calls.FOLDERS_CHANGED.answered_by(self._folders_changed),
             calls.SERVE_ALL_SENT.answered_by(lambda: self._channel.notify(calls.SERVING)),
             calls.RETIRE.answered_by(self._retire_for_head),
+            calls.SESSIONS.answered_by(self._sessions),
             calls.SETTINGS.answered_by(self._take_settings),
             calls.RELOAD.answered_by(self._reload),
             calls.CERTIFICATES.answered_by(self._use_certificates),
@@ -195,6 +198,7 @@ class Worker:
         self._loaded, self._services = loaded, services
         self._watch.forget()  # other networks may be listed now
         self._tally.reconfigure(loaded.settings.dmarc.send_reports, services.router.reports)
+        self._trace.reconfigure(loaded.settings.trace.off)
 
     def _remove(self, served: _Served) -> Deferred[Any]:
         """Accept no more from a socket. Its connections go on."""
@@ -217,6 +221,9 @@ class Worker:
             port = self._reactor.adoptStreamPort(shared.fileno(), shared.family, outer)
         self._served[listen.socket] = _Served(port, factory, listen)
         self._factories.append(factory)
+
+    def _sessions(self) -> dict[SocketKey, int]:
+        return {key: served.factory.open_count for key, served in self._served.items()}
 
     def stop(self) -> None:
         """End as at a stop of the whole host."""
@@ -247,6 +254,7 @@ class Worker:
             return
         self._ending = True
         await self._tally.stop()
+        await self._trace.stop()
         await self._foundation.stop()
         self._log.flush()
         self._counts.flush()

@@ -72,7 +72,7 @@ async def _work(reactor: IReactor, keep: Path | None, broken: str | None) -> Non
     from mailhost.playground.banner import banner
     from mailhost.playground.running import Playground
 
-    playground = Playground(reactor, keep)
+    playground = Playground(reactor, keep, lambda text: click.echo(text, err=True))
     reactor.addSystemEventTrigger(
         "before", "shutdown", lambda: Deferred.fromCoroutine(playground.stop())
     )

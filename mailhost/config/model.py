@@ -18,6 +18,7 @@ from mailhost.config.doctor import Doctor
 from mailhost.config.filters.kinds import AnyFilter, Mode
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
+from mailhost.config.trace import Trace
 from mailhost.config.types import (
     AccountId,
     AccountName,
@@ -289,6 +290,7 @@ class Settings(Section):
     dmarc: DMARC = DMARC()
     dkim: DKIM = DKIM()
     doctor: Doctor = Doctor()
+    trace: Trace = Trace()
     domain: dict[DomainName, DomainSettings] = {}
     demo: Demo | None = None
     filter_mode: Mode = Mode.ENFORCE

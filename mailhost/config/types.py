@@ -84,6 +84,11 @@ def _size(value: Any) -> int:
     return int(amount)
 
 
+def duration(text: str) -> float:
+    """Return the seconds of a time such as "2 hours". Raises ValueError."""
+    return _time(text)
+
+
 def _time(value: Any) -> float:
     amount = _quantity(value, _TIME_UNITS)
     if not 0 <= amount <= LONGEST_TIME:

@@ -36,3 +36,9 @@ class DoctorContext:
     resolver: IResolver
     loaded: Loaded | None
     own: OwnDomains = OwnDomains()
+
+    @property
+    def port_offset(self) -> int:
+        """How far the ports of other hosts are from the usual ones: not at all, unless the settings
+        are those of a test network."""
+        return self.loaded.settings.doctor.port_offset if self.loaded else 0

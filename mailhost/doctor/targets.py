@@ -13,8 +13,11 @@ from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.domain.checks import checks_of_domain
 from mailhost.doctor.domain.mx import usable_hosts
+from mailhost.doctor.domain.reach import reachable_for
+from mailhost.doctor.network.checks import dns_servers_check
 from mailhost.doctor.server.transcript import Transcript
 from mailhost.doctor.target import Recipient, Server, Target, domain_of
+from mailhost.interfaces.dns import Found
 from mailhost.message.address import literal_address
 from mailhost.net.dns.lookups import run_lookups
 
@@ -50,7 +53,8 @@ async def checks_of_target(
     context: DoctorContext, target: Target, options: TargetOptions, checks_of_server: ServerChecks
 ) -> Sequence[Check]:
     """Return all checks of a target. DNS says whether a bare name is a server, and which hosts take
-    the mail of a recipient."""
+    the mail of a domain. To those of an own domain no connection is made, unless it is asked for
+    a recipient: the checks of this host examine the listeners."""
     checks = await _checks(context, target, options, checks_of_server)
     if options.abuse:
         checks = [*checks, abuse_check(context, target, options.recipient)]
@@ -64,7 +68,7 @@ async def _checks(
         return checks_of_server(context, target.host, target.port, options)
     recipient = str(target.address) if isinstance(target, Recipient) else ""
     options = replace(options, recipient=options.recipient or recipient)
-    name, port = domain_of(target), SMTP + _port_offset(context)
+    name, port = domain_of(target), SMTP + context.port_offset
     literal = literal_address(name)
     if literal is not None:
         return checks_of_server(context, literal, port, options)
@@ -72,16 +76,13 @@ async def _checks(
     if not recipient and _is_server(context, published):
         return checks_of_server(context, name, None, options)
     checks: list[Check] = checks_of_domain(context, published)
-    if recipient:
-        for host in usable_hosts(published)[:MOST_HOSTS]:
-            checks += checks_of_server(context, host.name, port, options)
+    if published.reply.found is Found.FAILED:
+        return [dns_servers_check(context, name), *checks]
+    if recipient or context.own.get(name) is None:
+        for host in usable_hosts(published, reachable_for(context, name))[:MOST_HOSTS]:
+            # the name by which the doctor advises to replace an alias has the certificate
+            checks += checks_of_server(context, host.alias or host.name, port, options)
     return checks
-
-
-def _port_offset(context: DoctorContext) -> int:
-    """Return how far the ports of other hosts are from the usual ones: not at all, unless this is a
-    test network."""
-    return context.loaded.settings.doctor.port_offset if context.loaded else 0
 
 
 def _is_server(context: DoctorContext, published: PublishedMX) -> bool:

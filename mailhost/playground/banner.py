@@ -50,6 +50,7 @@ def _commands(network: Network) -> Iterator[str]:
     yield f"    {environment()}"
     yield f"    mailhost mail send --from {ann} --to {bob} --subject Hello --body Works {password}"
     yield f"    mailhost mail read {bob} --config {BETA_HOST.name}/{SETTINGS_FILE} {password}"
+    yield f"    mailhost trace {bob}"
     yield "    mailhost doctor"
     yield f"    mailhost doctor {BETA}"
     yield "    mailhost playground list"

@@ -59,10 +59,10 @@ class Authority:
         return PEM(certificate.public_bytes(Encoding.PEM), secret)
 
 
-def new_authority() -> Authority:
+def new_authority(name: str = NAME) -> Authority:
     """Return an authority with a new key."""
     key = ec.generate_private_key(ec.SECP256R1())
-    unsigned = _unsigned(NAME, _name(NAME), key, Validity(-365, 3650))
+    unsigned = _unsigned(name, _name(name), key, Validity(-365, 3650))
     unsigned = unsigned.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     return Authority(unsigned.sign(key, hashes.SHA256()), key)
 

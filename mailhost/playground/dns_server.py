@@ -77,6 +77,7 @@ class DNSServer:
         self._authoritative = authoritative
         self.records = dict(records)
         self.silent = False  # True: no question gets an answer
+        self.invented = ""  # the address of all names that do not exist, empty for none
         self.asked: list[tuple[str, str]] = []
         self._ports: list[Any] = []
 
@@ -105,6 +106,8 @@ class DNSServer:
         if self.silent:
             return Deferred()
         rows = self.records.get(name)
+        if rows is None and self.invented:
+            rows = [["A", self.invented]]
         if rows is None:
             return fail(error.DomainError(name))
         if ["SERVFAIL"] in [list(row) for row in rows]:

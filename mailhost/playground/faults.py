@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from mailhost.playground import wrong_records
 from mailhost.playground.certificates import Validity, new_authority
 from mailhost.playground.hosts import ALPHA_HOST, BETA_HOST
+from mailhost.playground.ports import USUAL
 from mailhost.playground.settings import MoreSettings
-from mailhost.playground.stand_in import StandIn
-from mailhost.playground.wrong_servers import broken_login, hidden_starttls, late_greeting
+from mailhost.playground.wrong_host import WrongHost
+from mailhost.playground.wrong_servers import (
+    broken_login,
+    broken_login_over_tls,
+    hidden_starttls,
+    late_greeting,
+    tls_at_once,
+)
 from mailhost.playground.wrong_ways import (
+    InventingDNS,
     SilentDNS,
     Way,
     WrongCertificate,
@@ -20,10 +29,15 @@ from mailhost.playground.wrong_ways import (
 
 BETA = BETA_HOST.domains[0]
 BOB = BETA_HOST.accounts[0]
-_GREYLIST = """
+# the filter of the kind "greylist" lets programs of the same machine pass
+_GREYLIST = f"""
 [[filter]]
-kind      = "greylist"
+kind      = "list"
 listeners = ["smtp"]
+look_at   = "recipient"
+entries   = ["{BETA}"]
+action    = "defer"
+words     = "Greylisted, please try again in 300 seconds"
 """
 _BLOCKLIST = """
 [[filter]]
@@ -55,6 +69,13 @@ FAULTS = (
         SilentDNS(),
     ),
     PlaygroundFault(
+        "dns-inventing",
+        "The DNS server of both hosts has an address for names that do not exist.",
+        "doctor",
+        "resolver-rewrites",
+        InventingDNS(),
+    ),
+    PlaygroundFault(
         "no-ptr",
         f"The address of {ALPHA_HOST.hostname} has no name in DNS (PTR).",
         "doctor",
@@ -69,72 +90,107 @@ FAULTS = (
         WrongRecords(wrong_records.ptr_of_provider),
     ),
     PlaygroundFault(
+        "own-certificate",
+        f"The certificate of {ALPHA_HOST.hostname} expired two days ago.",
+        "doctor",
+        "certificate-expired",
+        WrongCertificate(ALPHA_HOST, validity=Validity(-92, -2)),
+    ),
+    PlaygroundFault(
         "expired-certificate",
         f"The certificate of {BETA_HOST.hostname} expired two days ago.",
-        f"doctor {BETA}",
+        f"doctor {BETA_HOST.hostname}",
         "server-certificate-expired",
         WrongCertificate(validity=Validity(-92, -2)),
     ),
     PlaygroundFault(
+        "certificate-of-tomorrow",
+        f"The certificate of {BETA_HOST.hostname} is not valid yet.",
+        f"doctor {BETA_HOST.hostname}",
+        "server-certificate-expired",
+        WrongCertificate(validity=Validity(1, 90)),
+    ),
+    PlaygroundFault(
         "certificate-name",
         f"The certificate of {BETA_HOST.hostname} is for another name.",
-        f"doctor {BETA}",
+        f"doctor {BETA_HOST.hostname}",
         "server-certificate-name",
         WrongCertificate(names=("www.beta.internal",)),
     ),
     PlaygroundFault(
         "certificate-untrusted",
         f"The certificate of {BETA_HOST.hostname} is by an authority that nobody trusts.",
-        f"doctor {BETA}",
+        f"doctor {BETA_HOST.hostname}",
         "server-certificate-untrusted",
-        WrongCertificate(by=new_authority),
+        WrongCertificate(by=partial(new_authority, "Unknown authority")),
     ),
     PlaygroundFault(
         "starttls-stripped",
         f"A proxy in front of {BETA_HOST.hostname} hides STARTTLS.",
-        f"doctor {BETA}",
+        f"doctor {BETA_HOST.hostname}",
         "starttls-hidden",
-        StandIn({"smtp": hidden_starttls}),
+        WrongHost({"smtp": hidden_starttls}),
     ),
     PlaygroundFault(
         "port-filtered",
         f"A firewall drops packets to the SMTP port of {BETA_HOST.hostname}.",
-        f"doctor {BETA}",
+        f"doctor {BOB}",
         "port-25-blocked",
-        StandIn(filtered=frozenset({"smtp"})),
+        WrongHost(filtered=frozenset({"smtp"})),
+    ),
+    PlaygroundFault(
+        "port-closed",
+        f"No server listens at the SMTP port of {BETA_HOST.hostname}.",
+        f"doctor {BOB}",
+        "port-closed",
+        WrongHost(closed=frozenset({"smtp"})),
+    ),
+    PlaygroundFault(
+        "host-filtered",
+        f"A firewall drops all packets to {BETA_HOST.hostname}.",
+        f"doctor {BETA_HOST.hostname}",
+        "server-silent",
+        WrongHost(filtered=frozenset(USUAL)),
+    ),
+    PlaygroundFault(
+        "tls-at-once",
+        f"The submission port of {BETA_HOST.hostname} begins with TLS, where STARTTLS is usual.",
+        f"doctor {BETA_HOST.hostname}",
+        "tls-mode-wrong",
+        WrongHost({"submission": tls_at_once}),
     ),
     PlaygroundFault(
         "greeting-late",
-        f"{BETA_HOST.hostname} greets after eight seconds.",
-        f"doctor {BETA}",
+        f"{BETA_HOST.hostname} greets after six seconds.",
+        f"doctor {BETA_HOST.hostname}",
         "greeting-delayed",
-        StandIn({"smtp": late_greeting}),
+        WrongHost({"smtp": late_greeting}),
     ),
     PlaygroundFault(
         "login-broken",
         f"{BETA_HOST.hostname} cannot check any password.",
         f"doctor {BETA_HOST.hostname} --user {BOB}",
         "login-broken",
-        StandIn({"submission": broken_login}),
+        WrongHost({"submission": broken_login, "submissions": broken_login_over_tls}),
     ),
     PlaygroundFault(
         "greylisting",
-        f"{BETA_HOST.hostname} defers mail from clients that it does not know.",
-        f"doctor {BETA} --to {BOB}",
+        f"{BETA_HOST.hostname} defers the mail of all clients, as greylisting does for new ones.",
+        f"doctor {BOB}",
         "greylisted",
         WrongSettings(MoreSettings(filters=_GREYLIST)),
     ),
     PlaygroundFault(
         "blocklist",
         f"{BETA_HOST.hostname} refuses the addresses of this machine as those of a blocklist.",
-        f"doctor {BETA} --to {BOB}",
+        f"doctor {BOB}",
         "blocklisted",
         WrongSettings(MoreSettings(filters=_BLOCKLIST)),
     ),
     PlaygroundFault(
         "open-relay",
         f"{BETA_HOST.hostname} sends mail of anybody to any domain.",
-        f"doctor {BETA}",
+        f"doctor {BETA} --abuse",
         "open-relay",
         WrongSettings(MoreSettings(relay='networks = ["127.0.0.0/8"]\n')),
     ),
@@ -186,6 +242,20 @@ FAULTS = (
         f"doctor {BETA}",
         "dmarc-missing",
         WrongRecords(wrong_records.without_text(f"_dmarc.{BETA}", "v=DMARC1")),
+    ),
+    PlaygroundFault(
+        "dmarc-twice",
+        f"{BETA} has two DMARC records.",
+        f"doctor {BETA}",
+        "dmarc-several",
+        WrongRecords(wrong_records.dmarc_twice),
+    ),
+    PlaygroundFault(
+        "mta-sts-id",
+        f"The MTA-STS record of {BETA} has an id with hyphens.",
+        f"doctor {BETA}",
+        "mta-sts-record",
+        WrongRecords(wrong_records.sts_id),
     ),
     PlaygroundFault(
         "dkim-missing",

@@ -47,11 +47,11 @@ class ForwardingFactory(ServerFactory):
     def __init__(self, reactor: IReactor, onward: Onward) -> None:
         self._reactor = reactor
         self._onward = onward
-        self._open: set[_Near] = set()
+        self._open: set[_ClientEnd] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """Return the protocol for a connection of a client."""
-        return _Near(self._reactor, self._onward, self._open)
+        return _ClientEnd(self._reactor, self._onward, self._open)
 
     def close_all(self) -> None:
         """End all connections."""
@@ -59,14 +59,14 @@ class ForwardingFactory(ServerFactory):
             near.end()
 
 
-class _Near(Protocol):
+class _ClientEnd(Protocol):
     """The client's end. What the client sends before the other end is there waits."""
 
-    def __init__(self, reactor: IReactor, onward: Onward, all_open: set[_Near]) -> None:
+    def __init__(self, reactor: IReactor, onward: Onward, all_open: set[_ClientEnd]) -> None:
         self._reactor = reactor
         self._onward = onward
         self._all = all_open
-        self._far: _Far | None = None
+        self._far: _ServerEnd | None = None
         self._waiting = b""
         self._gone = False
 
@@ -76,12 +76,12 @@ class _Near(Protocol):
 
     def _connect(self) -> None:
         onward = self._onward
-        far = _Far(self, onward.change)
+        far = _ServerEnd(self, onward.change)
         endpoint = TCP4ClientEndpoint(self._reactor, onward.address, onward.port, timeout=_SECONDS)
         connecting: Deferred[Any] = endpoint.connect(OneConnection(far))
         connecting.addCallbacks(lambda _: self._connected(far), lambda _: self.end())
 
-    def _connected(self, far: _Far) -> None:
+    def _connected(self, far: _ServerEnd) -> None:
         self._far = far
         if self._gone:
             far.end()
@@ -111,10 +111,10 @@ class _Near(Protocol):
             self.transport.loseConnection()
 
 
-class _Far(Protocol):
+class _ServerEnd(Protocol):
     """The server's end. Lines are changed until the client says STARTTLS."""
 
-    def __init__(self, near: _Near, change: ChangeLine | None) -> None:
+    def __init__(self, near: _ClientEnd, change: ChangeLine | None) -> None:
         self._near = near
         self._change = change
         self._line = b""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,14 @@ class HostFailed(Exception):
 
 
 class HostProcess:
-    """The host whose files are in `place`, a folder in that of the playground."""
+    """The host whose files are in `place`, a folder in that of the playground. `died` is called
+    with a text if the host ends by itself after its start."""
 
-    def __init__(self, reactor: IReactor, place: Path) -> None:
+    def __init__(self, reactor: IReactor, place: Path, died: Callable[[str], None]) -> None:
         self._reactor = reactor
         self._place = place
+        self._died = died
+        self._stopping = False
         self._last: deque[str] = deque(maxlen=_LAST_LINES)
         self._waiting: list[tuple[str, Deferred[None]]] = []
         self._ended: Deferred[None] = Deferred()
@@ -61,6 +64,7 @@ class HostProcess:
 
     async def stop(self) -> None:
         """End the process, and return when it has ended."""
+        self._stopping = True
         if self._process is None:
             return
         if self._process.pid is not None:
@@ -101,6 +105,8 @@ class HostProcess:
         waiting, self._waiting = self._waiting, []
         for _, found in waiting:
             found.errback(HostFailed("it ended"))
+        if not waiting and not self._stopping:
+            self._died(f"the host in {self._place} has ended:\n" + "\n".join(self._last))
         self._ended.callback(None)
 
 

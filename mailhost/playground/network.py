@@ -6,7 +6,7 @@ which is wrong, are in this one. Everything is below one folder, which the calle
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,16 +33,19 @@ _TTL = 1  # seconds: what is broken or mended shows at once
 
 
 class Network:
-    """`folder` is empty. Used in the order: `start`, any of the changes, `stop`."""
+    """`folder` is empty. `died` is called with a text if a host ends by itself. Used in the order:
+    `start`, any of the changes, `stop`."""
 
     prepared: Prepared
 
-    def __init__(self, reactor: IReactor, folder: Path, ports: Ports) -> None:
+    def __init__(
+        self, reactor: IReactor, folder: Path, ports: Ports, died: Callable[[str], None]
+    ) -> None:
         self.reactor = reactor
         self.folder = folder
         self.ports = ports
         self.dns = DNSServer({}, seconds=_TTL)
-        self._hosts = {each.name: HostProcess(reactor, folder / each.name) for each in HOSTS}
+        self._hosts = {each.name: HostProcess(reactor, folder / each.name, died) for each in HOSTS}
 
     def config(self, host: HostNames) -> Path:
         """Return the path of the settings file of a host."""

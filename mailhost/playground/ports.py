@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 DNS_ADDRESS = "127.0.0.1"
 ALPHA, BETA = "127.0.0.2", "127.0.0.3"
-STAND_IN = "127.0.0.4"  # has a wrong host in place of the right one
-ADDRESSES = (DNS_ADDRESS, ALPHA, BETA, STAND_IN)
+WRONG_HOST = "127.0.0.4"  # has a wrong host in place of the right one
+ADDRESSES = (DNS_ADDRESS, ALPHA, BETA, WRONG_HOST)
 USUAL: Mapping[str, int] = {
     "smtp": 25,
     "submission": 587,

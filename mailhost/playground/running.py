@@ -10,6 +10,7 @@ import os
 import shutil
 import stat
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from twisted.internet.defer import DeferredLock, maybeDeferred
@@ -63,16 +64,17 @@ def _remove_left_behind(place: Path) -> None:
 
 
 class Playground:
-    """`kept` is a folder that stays, None for one that is removed at the end. Raises CannotStart,
+    """`kept` is a folder that stays, None for one that is removed at the end. `died` is called with
+    a text if a host ends by itself. Raises CannotStart,
     NoPorts, OSError."""
 
-    def __init__(self, reactor: IReactor, kept: Path | None) -> None:
+    def __init__(self, reactor: IReactor, kept: Path | None, died: Callable[[str], None]) -> None:
         self._reactor = reactor
         self._broken: PlaygroundFault | None = None
         self._turn = DeferredLock()
         self._control: IListeningPort | None = None
         ports = free_ports()
-        self.network = Network(reactor, make_folder(kept), ports)
+        self.network = Network(reactor, make_folder(kept), ports, died)
 
     async def start(self) -> None:
         """Return when all is ready. Raises HostFailed, OSError, CannotListenError."""

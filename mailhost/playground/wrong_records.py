@@ -67,6 +67,17 @@ def spf_syntax(records: Records) -> Records:
     return with_text(records, BETA, "v=spf1", f"v=spf1 ipv4:{BETA_HOST.address} ~all")
 
 
+def dmarc_twice(records: Records) -> Records:
+    """Beta has two DMARC records."""
+    name = f"_dmarc.{BETA}"
+    return {**records, name: [*records[name], ["TXT", "v=DMARC1; p=reject"]]}
+
+
+def sts_id(records: Records) -> Records:
+    """The id in the MTA-STS record of beta has hyphens, which are none of RFC 8461 §3.1."""
+    return {**records, f"_mta-sts.{BETA}": [["TXT", "v=STSv1; id=2026-11-28;"]]}
+
+
 def without_text(name: str, start: str) -> Callable[[Records], Records]:
     """Return what removes the TXT record at `name` that begins with `start`."""
 

@@ -1,5 +1,5 @@
 """Ways in which the test network can be wrong: by its records, by a certificate, by the settings of
-a host. `stand_in` has another way: another host in place of the right one.
+a host. `wrong_host` has another way: another host in place of the right one.
 
 Each way is begun and ended. Only one is wrong at a time, so an end restores what `prepare` made.
 """
@@ -12,7 +12,7 @@ from typing import Protocol
 
 from mailhost.playground.certificates import CURRENT, Authority, Validity
 from mailhost.playground.dns_server import Records
-from mailhost.playground.hosts import BETA_HOST, HostNames
+from mailhost.playground.hosts import ALPHA_HOST, BETA_HOST, HostNames
 from mailhost.playground.network import Network
 from mailhost.playground.settings import MoreSettings
 
@@ -48,6 +48,16 @@ class SilentDNS:
 
     async def end(self, network: Network) -> None:
         network.dns.silent = False
+
+
+class InventingDNS:
+    """The DNS server has an address for names that do not exist."""
+
+    async def begin(self, network: Network) -> None:
+        network.dns.invented = ALPHA_HOST.address
+
+    async def end(self, network: Network) -> None:
+        network.dns.invented = ""
 
 
 @dataclass(frozen=True, slots=True)

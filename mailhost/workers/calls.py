@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 from mailhost.config.model import Listen
+from mailhost.config.protocol import ListenProtocol
 from mailhost.interfaces.events import CountKey
 from mailhost.interfaces.logins import ScramKeys
 from mailhost.interfaces.sightings import Sightings
@@ -147,6 +148,9 @@ SERVE: DescriptorCall[[Listen]] = DescriptorCall("serve")
 
 SERVE_ALL_SENT: Notification[[]] = Notification("serve_all_sent")
 """All sockets were sent; the worker answers SERVING."""
+
+SESSIONS: Call[[], Mapping[tuple[ListenProtocol, str], int]] = Call("sessions")
+"""The result has the number of open connections by the sockets of listeners (`Listen.socket`)."""
 
 SETTINGS: DescriptorCall[[]] = DescriptorCall("settings")
 """A file with new settings and certificates, pickled; RELOAD follows."""

@@ -52,6 +52,7 @@ admin = "ann@example.org"
 [dmarc]
 [dkim]
 [doctor]
+[trace]
 [relay]
 
 [[relay.route]]

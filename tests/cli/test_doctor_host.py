@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from twisted.internet.task import Clock
+
 from mailhost.cli import doctor_check
 from mailhost.config.model import Settings
 from mailhost.doctor.checks import Check, CheckResult
@@ -37,7 +39,7 @@ def faulty_host() -> Iterator[tuple[str, Sequence[Finding]]]:
         ("AAAA", "mail.blue.net"): ["2620:fe::fe"],
         ("PTR", "9.9.9.9.in-addr.arpa"): ["mail.blue.net"],
     }
-    name = host_name_check(HOST, RecordsLookUp(records), lambda: ())
+    name = host_name_check(HOST, RecordsLookUp(records), Clock(), lambda: ())
     yield host_name.TOPIC, found_by(name)
     text = "the certificate in /etc/mailhost/chain.pem expired on 2026-11-01; renew it"
     expired = CertificateFinding(text, CertificateFault.EXPIRED, serious=True)
@@ -54,7 +56,7 @@ class ReportTests(CommandCase):
 
     def show(self, *results: CheckResult) -> None:
         """Have the command print these."""
-        self.patch(doctor_check, "_results", lambda loaded, target: list(results))
+        self.patch(doctor_check, "_results", lambda loaded, target, options: list(results))
 
     def test_the_report_at_width_80(self) -> None:
         async def none() -> Sequence[Finding]:

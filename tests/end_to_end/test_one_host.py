@@ -73,6 +73,31 @@ class OneHost(SharedHost):
         return path.read_bytes()
 
 
+class Asking(OneHost):
+    """Commands that ask the running host about itself."""
+
+    def test_what_is_explained_is_what_is_done(self) -> None:
+        client = self.smtp()
+        client.mail("sue@elsewhere.example")
+        for recipient in ("ann+x@example.com", "eve@example.com", "sue@elsewhere.example"):
+            code, text = client.rcpt(recipient)
+            command = ("explain", "--from", "sue@elsewhere.example", "--to", recipient)
+            found = json.loads(self.run_command(*command, "--json"))
+            self.assertTrue(found["running"])
+            self.assertEqual(f"{code} {text.decode()}", found["session"][-1]["reply"])
+        shown = self.run_command(*command, "--user", "ann@example.com")
+        self.assertIn("553 5.7.1 You may not send as <sue@elsewhere.example>", shown)
+
+    def test_the_status_has_the_sessions_of_all_processes(self) -> None:
+        clients = [self.smtp() for _ in range(4)]
+        found = json.loads(self.run_command("status", "--json"))
+        sessions = {each["protocol"]: each["sessions"] for each in found["listeners"]}
+        self.assertGreaterEqual(sessions["smtp"], len(clients))
+        self.assertEqual(0, sessions["pop3s"])
+        self.assertEqual([], found["silent"])
+        self.assertIn("mx.example.org", self.run_command("status").splitlines()[0])
+
+
 class Receiving(OneHost):
     def test_mail_lands_in_the_maildir_with_its_bytes_untouched(self) -> None:
         content = plain("one")

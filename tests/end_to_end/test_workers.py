@@ -207,6 +207,8 @@ class Workers(SharedHost):
     def test_connections_are_counted_together(self) -> None:
         for _ in range(3):
             self.connect()
+        shown = {each["protocol"]: each["sessions"] for each in self.status()["listeners"]}
+        self.assertLessEqual(3, shown["smtp"])
         with self.head_asleep():
             self.assertEqual(b"421 4.7.0", self.open(hello="").reply()[:9])
         self.assertEqual(b"421 4.7.0", self.open(hello="").reply()[:9])

@@ -25,7 +25,7 @@ from mailhost.doctor.target import Server, Target, domain_of
 from mailhost.interfaces.dns import IResolver, NoPossibleHost, NoSuchDomain, ResolveFailed
 from mailhost.message.ids import new_id
 
-SMTP = 25
+SMTP, SUBMISSIONS = 25, 465
 SECONDS = 120.0
 
 
@@ -39,23 +39,24 @@ class AbuseTarget:
     port: int = SMTP
 
 
-def abuse_target(target: Target) -> AbuseTarget:
-    """Return the server that a TARGET names."""
+def abuse_target(target: Target, port: int = SMTP) -> AbuseTarget:
+    """Return the server that a TARGET names, at `port` unless that names another."""
     if isinstance(target, Server):
-        return AbuseTarget(target.host, target.host, target.port or SMTP)
-    return AbuseTarget(domain_of(target))
+        return AbuseTarget(target.host, target.host, target.port or port)
+    return AbuseTarget(domain_of(target), port=port)
 
 
 def abuse_check(context: DoctorContext, target: Target, recipient: str) -> Check:
     """Return the check of a TARGET. `recipient` is a mailbox there that may get test messages,
     empty for none."""
-    wanted = abuse_target(target)
+    offset = context.port_offset
+    wanted = abuse_target(target, SMTP + offset)
 
     async def run() -> Sequence[Finding]:
         ip = await address_of(context.resolver, wanted)
         if not ip:
             return []  # the checks of the domain say why
-        place = Place(ip, wanted.port, implicit_tls=wanted.port == 465)
+        place = Place(ip, wanted.port, implicit_tls=wanted.port == SUBMISSIONS + offset)
         checks = _checks(context, wanted, place, recipient)
         found = await gatherResults([Deferred.fromCoroutine(_run(each)) for each in checks])
         return [finding for some in found for finding in some]

@@ -13,7 +13,8 @@ from mailhost.doctor.domain.autoconfig import check_autoconfig
 from mailhost.doctor.domain.dmarc import check_dmarc
 from mailhost.doctor.domain.hosted import own_domain_check
 from mailhost.doctor.domain.mta_sts import Fetch, policy_findings, record_findings
-from mailhost.doctor.domain.mx import can_be_reached, judge_mx, usable_hosts
+from mailhost.doctor.domain.mx import judge_mx, usable_hosts
+from mailhost.doctor.domain.reach import Reachable, reachable_for
 from mailhost.doctor.domain.services import check_services
 from mailhost.doctor.domain.spf import check_spf
 from mailhost.doctor.domain.tls_rpt import check_tls_rpt
@@ -36,11 +37,12 @@ def checks_of_domain(
     or does not answer, only this is said. `fetch` fetches files over HTTPS."""
     domain = published.domain
     own = context.own.get(domain)
-    fetch = fetch or _fetcher(context, domain).fetch
+    reachable = reachable_for(context, domain)
+    fetch = fetch or _fetcher(context, reachable).fetch
     topic = f"Domain {_shown(domain)}"
 
     async def mx() -> Sequence[Finding]:
-        return judge_mx(published)
+        return judge_mx(published, reachable)
 
     first = Check(topic, "MX", SECONDS, mx)
     if published.reply.found in (Found.FAILED, Found.NO_DOMAIN):
@@ -49,7 +51,8 @@ def checks_of_domain(
         records = [own_domain_check(context, own, topic)]
     else:
         records = [first, *_of_any(context, topic, domain)]
-    return [*records, *_of_all(context, topic, published, fetch)]
+    hosts = [host.name for host in usable_hosts(published, reachable)]
+    return [*records, *_of_all(context, topic, domain, hosts, fetch)]
 
 
 def _shown(domain: str) -> str:
@@ -77,11 +80,9 @@ def _own_addresses(context: DoctorContext) -> tuple[Sequence[str], str]:
 
 
 def _of_all(
-    context: DoctorContext, topic: str, published: PublishedMX, fetch: Fetch
+    context: DoctorContext, topic: str, domain: str, hosts: Sequence[str], fetch: Fetch
 ) -> list[Check]:
-    """Return the checks of what no plan has."""
-    domain = published.domain
-    hosts = [host.name for host in usable_hosts(published)]
+    """Return the checks of what no plan has. `hosts` are the MX hosts."""
     looked_up = partial(_looked_up, context, topic)
 
     async def mta_sts() -> Sequence[Finding]:
@@ -111,8 +112,5 @@ def _looked_up(
     return Check(topic, title, SECONDS + 1.0, run)
 
 
-def _fetcher(context: DoctorContext, domain: str) -> Fetcher:
-    def may_try(address: str) -> bool:
-        return can_be_reached(address, domain)
-
-    return Fetcher(context.reactor, context.resolver, FETCH_SECONDS, LARGEST_POLICY, may_try)
+def _fetcher(context: DoctorContext, reachable: Reachable) -> Fetcher:
+    return Fetcher(context.reactor, context.resolver, FETCH_SECONDS, LARGEST_POLICY, reachable)

@@ -6,7 +6,7 @@ resolver is, whose answers may be older.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -19,13 +19,13 @@ from mailhost.dns_records.facts import HostAddresses
 from mailhost.dns_records.finding import DNSFinding, DNSVerdict
 from mailhost.dns_records.from_settings import is_in_dns
 from mailhost.dns_records.own_domain import OwnDomain
-from mailhost.dns_records.published.mx import PublishedMX
 from mailhost.dns_records.record import Topic
 from mailhost.dns_records.zone import record_line
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
-from mailhost.doctor.domain.mx import judge_mx
-from mailhost.doctor.domain.unanswered import DNS_UNANSWERED, unanswered
+from mailhost.doctor.domain.grouped import by_silence, by_words, grouped
+from mailhost.doctor.domain.mx import missing_domain
+from mailhost.doctor.domain.unanswered import unanswered
 from mailhost.doctor.finding import Fault, Finding, Verdict, ok
 from mailhost.interfaces.dns import (
     AuthorityReply,
@@ -43,7 +43,6 @@ from mailhost.net.dns.lookups import run_lookups
 SECONDS = 4.0  # for all look-ups about all domains; the report on this host is there in five
 SECONDS_OF_ONE = 20.0  # for those about one domain that the operator named
 AT_ONCE = 8  # domains
-_MOST_NAMED = 5  # look-ups without a reply that the report names
 _SHARE = 0.3  # of the time: for one question to a server of a zone, and for our addresses
 
 DNS_MX = Fault("dns-mx", "Mail for the domain does not come to this host, or not surely.")
@@ -82,7 +81,7 @@ def own_domains_check(
         if context.own.left_out:
             seen = f"{context.own.left_out} more are not examined; `mailhost doctor DOMAIN` does it"
             found.append(ok("other domains of this host", seen))
-        return _together(found)
+        return grouped(found, by_silence)
 
     return Check("Domains of this host", "their DNS records", SECONDS + 0.5, run)
 
@@ -94,7 +93,8 @@ def own_domain_check(
 
     async def run() -> Sequence[Finding]:
         [examined] = await _examine(context, [own], SECONDS_OF_ONE, servers)
-        return _together(map(translated, examined.findings)) or examined.summary()
+        found = grouped(map(translated, examined.findings), by_words)
+        return found or examined.summary()
 
     return Check(topic, "the records of `mailhost dns --check`", SECONDS_OF_ONE + 1.0, run)
 
@@ -127,19 +127,9 @@ class _Examined:
             return [self.instead]
         found = [each for each in self.findings if each.topic not in _ABOUT_THE_HOST]
         wrong = [translated(each) for each in found if each.verdict is not DNSVerdict.RIGHT]
-        return wrong or [ok(f"DNS records of {self.name}", f"all {len(found)} are right")]
-
-
-def _together(findings: Iterable[Finding]) -> list[Finding]:
-    """Return each finding once, and one finding in place of all that could not be found out."""
-    found = list(dict.fromkeys(findings))
-    silent = [each for each in found if each.fault is DNS_UNANSWERED]
-    if len(silent) > 1:
-        tried = "; ".join(each.tried for each in silent[:_MOST_NAMED])
-        more = len(silent) - _MOST_NAMED
-        named = f"{tried}; and {more} more" if more > 0 else tried
-        found = [each for each in found if each not in silent] + [replace(silent[0], tried=named)]
-    return found
+        return grouped(wrong, by_words) or [
+            ok(f"DNS records of {self.name}", f"all {len(found)} are right")
+        ]
 
 
 async def _examine(
@@ -152,16 +142,14 @@ async def _examine(
     if not domains:
         return []
     clock = context.reactor
-    until = clock.seconds() + seconds
+    until, share = clock.seconds() + seconds, seconds * _SHARE
     if servers is None:
         port = domains[0].settings.dns.authority_port
-        share = seconds * _SHARE
         servers = AuthoritativeServers(clock, context.resolver, share, port=lambda: port)
     asked = ServersOrResolver(servers, context.resolver)
     addresses = domains[0].known_addresses()
     if addresses is None:
         hostname = domains[0].settings.hostname
-        share = seconds * _SHARE
         addresses = await find_addresses(hostname, context.resolver, clock, seconds=share)
     one = partial(_examine_one, context, asked, addresses, until)
     turns = DeferredSemaphore(AT_ONCE)
@@ -183,7 +171,7 @@ async def _examine_one(
     if reply.found is Found.FAILED:
         return _Examined(name, instead=unanswered(f"DNS records of {name}", reply.trouble))
     if reply.found is Found.NO_DOMAIN:  # else each missing record would be a finding
-        return _Examined(name, instead=judge_mx(PublishedMX(name, reply))[0])
+        return _Examined(name, instead=missing_domain(name))
     plan, left = own.plan(addresses), until - clock.seconds()
     return _Examined(name, await check_plan(plan, servers, context.resolver, clock, left))
 

@@ -23,7 +23,9 @@ def chain_fault(
     None, those of the system); empty if it does. The dates of the first certificate do not matter.
     Blocks for the disk."""
     leaf, *others = map(crypto.X509.from_cryptography, chain)
-    store = store or _system_store()
+    context = _system_context()  # its store is freed with it
+    store = store or context.get_cert_store()
+    assert store is not None  # each context has one
     store.set_time(_valid_time(chain[0], now))
     try:
         crypto.X509StoreContext(store, leaf, others).verify_certificate()
@@ -39,8 +41,7 @@ def _valid_time(certificate: x509.Certificate, now: datetime) -> datetime:
     return max(min(now, ends - _MOMENT), begins + _MOMENT)
 
 
-def _system_store() -> crypto.X509Store:
+def _system_context() -> SSL.Context:
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_default_verify_paths()
-    store: crypto.X509Store = context.get_cert_store()
-    return store
+    return context

@@ -14,9 +14,9 @@ from mailhost.config.load import Loaded
 from mailhost.config.model import DNS
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
+from mailhost.doctor.network.attempt import PortAttempts
 from mailhost.doctor.network.clock import clock_check, times_of_files
 from mailhost.doctor.network.kernel_clock import kernel_clock
-from mailhost.doctor.network.knock import Knocker
 from mailhost.doctor.network.port_25 import LOOK_UP_SECONDS, port_25_check
 from mailhost.doctor.network.resolvers import no_resolvers_check, resolvers_check
 from mailhost.doctor.network.routes import read_routes, routes_check
@@ -34,9 +34,9 @@ def network_checks(context: DoctorContext, loaded: Loaded) -> Iterator[Check]:
     settings = loaded.settings
     yield dns_servers_check(context, settings.hostname)
     yield routes_check(read_routes, settings.relay.bind)
-    knocker = Knocker(context.reactor, settings.relay.bind)
+    attempts = PortAttempts(context.reactor, settings.relay.bind)
     look_up = partial(_addresses, context)
-    yield port_25_check(settings.doctor.port_25_hosts, settings.relay.port, look_up, knocker)
+    yield port_25_check(settings.doctor.port_25_hosts, settings.relay.port, look_up, attempts)
     yield clock_check(time.time, kernel_clock, partial(times_of_files, loaded), context.in_thread)
 
 

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, TimeoutError, gatherResults
 
 from mailhost.doctor.checks import Check
 from mailhost.doctor.finding import Fault, Finding, Verdict, failure, ok, unknown
-from mailhost.doctor.network.knock import Attempt, Knocked
+from mailhost.doctor.network.attempt import Attempt, Result
 from mailhost.interfaces.dns import NoSuchDomain, ResolveFailed
 
 PORT_25_CLOSED = Fault(
@@ -28,20 +28,20 @@ _ASK_PROVIDER = (
     "or that of another provider:"
 )
 _ROUTE = ("[[relay.route]]", 'via = "smtp.isp.example:587"')
-Knock = Callable[[str, int], Awaitable[Attempt]]
+TryPort = Callable[[str, int], Awaitable[Attempt]]
 LookUp = Callable[[str], Awaitable[Sequence[str]]]
 
 
-def port_25_check(hosts: Sequence[str], port: int, look_up: LookUp, knock: Knock) -> Check:
+def port_25_check(hosts: Sequence[str], port: int, look_up: LookUp, try_port: TryPort) -> Check:
     """Return the check that connects to `port` of each of `hosts`, names or IP addresses.
     `look_up` returns the addresses of a name as IResolver does, or raises TimeoutError after
-    LOOK_UP_SECONDS; `knock`
+    LOOK_UP_SECONDS; `try_port`
     tries one address and port."""
 
     async def run() -> Sequence[Finding]:
         if not hosts:
             return [_not_tried(port)]
-        trying = [Deferred.fromCoroutine(_try(each, port, look_up, knock)) for each in hosts]
+        trying = [Deferred.fromCoroutine(_try(each, port, look_up, try_port)) for each in hosts]
         return list(_about(dict(zip(hosts, await gatherResults(trying), strict=True)), port))
 
     return Check("Network", f"port {port} of other hosts can be reached", SECONDS, run)
@@ -54,7 +54,7 @@ def _not_tried(port: int) -> Finding:
     return Finding(Verdict.OK, f"port {port} of other hosts", seen, None, remedy, lines)
 
 
-async def _try(host: str, port: int, look_up: LookUp, knock: Knock) -> list[Attempt] | str:
+async def _try(host: str, port: int, look_up: LookUp, try_port: TryPort) -> list[Attempt] | str:
     """Return the attempts at a host, one for each family of addresses; an empty text where DNS
     cannot be asked, else why there is no address."""
     try:
@@ -66,12 +66,12 @@ async def _try(host: str, port: int, look_up: LookUp, knock: Knock) -> list[Atte
     if not addresses:
         return f"{host} has no address"
     first = {":" in address: address for address in reversed(addresses)}
-    trying = [Deferred.fromCoroutine(_knock(knock, first[six], port)) for six in sorted(first)]
+    trying = [Deferred.fromCoroutine(_attempt(try_port, first[six], port)) for six in sorted(first)]
     return await gatherResults(trying)
 
 
-async def _knock(knock: Knock, ip: str, port: int) -> Attempt:
-    return await knock(ip, port)
+async def _attempt(try_port: TryPort, ip: str, port: int) -> Attempt:
+    return await try_port(ip, port)
 
 
 def _is_ip(host: str) -> bool:
@@ -100,4 +100,4 @@ def _about(tried: Mapping[str, list[Attempt] | str], port: int) -> Iterator[Find
 
 
 def _reached(attempts: Sequence[Attempt]) -> bool:
-    return any(attempt.end is Knocked.ANSWERED for attempt in attempts)
+    return any(attempt.end is Result.ANSWERED for attempt in attempts)

@@ -98,7 +98,7 @@ def _about_silence(seen: Sequence[ServerAnswers]) -> Iterator[Finding]:
         tried = f"DNS server {', '.join(each.name for each in silent)}"
         make = failure if len(silent) == len(seen) else warning
         more = "" if len(silent) == len(seen) else "; the other servers answer, but later"
-        said = f"no answer ({silent[0].trouble}){more}"
+        said = f"it gives no answer ({silent[0].trouble}){more}"
         yield make(RESOLVER_SILENT, tried, said, _REPAIR, "[dns]", 'servers = ["192.0.2.53"]')
 
 

@@ -16,11 +16,21 @@ from mailhost.doctor.checks import run_checks
 from mailhost.doctor.domain import hosted
 from mailhost.doctor.domain.checks import SECONDS, checks_of_domain
 from mailhost.doctor.domain.mx import judge_mx
+from mailhost.doctor.domain.reach import reachable_for
 from mailhost.doctor.domain.spf import check_spf
 from mailhost.doctor.finding import Fault, Verdict
 from mailhost.interfaces.dns import Found, MXRecord, Reply, SRVRecord, TLSARecord
 from mailhost.net.https_fetch import Fetched, FetchFailed
-from tests.doctor.domain.zones import FILES, POLICY, RIGHT, URL, Changes, DomainCase, Files
+from tests.doctor.domain.zones import (
+    FILES,
+    POLICY,
+    RIGHT,
+    URL,
+    Changes,
+    DomainCase,
+    Files,
+    settings,
+)
 from tests.lookups import SilentLookUp, answered
 
 _MX = ("MX", "example.com")
@@ -187,6 +197,12 @@ class TableTests(DomainCase):
             }
             self.assertEqual([], self.faults(self.results(changes, domain=name)))
 
+    def test_settings_that_allow_loopback(self) -> None:
+        loaded = settings(relay={"allow_loopback": True})
+        reachable = reachable_for(self.context(None, loaded=loaded), "example.com")
+        addresses = ("127.0.0.2", "::1", "1.2.3.4", "10.0.0.1", "192.0.2.1", "224.0.0.1")
+        self.assertEqual([True, True, True, False, False, False], [*map(reachable, addresses)])
+
 
 class WithoutDomainTests(DomainCase):
     """Names that do not exist, or of which DNS says nothing."""
@@ -214,14 +230,14 @@ class WithoutDomainTests(DomainCase):
 
     def test_no_name_that_a_host_can_have(self) -> None:
         reply: Reply[MXRecord] = Reply(Found.NO_RECORDS, trouble="'[1.2.3.4]' is no host name")
-        [found] = judge_mx(PublishedMX("example.com", reply))
+        [found] = judge_mx(PublishedMX("example.com", reply), bool)
         self.assertEqual(("doctor/mx-not-a-name", F), (found.name, found.verdict))
         self.assertIn("[1.2.3.4]", found.seen)
 
     def test_a_host_that_could_not_be_looked_up_may_take_the_mail(self) -> None:
         hosts = (PublishedHost("a.example.com", trouble="SERVFAIL"), PublishedHost("b.example.com"))
         records = (MXRecord(1, "a.example.com"), MXRecord(2, "b.example.com"))
-        found = judge_mx(PublishedMX("example.com", Reply(Found.RECORDS, records), hosts))
+        found = judge_mx(PublishedMX("example.com", Reply(Found.RECORDS, records), hosts), bool)
         verdicts = [each.verdict for each in found]
         self.assertEqual([Verdict.OK, U, W], verdicts)
 

@@ -7,8 +7,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from mailhost.config.model import DNS, Settings
-from mailhost.dns_records.facts import DomainFacts
 from mailhost.dns_records.finding import DNSFinding, DNSVerdict, SeenRecord
 from mailhost.dns_records.own_domain import OwnDomain
 from mailhost.dns_records.published.mx import published_mx
@@ -26,23 +24,19 @@ from mailhost.doctor.domain.hosted import (
 from mailhost.doctor.finding import Finding, Verdict
 from mailhost.interfaces.dns import Found, MXRecord, SRVRecord, mx_of
 from tests.dns_records.fake_dns import FakeServers
-from tests.doctor.domain.zones import FILES, DomainCase, Files
+from tests.doctor.domain.zones import FILES, DomainCase, Files, own_domain
 from tests.lookups import RecordsLookUp, SilentLookUp, answered
 
-SETTINGS = Settings.model_validate(
-    {
-        "version": 1,
-        "hostname": "mail.example.com",
-        "data": "/data",
-        "dns": {"addresses": ["1.2.3.4"]},
-        "listen": [{"protocol": "submissions", "endpoint": "tcp:465"}],
-    }
-)
+TABLES: dict[str, Any] = {
+    "hostname": "mail.example.com",
+    "dns": {"addresses": ["1.2.3.4"]},
+    "listen": [{"protocol": "submissions", "endpoint": "tcp:465"}],
+}
 
 
-def own(name: str) -> OwnDomain:
-    """A domain of the host, which is not signed."""
-    return OwnDomain(SETTINGS, DomainFacts(name), False)
+def own(name: str, **tables: Any) -> OwnDomain:
+    """A domain of the host mail.example.com."""
+    return own_domain(name, **TABLES | tables)
 
 
 def zone(name: str) -> dict[tuple[str, str], Any]:
@@ -112,6 +106,14 @@ class AllTests(HostedCase):
         self.assertEqual(('_dmarc.example.com. 3600 IN TXT "v=DMARC1; p=none"',), wrong.copy)
         self.assertIs(Verdict.OK, right.verdict)
 
+    def test_the_same_fault_of_several_records(self) -> None:
+        listen = [*TABLES["listen"], {"protocol": "imaps", "endpoint": "tcp:993"}]
+        domains = OwnDomains((own("example.com", listen=listen),))
+        [found] = self.findings({("SRV", "_submissions._tcp.example.com"): []}, domains)
+        names = [f"_{name}._tcp.example.com" for name in ("submissions", "imaps")]
+        self.assertEqual("; ".join(f"SRV of {name}" for name in names), found.tried)
+        self.assertEqual(names, [line.split(". ")[0] for line in found.copy])
+
     def test_a_fault_of_the_host_is_one_finding(self) -> None:
         """Each domain has the records of the host in its plan."""
         found = self.findings({("TXT", "mail.example.com"): []})
@@ -138,9 +140,8 @@ class AllTests(HostedCase):
         self.assertEqual("DNS records of example.com; DNS records of example.net", found.tried)
 
     def test_all_silent_and_no_addresses_in_the_settings(self) -> None:
-        settings = SETTINGS.model_copy(update={"dns": DNS()})
         silent: Any = SilentResolver()
-        domains = OwnDomains((OwnDomain(settings, DomainFacts("example.com"), False),))
+        domains = OwnDomains((own("example.com", dns={}),))
         check = own_domains_check(self.context(silent, domains), FakeServers())
         running = Deferred.fromCoroutine(run_checks([check], self.clock, lambda result: None))
         self.clock.pump([0.5] * int(SECONDS / 0.5))

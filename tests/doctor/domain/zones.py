@@ -9,6 +9,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.config.load import Loaded
+from mailhost.config.model import Settings
+from mailhost.config.secrets import Secrets
+from mailhost.dns_records.facts import DomainFacts
+from mailhost.dns_records.own_domain import OwnDomain
 from mailhost.dns_records.published.mx import published_mx
 from mailhost.doctor.checks import Check, CheckResult, run_checks
 from mailhost.doctor.context import DoctorContext, OwnDomains
@@ -45,6 +50,17 @@ FILES: dict[str, Any] = {
 }
 
 
+def settings(**tables: Any) -> Loaded:
+    """The loaded settings of a host."""
+    values = {"version": 1, "hostname": "mail.example.org", "data": "/data", **tables}
+    return Loaded(Settings.model_validate(values), Secrets({}), "/mailhost.toml")
+
+
+def own_domain(name: str, **tables: Any) -> OwnDomain:
+    """A domain of the host, which is not signed."""
+    return OwnDomain(settings(**tables).settings, DomainFacts(name), False)
+
+
 class Files:
     """Files over HTTPS, or the exceptions in their place."""
 
@@ -62,12 +78,12 @@ class Files:
 class DomainCase(SynchronousTestCase):
     """Examines domains whose DNS is in memory."""
 
-    def context(self, dns: Any, own: OwnDomains | None = None) -> Any:
+    def context(self, dns: Any, own: OwnDomains | None = None, loaded: Any = None) -> Any:
         """What checks are handed, with `clock` as the reactor."""
         self.clock = Clock()
         reactor: Any = self.clock
         in_thread: Any = None
-        return DoctorContext(reactor, in_thread, dns, None, own or OwnDomains())
+        return DoctorContext(reactor, in_thread, dns, loaded, own or OwnDomains())
 
     def results(
         self,

@@ -8,15 +8,15 @@ from twisted.internet.defer import Deferred, TimeoutError, fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.doctor.finding import Finding, Verdict
-from mailhost.doctor.network.knock import Attempt, Knocked
+from mailhost.doctor.network.attempt import Attempt, Result
 from mailhost.doctor.network.port_25 import port_25_check
 from mailhost.interfaces.dns import ResolveFailed
 from tests.doctor.network.one_check import findings_of
 from tests.relay.fake_resolver import FakeResolver
 
-ANSWERED = Attempt(Knocked.ANSWERED, "220 mx.example.net ESMTP")
-TIMED_OUT = Attempt(Knocked.TIMED_OUT, "timed out after 2.5 s")
-REFUSED = Attempt(Knocked.REFUSED, "Connection was refused by other side.")
+ANSWERED = Attempt(Result.ANSWERED, "220 mx.example.net ESMTP")
+TIMED_OUT = Attempt(Result.TIMED_OUT, "timed out after 2.5 s")
+REFUSED = Attempt(Result.REFUSED, "Connection was refused by other side.")
 ADDRESSES: dict[str, list[str] | Exception] = {
     "a.example.net": ["2001:db8::1", "192.0.2.1", "192.0.2.9"],
     "b.example.net": ["192.0.2.2"],
@@ -30,13 +30,13 @@ class PortTests(SynchronousTestCase):
         self.ends: dict[str, Attempt] = {}
         self.tried: list[tuple[str, int]] = []
 
-    async def knock(self, ip: str, port: int) -> Attempt:
+    async def try_port(self, ip: str, port: int) -> Attempt:
         self.tried.append((ip, port))
         return self.ends.get(ip, TIMED_OUT)
 
     def findings(self, *hosts: str) -> Sequence[Finding]:
         return findings_of(
-            port_25_check(hosts, 25, FakeResolver({}, ADDRESSES).addresses, self.knock)
+            port_25_check(hosts, 25, FakeResolver({}, ADDRESSES).addresses, self.try_port)
         )
 
     def test_no_host_is_named_and_none_is_contacted(self) -> None:
@@ -78,7 +78,7 @@ class PortTests(SynchronousTestCase):
         def silent(host: str) -> Deferred[Sequence[str]]:
             return fail(TimeoutError())
 
-        self.assertEqual([], findings_of(port_25_check(["a"], 25, silent, self.knock)))
+        self.assertEqual([], findings_of(port_25_check(["a"], 25, silent, self.try_port)))
 
     def test_silent_dns_is_reported_elsewhere(self) -> None:
         self.assertEqual([], self.findings("later.example.net"))

@@ -23,7 +23,7 @@ GREETING_SECONDS = 0.5
 LONGEST_GREETING = 200  # octets that are kept
 
 
-class Knocked(Enum):
+class Result(Enum):
     """The ends of an attempt."""
 
     ANSWERED = "answered"  # the connection was accepted
@@ -36,11 +36,11 @@ class Knocked(Enum):
 class Attempt:
     """The end of an attempt. `said` is the start of the greeting, or why it failed."""
 
-    end: Knocked
+    end: Result
     said: str = ""
 
 
-class Knocker:
+class PortAttempts:
     """Connects from `bind`, an address of this machine, or from any where that is empty."""
 
     def __init__(self, reactor: IReactor, bind: str = "") -> None:
@@ -53,30 +53,30 @@ class Knocker:
         own = (self._bind, 0) if self._bind and (":" in self._bind) is six else None
         make = TCP6ClientEndpoint if six else TCP4ClientEndpoint
         endpoint = make(self._reactor, ip, port, timeout=CONNECT_SECONDS + 1, bindAddress=own)
-        visit = _Visit()
+        connection = _Connection()
         try:
-            await connect(endpoint, visit, self._reactor, CONNECT_SECONDS)
+            await connect(endpoint, connection, self._reactor, CONNECT_SECONDS)
         except ConnectFailed as failed:
             return Attempt(_end_of(failed), str(failed))
         try:
-            return Attempt(Knocked.ANSWERED, await self._greeting(visit))
+            return Attempt(Result.ANSWERED, await self._greeting(connection))
         finally:
-            visit.leave()
+            connection.leave()
 
-    async def _greeting(self, visit: _Visit) -> str:
+    async def _greeting(self, connection: _Connection) -> str:
         try:
-            return await visit.greeting.addTimeout(GREETING_SECONDS, self._reactor)
+            return await connection.greeting.addTimeout(GREETING_SECONDS, self._reactor)
         except TimeoutError:
             return ""
 
 
-def _end_of(failed: ConnectFailed) -> Knocked:
+def _end_of(failed: ConnectFailed) -> Result:
     if isinstance(failed.__cause__, ConnectionRefusedError):
-        return Knocked.REFUSED
-    return Knocked.TIMED_OUT if str(failed).startswith("timed out") else Knocked.FAILED
+        return Result.REFUSED
+    return Result.TIMED_OUT if str(failed).startswith("timed out") else Result.FAILED
 
 
-class _Visit(Protocol):
+class _Connection(Protocol):
     """One connection; `greeting` fires with the first line, or with what came before the end."""
 
     def __init__(self) -> None:

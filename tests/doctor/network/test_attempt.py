@@ -10,7 +10,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import TestCase
 
-from mailhost.doctor.network.knock import Attempt, Knocked, Knocker
+from mailhost.doctor.network.attempt import Attempt, PortAttempts, Result
 
 
 class Greeting(Protocol):
@@ -28,7 +28,7 @@ class Greeting(Protocol):
         self.transport.loseConnection()
 
 
-class KnockTests(TestCase):
+class AttemptTests(TestCase):
     """On loopback."""
 
     reactor: Any = made
@@ -43,28 +43,28 @@ class KnockTests(TestCase):
 
     async def test_a_port_that_greets(self) -> None:
         port = self.listen(b"220-mx.example.net\r\n220 ready\r\n")
-        found = await Knocker(self.reactor)("127.0.0.1", port)
-        self.assertEqual(Attempt(Knocked.ANSWERED, "220-mx.example.net"), found)
+        found = await PortAttempts(self.reactor)("127.0.0.1", port)
+        self.assertEqual(Attempt(Result.ANSWERED, "220-mx.example.net"), found)
 
     async def test_a_hostile_greeting_is_cut(self) -> None:
         port = self.listen(b"2" * 100_000)
-        found = await Knocker(self.reactor, "127.0.0.2")("127.0.0.1", port)
-        self.assertEqual(Attempt(Knocked.ANSWERED, "2" * 200), found)
+        found = await PortAttempts(self.reactor, "127.0.0.2")("127.0.0.1", port)
+        self.assertEqual(Attempt(Result.ANSWERED, "2" * 200), found)
 
     async def test_a_closed_port(self) -> None:
         closed = self.reactor.listenTCP(0, Factory(), interface="127.0.0.1")
         number = closed.getHost().port
         await closed.stopListening()
-        found = await Knocker(self.reactor)("127.0.0.1", number)
-        self.assertIs(Knocked.REFUSED, found.end)
+        found = await PortAttempts(self.reactor)("127.0.0.1", number)
+        self.assertIs(Result.REFUSED, found.end)
 
     def test_packets_that_vanish(self) -> None:
         clock: Any = MemoryReactorClock()
         found = []
 
-        async def knock() -> None:
-            found.append(await Knocker(clock)("192.0.2.1", 25))
+        async def try_port() -> None:
+            found.append(await PortAttempts(clock)("192.0.2.1", 25))
 
-        Deferred.fromCoroutine(knock())
+        Deferred.fromCoroutine(try_port())
         clock.advance(2.5)
-        self.assertEqual([Attempt(Knocked.TIMED_OUT, "timed out after 2.5 s")], found)
+        self.assertEqual([Attempt(Result.TIMED_OUT, "timed out after 2.5 s")], found)
