@@ -86,14 +86,15 @@ class _Passed:
 class _Destination:
     """A mailbox, an address of another host, or an unknown name, with its outcome.
 
-    `account` is that of a mailbox. `safe`: the message is in the mailbox or in the queue, or a
-    report about its failure was sent to the sender.
+    `account` is that of a mailbox, `through` the aliases that led to it. `safe`: the message is in
+    the mailbox or in the queue, or a report about its failure was sent to the sender.
     """
 
     path: ForwardPath
     account: Account | None = None
     outcome: Outcome | None = None
     safe: bool = False
+    through: tuple[Address, ...] = ()
 
     def settle(self, outcome: Outcome) -> None:
         """Record the outcome of an attempt."""
@@ -339,7 +340,11 @@ class Handover:
         """Deliver to mailboxes. After a bug they are deferred, and not refused, since other
         destinations may be safe already."""
         mailboxes = list(mailboxes)
-        recipients = [LocalRecipient(each.path, each.account) for each in mailboxes if each.account]
+        recipients = [
+            LocalRecipient(each.path, each.account, each.through)
+            for each in mailboxes
+            if each.account
+        ]
         try:
             outcomes = await self._delivery.deliver(
                 mail.envelope, mail.content, recipients, mail.identity
@@ -442,7 +447,7 @@ def _of_list(path: ForwardPath) -> ForwardPath:
 def _destinations(plan: _Plan, path: ForwardPath, found: Destinations) -> Iterator[_Destination]:
     """Yield the destinations of one recipient, and add those that are new to the plan."""
     for key, place in found.here.items():
-        yield _place(plan.here, key, path.at(place.address), place.account)
+        yield _place(plan.here, key, path.at(place.address), place.account, place.through)
     for address, through in found.elsewhere.items():
         yield _place(plan.elsewhere, address, path.at(address, through))
     for address in found.unknown:
@@ -454,11 +459,15 @@ def _destinations(plan: _Plan, path: ForwardPath, found: Destinations) -> Iterat
 
 
 def _place(
-    places: _Places, key: Address, path: ForwardPath, account: Account | None = None
+    places: _Places,
+    key: Address,
+    path: ForwardPath,
+    account: Account | None = None,
+    through: tuple[Address, ...] = (),
 ) -> _Destination:
     """Return the destination with this key, added to the plan if it is new. If several recipients
     lead to it, it gets the report wishes of all of them."""
-    known = places.setdefault(key, _Destination(path, account))
+    known = places.setdefault(key, _Destination(path, account, through=through))
     if known.path.notify != path.notify:
         wishes = (each for each in Notify if known.path.wants(each) or path.wants(each))
         known.path = replace(known.path, notify=reduce(or_, wishes, Notify.NEVER))

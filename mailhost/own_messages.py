@@ -52,7 +52,7 @@ async def hand_over(message: OwnMessage, handover: IHandover, events: IEventSink
     good: only the log has it then. False if that must be tried again later."""
     status = await handover.take_or_queue(message.envelope, message.content, message.identity)
     if status.ok:
-        events.emit(Reported(message.about, message.kind, message.to))
+        events.emit(Reported(message.about, message.kind, message.to, message.identity))
         return True
     events.emit(Faulted("queue", _refusal(message, status)))
     return status.permanent

@@ -88,7 +88,7 @@ class HandingOver(SynchronousTestCase):
 
     def test_safe(self) -> None:
         self.assertTrue(self.hand_over(GOOD))
-        self.assertEqual([Reported("m1", "bounce", SENDER)], self.events.told)
+        self.assertEqual([Reported("m1", "bounce", SENDER, "b1")], self.events.told)
 
     def test_refused_for_now(self) -> None:
         self.assertFalse(self.hand_over(BUSY))
@@ -121,4 +121,5 @@ class FromTheHandover(SynchronousTestCase):
         (bounce, content, _), *others = queue.kept
         self.assertEqual(([], None), (others, bounce.reverse_path))
         self.assertIn(b"bob@a.example", content)
-        self.assertEqual([Reported("m1", "bounce", SENDER)], events.of(Reported))
+        (reported,) = events.of(Reported)
+        self.assertEqual(("m1", "bounce", SENDER), (reported.identity, reported.kind, reported.to))

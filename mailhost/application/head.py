@@ -14,11 +14,14 @@ from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 
 from mailhost.application.certificates import CertificateWatch
+from mailhost.application.clients import client_watch, make_lost_addresses
 from mailhost.application.dmarc_reports import DMARCReports, make_tally
+from mailhost.application.doctor import HeadDoctor
 from mailhost.application.foundation import Foundation
 from mailhost.application.housekeeping import Housekeeping
 from mailhost.application.privileges import as_user
 from mailhost.application.services import Services, Shared
+from mailhost.application.trace import make_trace
 from mailhost.config.load import Loaded
 from mailhost.config.model import Listen, Settings
 from mailhost.delivery.dispatch import Dispatch
@@ -29,6 +32,7 @@ from mailhost.durable.writer_process import WriterProcess
 from mailhost.interfaces.events import Faulted
 from mailhost.interfaces.outgoing import IForwarding
 from mailhost.interfaces.reactor import IReactor
+from mailhost.interfaces.sightings import Sightings
 from mailhost.logins.authenticator import Authenticator
 from mailhost.logins.guard import LoginGuard
 from mailhost.logins.last_uses import LastUses
@@ -40,6 +44,7 @@ from mailhost.net.dns.authoritative import AuthoritativeServers
 from mailhost.net.tls.certificate import read_certificate
 from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.net.tls.server import CertificateSource
+from mailhost.observe.attempts import RecentAttempts
 from mailhost.observe.counts import Counts
 from mailhost.observe.critical import CriticalEvents
 from mailhost.observe.fan_out import FanOut
@@ -53,6 +58,7 @@ from mailhost.signing.forwarding import Forwarding
 from mailhost.signing.keeper import KeyKeeper
 from mailhost.signing.key_work import KeyWork
 from mailhost.signing.servers import Servers
+from mailhost.trace.expiry import TraceExpiry
 from mailhost.workers import calls
 from mailhost.workers.connection_counts import new_counts
 from mailhost.workers.folder_changes import FolderChange, FolderChanges
@@ -87,7 +93,17 @@ class Head:
         self._log = log
         self.counts = Counts()
         self.tally = make_tally(reactor, settings.data, FanOut(log, self.counts))
-        self.events = events = FanOut(log, self.counts, self.tally)
+        self.trace = make_trace(reactor, settings.data, FanOut(log, self.counts))
+        self._watch = client_watch(
+            reactor,
+            self._clients_seen,
+            lambda: self.foundation.directory.view,
+            lambda: self.loaded.settings,
+        )
+        self.attempts = RecentAttempts()
+        self.events = events = FanOut(
+            log, self.counts, self.tally, self._watch, self.attempts, self.trace
+        )
         self._critical_events = CriticalEvents(reactor, self.counts)
         self.loaded = loaded  # the settings in use
         self._sockets = sockets
@@ -107,7 +123,12 @@ class Head:
         self.keys = self._make_keys(reactor)
         self.shared = self._make_shared()
         self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
+        self.trace_expiry = TraceExpiry(reactor, base.in_thread, settings.data, events)
         self.dmarc_reports = DMARCReports(reactor, base, self.tally, lambda: self.services)
+        self.doctor = HeadDoctor(reactor, base, lambda: self.loaded, lambda: self.services)
+        self.lost_addresses = make_lost_addresses(
+            reactor, base, lambda: self.services, self._stop_addresses
+        )
         self.certificates = self._make_watch(reactor)
         self.writer = WriterProcess(reactor, base.writer_socket, events)
         self.workers = self._make_pool(reactor, key)
@@ -152,7 +173,9 @@ class Head:
 
     def _make_keys(self, reactor: IReactor) -> KeyKeeper:
         base = self.foundation
-        authoritative = AuthoritativeServers(reactor, base.resolver)
+        authoritative = AuthoritativeServers(
+            reactor, base.resolver, port=lambda: self.services.settings.dns.authority_port
+        )
         return KeyKeeper(
             reactor,
             base.in_thread,
@@ -197,6 +220,10 @@ class Head:
         self.housekeeping.start()
         self.last_uses.start()
         self.dmarc_reports.start()
+        self.doctor.start()
+        self.lost_addresses.start()
+        self._watch.start()
+        self.trace_expiry.start()
         self.keys.start()
         self.certificates.start()
         self._log_warnings()
@@ -218,13 +245,18 @@ class Head:
 
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
+        self._watch.stop()
+        self.lost_addresses.stop()
         self.housekeeping.stop()
+        self.doctor.stop()
         await self.dmarc_reports.stop()
         await self.last_uses.stop()
         await self.keys.stop()
         self.certificates.stop()
         await self.queue.stop(seconds)
         await self.relay.stop()
+        self.trace_expiry.stop()
+        await self.trace.stop()
         await self.foundation.stop()
         await self.writer.stop()
         globalLogPublisher.removeObserver(self._critical_events)
@@ -236,6 +268,7 @@ class Head:
         self.loaded = loaded
         self._use(services)
         self.queue.reconfigure(self._queue_services())
+        self.lost_addresses.reconfigure()
         self.certificates.log_findings()
         self._log_warnings()
 
@@ -249,6 +282,8 @@ class Head:
         self.authenticator.reconfigure(settings.login)
         self.guard.reconfigure(settings.login)
         self.tally.reconfigure(settings.dmarc.send_reports, services.router.reports)
+        self.trace.reconfigure(settings.trace.off)
+        self.trace_expiry.reconfigure(settings.trace.keep, settings.trace.size)
         self.relay.reconfigure(
             settings.relay,
             self.loaded.secrets,
@@ -286,6 +321,14 @@ class Head:
         self.foundation.sessions.end(accounts)
         self.workers.end_sessions(accounts)
 
+    def _clients_seen(self, sightings: Sightings) -> None:
+        self.lost_addresses.saw(sightings)
+
+    def _stop_addresses(self, addresses: frozenset[str]) -> None:
+        self.foundation.stopped.replace(addresses)
+        self._watch.forget()  # a person may have looked
+        self.workers.stop_addresses(addresses)
+
     def _hostname(self) -> str:
         return self.services.settings.hostname
 
@@ -317,6 +360,7 @@ class Head:
                 lambda domain: Deferred.fromCoroutine(self.keys.ensure(domain))
             ),
             calls.COUNTED.answered_by(self.counts.add_all),
+            calls.CLIENTS_SEEN.answered_by(self._clients_seen),
         ]
 
     def _recover_entries(self) -> None:

@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterator
 
 from mailhost.cli.key_files import key_files
-from mailhost.cli.readable import unreadable_by, user_of_host
 from mailhost.config.model import Settings
 from mailhost.dkim.keys import BadPrivateKey
+from mailhost.doctor.host.readable import unreadable_by, user_of_host
 from mailhost.signing.key_files import KeyFiles, KeysUnreadable
 
 

@@ -30,11 +30,14 @@ _GROUPS = {
     "dkim": "mailhost.cli.dkim",
     "export": "mailhost.cli.export",
     "queue": "mailhost.cli.queue",
+    "trace": "mailhost.cli.trace",
     "filters": "mailhost.cli.filters",
+    "explain": "mailhost.cli.explain",
     "login": "mailhost.cli.login",
     "mail": "mailhost.cli.mail",
     "mailbox": "mailhost.cli.mailbox",
     "doctor": "mailhost.cli.doctor",
+    "playground": "mailhost.cli.playground",
 }
 
 

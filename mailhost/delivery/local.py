@@ -23,7 +23,7 @@ from mailhost.interfaces.store import IMailbox, IMailStore
 from mailhost.message.address import Address
 from mailhost.message.beginning import HEADER_TOO_LARGE
 from mailhost.message.content import HEADER_LIMIT, Content
-from mailhost.message.envelope import Envelope, ForwardPath
+from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import LOCAL_ERROR, Status
 from mailhost.message.trace import delivered_before, delivery_fields
@@ -62,15 +62,15 @@ class LocalDelivery:
             header = content.header()
         except OSError as error:
             status = LOCAL_ERROR.because(f"the message cannot be read: {error}")
-            return [self._outcome(identity, each.path, status) for each in recipients]
+            return [self._outcome(identity, each, status) for each in recipients]
         if len(header) >= HEADER_LIMIT:  # a Delivered-To may be hidden behind the limit
-            return [self._outcome(identity, each.path, HEADER_TOO_LARGE) for each in recipients]
+            return [self._outcome(identity, each, HEADER_TOO_LARGE) for each in recipients]
         seen = delivered_before(header)
         junk = self._junk if self._junk is not None and self._junk.takes(header) else None
 
         async def deliver_to(recipient: LocalRecipient) -> Outcome:
             status = await self._deliver_to(envelope, content, recipient, identity, seen, junk)
-            return self._outcome(identity, recipient.path, status)
+            return self._outcome(identity, recipient, status)
 
         if len(recipients) == 1:
             return [await deliver_to(recipients[0])]
@@ -81,9 +81,9 @@ class LocalDelivery:
                 await self._pause()
         return await gatherResults(begun)
 
-    def _outcome(self, identity: str, path: ForwardPath, status: Status) -> Outcome:
-        outcome = outcome_of(path, status, Fate.DELIVERED)
-        self._events.emit(Attempted(identity, outcome))
+    def _outcome(self, identity: str, recipient: LocalRecipient, status: Status) -> Outcome:
+        outcome = outcome_of(recipient.path, status, Fate.DELIVERED)
+        self._events.emit(Attempted(identity, outcome, recipient.through))
         return outcome
 
     async def _deliver_to(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from zope.interface import Interface
 
 from mailhost.interfaces.accounts import Account
+from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Outcome
@@ -15,10 +16,12 @@ from mailhost.message.outcome import Outcome
 
 @dataclass(frozen=True, slots=True)
 class LocalRecipient:
-    """A recipient and the account that its mail goes to."""
+    """A recipient and the account that its mail goes to. `through` are the aliases of this host
+    that led to it, for the log of its way."""
 
     path: ForwardPath
     account: Account
+    through: tuple[Address, ...] = ()
 
 
 class ILocalDelivery(Interface):

@@ -19,6 +19,7 @@ from mailhost.interfaces.authentication import Authentication
 from mailhost.interfaces.verdict import Finding
 from mailhost.message.address import Address
 from mailhost.message.client import Client
+from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
 
@@ -81,7 +82,8 @@ def _class_of(status: Status) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Received(Event):
-    """A complete message arrived and is being handed over. It may still be refused."""
+    """A complete message arrived and is being handed over. It may still be refused. `subject` is
+    empty unless the settings ask for it; it is not logged."""
 
     client: Client
     identity: str
@@ -89,6 +91,7 @@ class Received(Event):
     recipients: tuple[Address, ...]
     size: int
     message_id: str
+    subject: str = ""
 
     @property
     def line(self) -> str:
@@ -107,11 +110,16 @@ class Received(Event):
 
 @dataclass(frozen=True, slots=True)
 class Refused(Event):
-    """A command or another step of a client was refused. `what` names it, such as `RCPT <a@b>`."""
+    """A command or another step of a client was refused. `what` names it, such as `RCPT <a@b>`.
+    Within a transaction, `identity` is that of the message, `recipients` are those that were
+    accepted so far, at most 100."""
 
     client: Client
     what: str
     status: Status
+    identity: str = ""
+    reverse_path: Address | None = None
+    recipients: tuple[Address, ...] = ()
 
     @property
     def line(self) -> str:
@@ -125,11 +133,14 @@ class Refused(Event):
 @dataclass(frozen=True, slots=True)
 class Filtered(Event):
     """A filter acted on mail, or would have acted in the mode "enforce". A refusal by a filter is a
-    Refused event."""
+    Refused event. `envelope` is the envelope so far, `recipient` the one that the filter was asked
+    about, None for none."""
 
     client: Client
     identity: str
     finding: Finding
+    envelope: Envelope | None = None
+    recipient: ForwardPath | None = None
 
     @property
     def line(self) -> str:
@@ -167,10 +178,14 @@ class Authenticated(Event):
 
 @dataclass(frozen=True, slots=True)
 class Attempted(Event):
-    """The outcome of one attempt for one recipient, of this host or of another."""
+    """The outcome of one attempt for one recipient, of this host or of another. `through` are the
+    aliases that led to a mailbox of this host; for another host, its recipient has them. `next_hop`
+    is the domain whose MX hosts were tried, or the host of a route; empty for this host."""
 
     identity: str
     outcome: Outcome
+    through: tuple[Address, ...] = ()
+    next_hop: str = ""
 
     @property
     def line(self) -> str:
@@ -232,11 +247,13 @@ class Queued(Event):
 
 @dataclass(frozen=True, slots=True)
 class Reported(Event):
-    """This host wrote a bounce, delay warning or delivery report about the message `identity`."""
+    """This host wrote a bounce, delay warning or delivery report about the message `identity`.
+    `own` is the identity of the report itself."""
 
     identity: str
     kind: str
     to: Address
+    own: str = ""
 
     @property
     def line(self) -> str:

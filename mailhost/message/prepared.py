@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mailhost.message.content import Content
+from mailhost.message.header import first_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,11 @@ class Prepared:
     top: bytes
     identity: str
     message_id: str
+
+    def subject(self) -> str:
+        """Return the value of the Subject field, empty where there is none or the header section is
+        too large to be kept in memory."""
+        return first_value(self.content.known or b"", "Subject")
 
     def handed_on(self) -> Content:
         """Return the message as it is handed on."""

@@ -18,7 +18,8 @@ class ProxyContext:
 
     The content of a message larger than `memory` is written to `folder` while it arrives, in
     threads of `in_thread`. `hops` limits the Received fields of a message, `trace` adds a Received
-    field of ours, and `now` returns seconds since the epoch.
+    field of ours, and `now` returns seconds since the epoch. With `subject` the events about
+    messages have their subjects.
     """
 
     hostname: str
@@ -32,5 +33,6 @@ class ProxyContext:
     memory: int = 256_000
     hops: int = 50
     trace: bool = True
+    subject: bool = False
     plaintext_on_loopback: bool = False
     now: Callable[[], float] = time.time

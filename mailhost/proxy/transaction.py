@@ -109,6 +109,7 @@ class ProxiedTransaction:
                 tuple(path.address for path in envelope.recipients),
                 message.content.size,
                 message.message_id[:200],
+                message.subject()[:200] if self._context.subject else "",
             )
         )
 

@@ -42,7 +42,7 @@ from mailhost.message.header import addresses, has_field, values
 from mailhost.message.mime.seven_bit import is_seven_bit, to_seven_bit
 from mailhost.message.status import LOCAL_ERROR, Status
 from mailhost.signing.key_ring import KeyRing
-from mailhost.signing.rules import SigningRules
+from mailhost.signing.rules import OFF, SigningRules
 
 LARGEST_KEY_AT_ONCE = 2048  # bits of an RSA key by which the reactor signs
 LARGEST_CONVERTED_AT_ONCE = 1 << 13  # octets of a message that the reactor converts
@@ -92,11 +92,11 @@ class Signing:
             author = _author_domain(header)
         except BadAddress as bad:
             return self._unsigned(message, message.author.domain, f"its From field: {bad}")
-        domain = self._rules.signing_domain(author)
-        if self._rules.is_off(domain):
+        domain, why_not = self._rules.choose(author, self._directory.view)
+        if why_not is OFF:
             return message.content
-        if not self._rules.signs(domain, self._directory.view):
-            return self._unsigned(message, author, "it is no domain that signs here")
+        if why_not:
+            return self._unsigned(message, author, why_not)
         if self._ring.keys(domain) is not None:
             return self._sign_by(message, header, domain)
         return self._sign_by_first_key(message, header, domain)

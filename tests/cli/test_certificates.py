@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from twisted.trial.unittest import SkipTest
 
 from mailhost.cli import check_config
-from mailhost.cli.readable import unreadable_by
+from mailhost.doctor.host.readable import unreadable_by
 from tests.cli.bench import CommandCase
 from tests.net.tls.handshakes import issue, key_pem, pem
 

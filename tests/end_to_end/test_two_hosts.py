@@ -167,6 +167,38 @@ class TwoHosts(TestCase):
         self.assertIn(b"with ESMTPS id", stored)
         self.assertIn(b"from mx.one.internal ([127.0.0.2])", stored)
 
+    def test_the_trace_tells_what_happened(self) -> None:
+        self.send("ann@one.internal", "ann@two.internal")
+        with self.assertRaises(smtplib.SMTPRecipientsRefused):
+            self.send_as_stranger("sue@far.internal", "eve@two.internal")
+        self.mail(self.one, "ann@one.internal")
+        self.mail(self.two, "ann@two.internal")
+        told = self.traced(self.one, "ann@two.internal", "relayed for <ann@two.internal>")
+        for text in (
+            "by submission from [127.0.0.1]",
+            "delivered to <ann@one.internal>",
+            "queued for <ann@two.internal>",
+            "by mx.two.internal [127.0.0.3]: 250 2.0.0",
+        ):
+            self.assertIn(text, told)
+        told = self.traced(self.two, "eve@two.internal", "refused")
+        self.assertIn("refused RCPT TO:<eve@two.internal>, sender <sue@far.internal>", told)
+        told = self.traced(self.two, "ann@one.internal", "delivered")
+        for text in ("spf=pass", "by smtp from [127.0.0.2]", "TLSv1.3"):
+            self.assertIn(text, told)
+
+    def traced(self, host: RunningHost, word: str, text: str) -> str:
+        """The newest message with a word, as soon as the trace says `text` of it."""
+        told = ""
+
+        def found() -> bool:
+            nonlocal told
+            told = host.command("trace", word, "--limit", "1").stdout
+            return text in told
+
+        host.until(found, f"the trace has no {text!r}")
+        return told
+
     def test_an_unknown_user_there_and_a_loop_of_aliases_bounce_back_here(self) -> None:
         for host, own, other in ((self.one, "one", "two"), (self.two, "two", "one")):
             alias = (f"round@{own}.internal", f"round@{other}.internal")

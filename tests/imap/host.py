@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TypeVar, cast
 
@@ -74,6 +75,10 @@ class NoWatches:
 
     def remove(self, path: str, changed: Callable[[], None]) -> None:
         """See FileWatches."""
+
+    def paused(self, path: str) -> AbstractContextManager[None]:
+        """See FileWatches."""
+        return nullcontext()
 
 
 def maildir_accounts(

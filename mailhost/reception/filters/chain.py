@@ -161,7 +161,8 @@ class Chain:
         would = "would " if finding.observed else ""
         self.counters.add(finding.filter, f"{would}{finding.decision}")
         if finding.observed or finding.decision not in REFUSALS:
-            self.events.emit(Filtered(mail.client, mail.identity, finding))
+            event = Filtered(mail.client, mail.identity, finding, mail.envelope, mail.recipient)
+            self.events.emit(event)
 
 
 class ChainVisit:

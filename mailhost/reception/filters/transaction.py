@@ -190,7 +190,8 @@ class FilteredTransaction:
             if not (added and status.permanent):
                 return status
             command = f"RCPT <{path.address}>, added to {self.identity} by a filter,"
-            self._visit.chain.events.emit(Refused(self._mail.client, command, status))
+            event = Refused(self._mail.client, command, status, self.identity)
+            self._visit.chain.events.emit(event)
         return accepted or status
 
     def _with_dropped(self, statuses: Sequence[Status]) -> Sequence[Status]:

@@ -6,14 +6,19 @@ the session.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mailhost.interfaces.events import IEventSink, Refused
 from mailhost.interfaces.wire import IWire
 from mailhost.message.client import Client
+from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.status import Status
 from mailhost.smtp.server.last_line import closing_reply
 from mailhost.smtp.server.options import SessionOptions
 from mailhost.smtp.server.reply import encode_reply
 from mailhost.smtp.server.statuses import TOO_IDLE, TOO_MANY_ERRORS
+
+MOST_RECIPIENTS = 100  # that the event of a refusal has
 
 
 class SMTPReplies:
@@ -35,6 +40,7 @@ class SMTPReplies:
         self._errors = 0
         self._idle = 0
         self._last_logged: tuple[str, Status] | None = None
+        self._transaction: tuple[str, Envelope, Sequence[ForwardPath]] | None = None
 
     def write(self, status: Status) -> bool:
         """Write a reply."""
@@ -50,7 +56,14 @@ class SMTPReplies:
         """Log a refusal, unless it equals the last one: ten thousand refused RCPTs are one line."""
         if self._last_logged != (what, status):
             self._last_logged = (what, status)
-            self._events.emit(Refused(self.client, what, status))
+            self._events.emit(self._refused(what, status))
+
+    def _refused(self, what: str, status: Status) -> Refused:
+        if self._transaction is None:
+            return Refused(self.client, what, status)
+        identity, envelope, accepted = self._transaction
+        recipients = tuple(path.address for path in accepted[:MOST_RECIPIENTS])
+        return Refused(self.client, what, status, identity, envelope.reverse_path, recipients)
 
     def refuse(self, what: str, status: Status) -> bool:
         """Write and log a refusal. A 421 ends the session."""
@@ -89,9 +102,15 @@ class SMTPReplies:
         self._errors += 1
         return self._errors > self._options.errors
 
-    def opened(self) -> None:
-        """Take note that a transaction begins: its first refusal is logged in any case."""
+    def opened(self, identity: str, envelope: Envelope, accepted: Sequence[ForwardPath]) -> None:
+        """Take note that a transaction begins: its first refusal is logged in any case, and events
+        of refusals have its identity, sender and recipients. `accepted` may grow."""
         self._last_logged = None
+        self._transaction = (identity, envelope, accepted)
+
+    def closed(self) -> None:
+        """Take note that no transaction is under way."""
+        self._transaction = None
 
     def finished(self) -> None:
         """Take note that a message was complete: idle commands are counted anew."""

@@ -66,6 +66,7 @@ class TransactionCommands:
         """End the transaction, if there is one, without a message."""
         transaction = self._transaction
         self._forget()
+        self._context.replies.closed()
         if transaction is not None:
             transaction.abandon()
 
@@ -109,7 +110,7 @@ class TransactionCommands:
             path = self._envelope.reverse_path or ""
             return context.replies.refused_by_reception(f"MAIL FROM:<{path}>", transaction)
         self._transaction = transaction
-        context.replies.opened()
+        context.replies.opened(transaction.identity, self._envelope, self._accepted)
         return context.done(b"MAIL", transaction.opened or statuses.SENDER_OK)
 
     def rcpt(self, arguments: bytes) -> Answer[bool]:
@@ -166,9 +167,10 @@ class TransactionCommands:
     def _go_ahead(self, collector: ICollector | Status) -> bool:
         context = self._context
         if isinstance(collector, Status):
-            self.abandon()
             context.state = SMTPState.READY
-            return context.replies.refuse("DATA", collector)
+            going_on = context.replies.refuse("DATA", collector)
+            self.abandon()
+            return going_on
         self._expect_content(collector)
         context.read = self._read_data
         return context.replies.write(statuses.GO_AHEAD)
@@ -277,12 +279,12 @@ class TransactionCommands:
     def _finish(self, replies: Sequence[Status]) -> bool:
         """End the transaction, and write the replies to the content."""
         context = self._context
-        self.abandon()
         context.state = SMTPState.READY
         context.replies.finished()
-        for status in replies:
-            if status.ok:
-                context.replies.write(status)
-            elif not context.replies.refuse("message", status):
-                return False
-        return True
+        going_on = all(self._answer_content(status) for status in replies)
+        self.abandon()
+        return going_on
+
+    def _answer_content(self, status: Status) -> bool:
+        replies = self._context.replies
+        return replies.write(status) if status.ok else replies.refuse("message", status)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+from mailhost.interfaces.events import Refused
 from mailhost.message.address import Address
 from mailhost.message.envelope import Body, Notify, Return
 from mailhost.message.status import Status
@@ -46,6 +49,20 @@ class EnvelopeTests(TalkCase):
         self.assertEqual(first.original, "rfc822;b+c@example.org")
         self.assertEqual(second.address, Address("postmaster", ""))
         self.assertEqual(third.address, Address("c", "example.com"))
+
+    def test_a_refusal_is_logged_with_the_transaction_that_it_belongs_to(self) -> None:
+        answers = self.talk.reception.answers
+        answers["recipient"] = lambda path: (
+            NOBODY if path.address.local == "x" else Status(250, "2.1.5", "Fine")
+        )
+        answers["end"] = [NOBODY]
+        self.talk.lines(MAIL, RCPT, "RCPT TO:<x@example.com>", "DATA", ".", "FOO")
+        recipient, message, command = cast("list[Refused]", self.talk.events.emitted)
+        about = self.talk.last.identity, Address("a", "example.net")
+        for each in (recipient, message):
+            self.assertEqual((each.identity, each.reverse_path), about)
+            self.assertEqual(each.recipients, (Address("b", "example.com"),))
+        self.assertEqual((command.identity, command.recipients), ("", ()))
 
     def test_each_recipient_has_its_reply(self) -> None:
         self.talk.reception.answers["recipient"] = lambda path: (

@@ -1,0 +1,165 @@
+"""`mailhost trace`: what happened to messages."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mailhost.cli.context import Fail, config_option, load_settings
+from mailhost.cli.moment import moment_of
+from mailhost.cli.table import plain, print_json, print_table, terminal_width
+from mailhost.trace.marks import BY_OUTCOME
+
+if TYPE_CHECKING:
+    from mailhost.trace.reader import TraceReader
+    from mailhost.trace.story import Story
+
+POLL = 0.5  # seconds between two looks with --follow
+PARTS_AT_ONCE = 1_000
+_INDENT = 21  # the width of a time
+
+
+@click.command("trace", short_help="Show what happened to messages.")
+@click.argument("words", metavar="[WORD]...", nargs=-1)
+@click.option("--since", metavar="TIME", help='Not before: "2 hours", "14:30", "2026-03-01 14:30".')
+@click.option("--until", metavar="TIME", help="Not after.")
+@click.option("--outcome", type=click.Choice(list(BY_OUTCOME)), help="With such a recipient.")
+@click.option("--limit", default=50, show_default=True, help="Show the newest so many messages.")
+@click.option("--follow", is_flag=True, help="Show what happens from now on.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@config_option
+def command(
+    words: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    outcome: str | None,
+    limit: int,
+    follow: bool,
+    as_json: bool,
+    config: str | None,
+) -> None:
+    """Show what happened to the messages in which all WORDs occur: an id of the queue or the log, a
+    Message-ID, an address, a domain, or a word of a reply.
+
+    One message is shown with all that happened to it, several in a list, the newest first.
+    """
+    from mailhost.trace.query import Query
+
+    start = None if since is None else moment_of(since, time.time())
+    end = None if until is None else moment_of(until, time.time())
+    query = Query(words, start, end, outcome or "")
+    with _opened(config) as reader:
+        if follow:
+            _follow(reader, query, as_json)
+            return
+        found = _found(reader, query, limit)
+        if as_json:
+            print_json([_as_json(story, reader) for story in found])
+        elif len(found) == 1:
+            _print_story(found[0], reader)
+        else:
+            _print_list(found)
+
+
+@contextmanager
+def _opened(config: str | None) -> Iterator[TraceReader]:
+    from mailhost.application.privileges import as_owner
+    from mailhost.trace.reader import opened_trace
+
+    settings = load_settings(config).settings
+    with as_owner(settings.data):
+        try:
+            with opened_trace(settings.data) as reader:
+                yield reader
+        except FileNotFoundError as error:
+            off = "it is switched off: [trace] off = true" if settings.trace.off else ""
+            why = off or "the host has not received a message since it keeps one"
+            raise Fail(f"there is no trace in {settings.data}; {why}") from error
+
+
+def _found(reader: TraceReader, query: Any, limit: int) -> list[Story]:
+    """Return the messages that are meant. A single word that is the id of a message is that."""
+    if len(query.words) == 1:
+        story = reader.story(query.words[0])
+        if story is not None:
+            return [story]
+    return list(islice(reader.find(query), limit))
+
+
+def _print_list(found: list[Story]) -> None:
+    from mailhost.trace.timeline import named
+
+    rows = [
+        (
+            time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(story.at)),
+            story.name,
+            f"<{story.sender}>",
+            named(story.recipients),
+            ", ".join(story.outcomes),
+        )
+        for story in found
+    ]
+    columns = ("time", "id", "from", "to", "outcome")
+    print_table(columns, rows, "no message was found", cut=("from", "to"))
+
+
+def _print_story(story: Story, reader: TraceReader) -> None:
+    from mailhost.trace.timeline import moment, told
+
+    outcomes = ", ".join(story.outcomes) or "not known"
+    click.echo(plain(f"{story.name}  from <{story.sender}>, {outcomes}"))
+    for facts in (*reader.before(story), *story.facts):
+        _print_line(moment(facts), told(facts))
+    if len(story.recipients) > 1:
+        for address, state in story.recipients.items():
+            click.echo(plain(f"{'':{_INDENT}}<{address}>: {state}"))
+
+
+def _print_line(at: str, text: str) -> None:
+    width = terminal_width()
+    lines = [plain(text)]
+    if width is not None and width > 2 * _INDENT:
+        lines = textwrap.wrap(lines[0], width - _INDENT, break_on_hyphens=False) or [""]
+    click.echo(f"{at:<{_INDENT}}{lines[0]}")
+    for line in lines[1:]:
+        click.echo(f"{'':{_INDENT}}{line}")
+
+
+def _as_json(story: Story, reader: TraceReader) -> dict[str, object]:
+    return {
+        "id": story.name,
+        "from": story.sender,
+        "message_id": story.message_id or None,
+        "recipients": story.recipients,
+        "outcomes": list(story.outcomes),
+        "session": list(reader.before(story)),
+        "events": list(story.facts),
+    }
+
+
+def _follow(reader: TraceReader, query: Any, as_json: bool) -> None:
+    """Print what is written from now on, until Ctrl-C. A message is shown from the moment on at
+    which it fits the query."""
+    from mailhost.trace.timeline import moment, told
+
+    last = reader.newest()
+    while True:
+        parts = reader.after(last, PARTS_AT_ONCE)
+        for part in parts:
+            last = part.id
+            story = reader.story(part.name)
+            if story is None or not query.fits(story):
+                continue
+            for facts in part.facts:
+                if as_json:
+                    print_json({"id": part.name, **facts})
+                else:
+                    _print_line(moment(facts), f"{part.name} {told(facts)}")
+        if not parts:
+            time.sleep(POLL)

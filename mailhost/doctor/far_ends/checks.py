@@ -1,0 +1,101 @@
+"""The checks of what far ends have said: they read the trace in a thread."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from mailhost.concurrency.threads import InThread
+from mailhost.dmarc.walk import WalkFailed, walk
+from mailhost.doctor.checks import Check
+from mailhost.doctor.context import DoctorContext
+from mailhost.doctor.far_ends import refusals, volume
+from mailhost.doctor.far_ends.attempts import attempts_since
+from mailhost.doctor.finding import Fault, Finding, unknown
+from mailhost.interfaces.dns import is_for_tests
+from mailhost.net.dns.lookups import run_lookups
+from mailhost.trace.reader import TraceReader, opened_trace
+
+TRACE_UNREADABLE = Fault(
+    "trace-unreadable", "Without the trace it is not known what other hosts said about mail."
+)
+TOPIC = "What other hosts have said"
+SECONDS = 20.0
+DNS_SECONDS = 3.0  # for one organizational domain
+_Counts = Counter[tuple[volume.Receiver, str]]
+
+
+def far_end_checks(context: DoctorContext, data: str, off: bool) -> Sequence[Check]:
+    """Return the checks, for the trace in a data folder; none where it is switched `off`."""
+    if off:
+        return ()
+    return [
+        refusals_check(context.in_thread, data),
+        volume_check(context, data),
+    ]
+
+
+def refusals_check(in_thread: InThread, data: str, wall: Callable[[], float] = time.time) -> Check:
+    """Return the check of deferrals, refusals and delays."""
+
+    def find() -> Sequence[Finding]:
+        now = wall()
+        try:
+            with opened_trace(data) as reader:
+                attempts = attempts_since(reader, now - refusals.DAYS * volume.DAY)
+        except FileNotFoundError:  # the host has received no message so far
+            attempts = []
+        return refusals.findings(attempts, now)
+
+    async def run() -> Sequence[Finding]:
+        try:
+            return await in_thread(find)
+        except (sqlite3.Error, OSError) as error:
+            return [_unreadable(refusals.TRIED, error)]
+
+    return Check(TOPIC, "replies of other hosts", SECONDS, run)
+
+
+def volume_check(context: DoctorContext, data: str, wall: Callable[[], float] = time.time) -> Check:
+    """Return the check of today's volume."""
+
+    def read() -> _Counts:
+        with opened_trace(data) as reader:
+            attempts = attempts_since(reader, wall() - volume.DAY)
+            return volume.sent_by_domain(attempts, lambda identity: _sender(reader, identity))
+
+    async def organizational_domain(domain: str) -> str:
+        if is_for_tests(domain):
+            return domain
+        try:
+            machine = walk(domain)
+            found = await run_lookups(machine, context.resolver, context.reactor, DNS_SECONDS)
+        except WalkFailed:
+            return domain
+        return found.organizational_domain
+
+    async def run() -> Sequence[Finding]:
+        try:
+            counts = await context.in_thread(read)
+        except FileNotFoundError:
+            return volume.findings(Counter())
+        except (sqlite3.Error, OSError):  # the other check has said so
+            return []
+        return volume.findings(await volume.volumes(counts, organizational_domain))
+
+    return Check(TOPIC, "volume to large receivers", SECONDS, run)
+
+
+def _sender(reader: TraceReader, identity: str) -> str:
+    story = reader.story(identity)
+    return story.sender if story is not None else ""
+
+
+def _unreadable(tried: str, error: Exception) -> Finding:
+    remedy = (
+        "Run the command as root or as the host's user. If the file is damaged, remove the folder "
+        "`trace` of the data folder: the running host makes a new one."
+    )
+    return unknown(TRACE_UNREADABLE, tried, f"the trace cannot be read: {error}", remedy)

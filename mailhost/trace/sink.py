@@ -1,0 +1,138 @@
+"""Collects the events of one process, and has them written from time to time.
+
+Taking an event is an append to a list. What waits is written in a thread, about once a second while
+there is any. If the database cannot be written, the log says so once, and the events wait until it
+can; beyond a bound, events are dropped and counted. Nothing of the mail waits for the trace.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from mailhost.concurrency.threads import InThread
+from mailhost.interfaces.events import Event, Faulted, IEventSink, Notice
+from mailhost.trace.facts import KEPT
+from mailhost.trace.rows import Timed
+
+PERIOD = 1.0  # seconds from an event to its writing
+RETRY = 10.0  # seconds after a fault
+MOST_AT_ONCE = 2_000  # events of one transaction
+MOST_WAITING = 20_000  # events and recipients in memory
+WHERE = "trace"
+
+
+@implementer(IEventSink)
+class TraceSink:
+    """`write` blocks, and writes events; it is called in threads, once at a time; `close` after the
+    last time. Faults of the trace itself go to `events`. Nothing is kept until `reconfigure`.
+    `wall` gives seconds since 1970."""
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        in_thread: InThread,
+        write: Callable[[Sequence[Timed]], None],
+        close: Callable[[], None],
+        events: IEventSink,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock
+        self._in_thread = in_thread
+        self._write = write
+        self._close = close
+        self._events = events
+        self._wall = wall
+        self._kept: frozenset[type[Event]] = frozenset()
+        self._waiting: list[Timed] = []
+        self._weight = 0
+        self._dropped = 0
+        self._faulty = False
+        self._stopped = False
+        self._later: IDelayedCall | None = None
+        self._lock = DeferredLock()  # held by what writes
+
+    def reconfigure(self, off: bool) -> None:
+        """Keep nothing new if `off`."""
+        self._kept = frozenset() if off else KEPT
+
+    def emit(self, event: Event) -> None:
+        """See IEventSink."""
+        if type(event) not in self._kept:
+            return
+        if self._weight >= MOST_WAITING:
+            self._drop()
+            return
+        self._waiting.append((self._wall(), event))
+        self._weight += _weight(event)
+        if self._later is None and not self._lock.locked:
+            self._later = self._clock.callLater(PERIOD, self._write_waiting)
+
+    def _drop(self) -> None:
+        self._dropped += 1
+        if self._dropped == 1:
+            text = "the database does not follow; what happens to messages is not kept meanwhile"
+            self._events.emit(Faulted(WHERE, text))
+
+    def _write_waiting(self) -> None:
+        self._later = None
+        Deferred.fromCoroutine(self._write_all())
+
+    async def _write_all(self) -> None:
+        """Write what waits, in batches. After a fault, the rest waits for the next time."""
+        await self._lock.acquire()
+        fine = await self._write_batches()
+        self._lock.release()
+        if self._waiting and not self._stopped:
+            pause = PERIOD if fine else RETRY
+            self._later = self._clock.callLater(pause, self._write_waiting)
+
+    async def _write_batches(self) -> bool:
+        """Write what waits; False after a fault."""
+        while self._waiting:
+            batch = self._waiting[:MOST_AT_ONCE]
+            del self._waiting[:MOST_AT_ONCE]
+            try:
+                await self._in_thread(partial(self._write, batch))
+            except Exception:  # noqa: BLE001 - logged; mail does not wait for it
+                self._waiting[:0] = batch
+                self._failed(Failure())
+                return False
+            self._weight -= sum(_weight(event) for _, event in batch)
+            self._succeeded()
+        return True
+
+    def _failed(self, failure: Failure) -> None:
+        if not self._faulty:
+            self._faulty = True
+            text = f"cannot be written, and is tried again; mail goes on: {_text(failure)}"
+            self._events.emit(Faulted(WHERE, text))
+
+    def _succeeded(self) -> None:
+        if self._faulty or self._dropped:
+            lost = f"; {self._dropped} events are missing" if self._dropped else ""
+            self._events.emit(Notice(f"the trace is written again{lost}"))
+        self._faulty, self._dropped = False, 0
+
+    async def stop(self) -> None:
+        """Write the rest, and keep nothing more."""
+        self._kept, self._stopped = frozenset(), True
+        if self._later is not None:
+            self._later.cancel()
+        await self._lock.acquire()
+        await self._write_batches()
+        await self._in_thread(self._close)
+
+
+def _weight(event: Event) -> int:
+    return 1 + len(getattr(event, "recipients", ()))
+
+
+def _text(failure: Failure) -> str:
+    return failure.getErrorMessage() or type(failure.value).__name__

@@ -1,0 +1,138 @@
+"""Events wait in memory, and are written in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.interfaces.events import Event, Notice
+from mailhost.trace import sink
+from mailhost.trace.rows import Timed
+from mailhost.trace.sink import MOST_AT_ONCE, MOST_WAITING, PERIOD, RETRY, TraceSink
+from tests.fakes import RecordingEvents, now
+from tests.queue.fakes import here
+from tests.trace.samples import attempted, received
+
+
+class SinkTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock: Any = Clock()
+        self.events = RecordingEvents()
+        self.batches: list[list[Event]] = []
+        self.fault: Exception | None = None
+        self.closed = 0
+        self.sink = self.make(here)
+
+    def make(self, in_thread: Any) -> TraceSink:
+        made = TraceSink(
+            self.clock, in_thread, self.write, self.close, self.events, self.clock.seconds
+        )
+        made.reconfigure(off=False)
+        return made
+
+    def write(self, batch: Sequence[Timed]) -> None:
+        if self.fault is not None:
+            raise self.fault
+        self.batches.append([event for _, event in batch])
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def test_events_of_a_second_are_written_together(self) -> None:
+        one, two, three = received("one"), attempted("one"), received("two")
+        self.sink.emit(one)
+        self.clock.advance(PERIOD / 2)
+        self.sink.emit(two)
+        self.sink.emit(Notice("not about a message"))
+        self.assertEqual(self.batches, [])
+        self.clock.advance(PERIOD / 2)
+        self.sink.emit(three)
+        self.clock.advance(PERIOD)
+        self.assertEqual(self.batches, [[one, two], [three]])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_off(self) -> None:
+        self.sink.reconfigure(off=True)
+        self.sink.emit(received())
+        self.clock.advance(PERIOD)
+        self.assertEqual(self.batches, [])
+
+    def test_one_writing_at_a_time(self) -> None:
+        waiting: list[Deferred[None]] = []
+
+        def in_thread(work: Any) -> Deferred[None]:
+            waiting.append(Deferred().addCallback(lambda _: work()))
+            return waiting[-1]
+
+        self.sink = self.make(in_thread)
+        for _ in range(2):
+            self.sink.emit(received())
+            self.clock.advance(10 * PERIOD)
+        self.assertEqual(len(waiting), 1)
+        waiting[0].callback(None)
+        self.assertEqual(len(waiting), 2)  # what came meanwhile
+        waiting[1].callback(None)
+        self.assertEqual([len(batch) for batch in self.batches], [1, 1])
+
+    def test_large_amounts_are_written_in_parts(self) -> None:
+        for _ in range(MOST_AT_ONCE + 1):
+            self.sink.emit(attempted())
+        self.clock.advance(PERIOD)
+        self.assertEqual([len(batch) for batch in self.batches], [MOST_AT_ONCE, 1])
+
+    def test_a_fault_is_logged_once_and_nothing_is_lost(self) -> None:
+        self.fault = OSError("disk full")
+        self.sink.emit(received("one"))
+        self.clock.advance(PERIOD)
+        self.sink.emit(received("two"))
+        for _ in range(5):
+            self.clock.advance(RETRY)
+        self.assertEqual(
+            self.events.lines,
+            ["trace: cannot be written, and is tried again; mail goes on: disk full"],
+        )
+        self.fault = None
+        self.clock.advance(RETRY)
+        self.assertEqual(self.events.lines[1:], ["the trace is written again"])
+        self.assertEqual([len(batch) for batch in self.batches], [2])
+
+    def test_what_does_not_fit_is_dropped_and_counted(self) -> None:
+        self.patch(sink, "MOST_WAITING", 10)
+        self.fault = OSError("disk full")
+        for _ in range(15):
+            self.sink.emit(attempted())
+            self.clock.advance(RETRY)
+        self.fault = None
+        self.clock.advance(RETRY)
+        self.assertEqual(len(self.events.lines), 3, self.events.lines)
+        self.assertIn("is not kept meanwhile", self.events.lines[1])
+        self.assertEqual(self.events.lines[2], "the trace is written again; 5 events are missing")
+        self.assertEqual([len(batch) for batch in self.batches], [10])
+        self.sink.emit(attempted())
+        self.clock.advance(PERIOD)
+        self.assertEqual(len(self.batches), 2)
+
+    def test_recipients_count_towards_the_bound(self) -> None:
+        many = [f"u{number}@x.example" for number in range(MOST_WAITING)]
+        self.sink.emit(received("one", *many))
+        self.sink.emit(received("two"))
+        self.clock.advance(PERIOD)
+        self.assertEqual([len(batch) for batch in self.batches], [1])
+
+    def test_the_stop_writes_the_rest(self) -> None:
+        self.sink.emit(received("one"))
+        now(self.sink.stop())
+        self.assertEqual([len(batch) for batch in self.batches], [1])
+        self.assertEqual(self.closed, 1)
+        self.sink.emit(received("two"))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_the_stop_while_it_cannot_be_written(self) -> None:
+        self.fault = OSError("disk full")
+        self.sink.emit(received("one"))
+        now(self.sink.stop())
+        self.assertEqual((self.closed, self.clock.getDelayedCalls()), (1, []))
