@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from twisted.internet.defer import (
-    CancelledError,
-    Deferred,
-    FirstError,
-    TimeoutError,
-    gatherResults,
-)
+from twisted.internet.defer import CancelledError, Deferred, FirstError, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from mailhost.concurrency.side_by_side import cause_of, side_by_side
 from mailhost.doctor.finding import Fault, Finding, unknown
 
 TIMED_OUT = Fault("check-timed-out", "What a check cannot find out may be the fault.")
@@ -55,7 +50,7 @@ async def run_checks(
         ended(result)
         return result
 
-    return await gatherResults([Deferred.fromCoroutine(run(check)) for check in checks])
+    return await side_by_side(map(run, checks))
 
 
 async def _result(check: Check, clock: IReactorTime) -> CheckResult:
@@ -77,4 +72,4 @@ async def _findings(check: Check) -> Sequence[Finding]:
     try:
         return await check.run()
     except FirstError as error:  # of a check that waits for several results
-        error.subFailure.raiseException()
+        cause_of(error).raiseException()

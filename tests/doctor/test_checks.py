@@ -62,6 +62,21 @@ class RunChecksTests(SynchronousTestCase):
         self.assertEqual("doctor/check-timed-out", silent.findings[0].name)
         self.assertFalse(silent.broken)
 
+    def test_a_check_whose_parts_wait_for_several_results(self) -> None:
+        async def part() -> None:
+            await gatherResults([Deferred(), Deferred()], consumeErrors=True)
+
+        async def several() -> Sequence[Finding]:
+            parts = [Deferred.fromCoroutine(part()) for _ in range(2)]
+            await gatherResults(parts, consumeErrors=True)
+            return ()
+
+        running = self.start(Check("Network", "silent", 5.0, several))
+        self.clock.advance(5)
+        [silent] = self.successResultOf(running)
+        self.assertEqual("doctor/check-timed-out", silent.findings[0].name)
+        self.assertFalse(silent.broken)
+
     def test_a_defect_of_a_check(self) -> None:
         def broken() -> Deferred[Sequence[Finding]]:
             raise KeyError("a defect")

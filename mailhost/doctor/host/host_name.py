@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 
-from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 
+from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.config.model import Settings
 from mailhost.dns_records.addresses import machine_addresses
 from mailhost.dns_records.from_settings import is_in_dns
@@ -75,12 +75,8 @@ def host_name_check(
         if not forward:
             return [_no_addresses(name, addresses)]
         machines = [_of_address(name, forward, address) for address in addresses]
-        found = await gatherResults(
-            [
-                Deferred.fromCoroutine(run_lookups(each, resolver, clock, LOOKUP_SECONDS))
-                for each in machines
-            ],
-            consumeErrors=True,
+        found = await side_by_side(
+            run_lookups(each, resolver, clock, LOOKUP_SECONDS) for each in machines
         )
         good = ok(f"addresses of {name}", ", ".join(forward))
         return [good, *(finding for some in found for finding in some)]

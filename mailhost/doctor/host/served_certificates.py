@@ -9,8 +9,8 @@ from functools import partial
 from typing import Protocol
 
 from cryptography.hazmat.primitives.serialization import Encoding
-from twisted.internet.defer import gatherResults
 
+from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.concurrency.threads import InThread
 from mailhost.config.model import Settings
 from mailhost.doctor.checks import Check
@@ -74,7 +74,7 @@ def served_certificates_check(
         names = _names(settings.hostname, files)
         places = our_places(settings, listening, await in_thread(ask))
         offers = [partial(_look, place, names, offer) for place in places if not place.own_tls]
-        seen = await gatherResults(map(in_thread, offers), consumeErrors=True)
+        seen = await side_by_side(map(in_thread, offers))
         return _findings([each for some in seen for each in some], files)
 
     return Check(TOPIC, "certificates that ports offer", SECONDS, run)

@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 
-from twisted.internet.defer import Deferred, TimeoutError, gatherResults
+from twisted.internet.defer import TimeoutError
 
+from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.doctor.checks import Check
 from mailhost.doctor.finding import Fault, Finding, Verdict, failure, ok, unknown
 from mailhost.doctor.network.attempt import Attempt, Result
@@ -41,8 +42,8 @@ def port_25_check(hosts: Sequence[str], port: int, look_up: LookUp, try_port: Tr
     async def run() -> Sequence[Finding]:
         if not hosts:
             return [_not_tried(port)]
-        trying = [Deferred.fromCoroutine(_try(each, port, look_up, try_port)) for each in hosts]
-        return list(_about(dict(zip(hosts, await gatherResults(trying), strict=True)), port))
+        tried = await side_by_side(_try(each, port, look_up, try_port) for each in hosts)
+        return list(_about(dict(zip(hosts, tried, strict=True)), port))
 
     return Check("Network", f"port {port} of other hosts can be reached", SECONDS, run)
 
@@ -66,12 +67,7 @@ async def _try(host: str, port: int, look_up: LookUp, try_port: TryPort) -> list
     if not addresses:
         return f"{host} has no address"
     first = {":" in address: address for address in reversed(addresses)}
-    trying = [Deferred.fromCoroutine(_attempt(try_port, first[six], port)) for six in sorted(first)]
-    return await gatherResults(trying)
-
-
-async def _attempt(try_port: TryPort, ip: str, port: int) -> Attempt:
-    return await try_port(ip, port)
+    return await side_by_side(try_port(first[six], port) for six in sorted(first))
 
 
 def _is_ip(host: str) -> bool:
