@@ -51,6 +51,20 @@ class RunChecksTests(SynchronousTestCase):
         self.assertEqual("no result within 5 s", finding.seen)
         self.assertEqual(1, code_of([silent]))
 
+    def test_what_another_check_explains_is_left_out(self) -> None:
+        slow = Fault("disk-slow", "Each message waits.")
+        disk = failure(slow, "a file synced", "no result within 4 s", "Look into dmesg.")
+        running = self.start(
+            Check("Directory", "directory", 4.0, Deferred, (slow,)),
+            Check("Queue", "queue", 5.0, Deferred),
+            check("data folder", disk),
+        )
+        self.clock.advance(5)
+        directory, queue, folder = self.successResultOf(running)
+        self.assertEqual((0, 1), (len(directory.findings), len(directory.left_out)))
+        self.assertEqual("doctor/check-timed-out", queue.findings[0].name)
+        self.assertIn("This explains what was found about: directory", folder.findings[0].seen)
+
     def test_a_check_that_waits_for_several_results(self) -> None:
         async def several() -> Sequence[Finding]:
             await gatherResults([Deferred(), Deferred()], consumeErrors=True)

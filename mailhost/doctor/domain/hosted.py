@@ -24,10 +24,10 @@ from mailhost.dns_records.record import Topic
 from mailhost.dns_records.zone import record_line
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
-from mailhost.doctor.domain.grouped import by_silence, by_words, grouped
 from mailhost.doctor.domain.mx import missing_domain
-from mailhost.doctor.domain.unanswered import unanswered
 from mailhost.doctor.finding import Fault, Finding, Verdict, ok
+from mailhost.doctor.grouped import by_silence, by_words, grouped
+from mailhost.doctor.unanswered import unanswered
 from mailhost.interfaces.dns import (
     AuthorityReply,
     Found,

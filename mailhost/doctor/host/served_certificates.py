@@ -17,6 +17,7 @@ from mailhost.doctor.checks import Check
 from mailhost.doctor.finding import Fault, Finding, failure, ok, warning
 from mailhost.doctor.host.certificate_files import read_certificates
 from mailhost.doctor.host.certificates import TOPIC
+from mailhost.doctor.host.data_folder import DISK_SLOW
 from mailhost.doctor.host.listeners import HostState, host_state, our_places
 from mailhost.doctor.host.probe import (
     ListenerPlace,
@@ -77,7 +78,7 @@ def served_certificates_check(
         seen = await side_by_side(map(in_thread, offers))
         return _findings([each for some in seen for each in some], files)
 
-    return Check(TOPIC, "certificates that ports offer", SECONDS, run)
+    return Check(TOPIC, "certificates that ports offer", SECONDS, run, (DISK_SLOW,))
 
 
 def _names(hostname: str, files: Sequence[CertificateFiles]) -> list[str]:

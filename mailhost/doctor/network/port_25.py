@@ -12,11 +12,13 @@ from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.doctor.checks import Check
 from mailhost.doctor.finding import Fault, Finding, Verdict, failure, ok, unknown
 from mailhost.doctor.network.attempt import Attempt, Result
+from mailhost.doctor.network.routes import NO_ROUTE
 from mailhost.interfaces.dns import NoSuchDomain, ResolveFailed
 
 PORT_25_CLOSED = Fault(
     "port-25-closed",
     "Mail for other domains is sent to port 25 of their hosts, and cannot leave.",
+    explained_by=(NO_ROUTE,),
 )
 PORT_25_UNTRIED = Fault(
     "port-25-untried", "It is not known whether mail for other domains can leave."

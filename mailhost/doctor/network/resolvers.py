@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.doctor.checks import Check
 from mailhost.doctor.finding import Fault, Finding, failure, ok, warning
+from mailhost.doctor.network.routes import NO_ROUTE
 from mailhost.interfaces.dns import Found, ILookUp, ipv4_of, ns_of
 from mailhost.net.dns.servers import PORT, Server
 
 RESOLVER_SILENT = Fault(
-    "resolver-silent", "Without DNS no mail for other domains leaves, and senders cannot be judged."
+    "resolver-silent",
+    "Without DNS no mail for other domains leaves, and senders cannot be judged.",
+    explained_by=(NO_ROUTE,),
 )
 RESOLVER_REWRITES = Fault(
     "resolver-rewrites",
