@@ -16,6 +16,8 @@ from mailhost.playground.wrong_servers import (
     broken_login_over_tls,
     hidden_starttls,
     late_greeting,
+    login_in_clear,
+    smuggling,
     tls_at_once,
 )
 from mailhost.playground.wrong_ways import (
@@ -193,6 +195,20 @@ FAULTS = (
         f"doctor {BETA} --abuse",
         "open-relay",
         WrongSettings(MoreSettings(relay='networks = ["127.0.0.0/8"]\n')),
+    ),
+    PlaygroundFault(
+        "smuggling",
+        f"{BETA_HOST.hostname} takes a dot between bare line feeds for the end of a message.",
+        f"doctor {BETA} --abuse --to {BOB}",
+        "smuggling",
+        WrongHost({"smtp": smuggling}),
+    ),
+    PlaygroundFault(
+        "login-in-clear",
+        f"{BETA_HOST.hostname} asks for passwords before TLS.",
+        f"doctor {BETA_HOST.hostname}",
+        "password-without-tls",
+        WrongHost({"submission": login_in_clear}),
     ),
     PlaygroundFault(
         "cname-mx",

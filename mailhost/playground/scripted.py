@@ -32,13 +32,15 @@ _UNKNOWN = b"500 5.5.2 Unknown command"
 class Script:
     """`extensions` are the lines of the reply to EHLO after the first, `with_tls` those that follow
     where the connection is encrypted. `replies` are those that differ from the usual ones, by
-    verb. `tls` is for STARTTLS, None for none."""
+    verb. `tls` is for STARTTLS, None for none. With `bare_line_ends` a line may end with LF alone,
+    which lets a client smuggle a second message into the first."""
 
     hostname: str
     extensions: tuple[bytes, ...] = ()
     with_tls: tuple[bytes, ...] = ()
     replies: Mapping[bytes, bytes] = field(default_factory=dict)
     tls: IOpenSSLServerConnectionCreator | None = None
+    bare_line_ends: bool = False
 
 
 class ScriptedFactory(ServerFactory):
@@ -60,6 +62,7 @@ class ScriptedServer(LineReceiver):
     MAX_LENGTH = 100_000
 
     def __init__(self, script: Script) -> None:
+        self.delimiter = b"\n" if script.bare_line_ends else b"\r\n"
         self._script = script
         self._secure = False
         self._in_content = False
@@ -70,6 +73,7 @@ class ScriptedServer(LineReceiver):
 
     def lineReceived(self, line: bytes) -> None:
         """Answer a command, or take a line of the content."""
+        line = line.removesuffix(b"\r")
         if self._in_content:
             if line == b".":
                 self._in_content = False
@@ -84,7 +88,8 @@ class ScriptedServer(LineReceiver):
         self._after(verb, reply)
 
     def _say(self, line: bytes) -> None:
-        self.sendLine(line)  # type: ignore[no-untyped-call] # Twisted's
+        assert self.transport is not None
+        self.transport.write(line + b"\r\n")
 
     def _hello(self, extended: bool) -> None:
         lines = [self._script.hostname.encode()]
