@@ -16,7 +16,6 @@ from mailhost.playground.wrong_servers import (
     broken_login_over_tls,
     hidden_starttls,
     late_greeting,
-    login_in_clear,
     smuggling,
     tls_at_once,
 )
@@ -202,13 +201,6 @@ FAULTS = (
         f"doctor {BETA} --abuse --to {BOB}",
         "smuggling",
         WrongHost({"smtp": smuggling}),
-    ),
-    PlaygroundFault(
-        "login-in-clear",
-        f"{BETA_HOST.hostname} asks for passwords before TLS.",
-        f"doctor {BETA_HOST.hostname}",
-        "password-without-tls",
-        WrongHost({"submission": login_in_clear}),
     ),
     PlaygroundFault(
         "cname-mx",

@@ -25,6 +25,7 @@ _USUAL: Mapping[bytes, bytes] = {
 }
 END_OF_DATA = b"."  # a key of `replies`: the reply to the content
 _ACCEPTED = b"250 2.0.0 The scripted server threw the message away"
+_NOT_OURS = b"550 5.7.1 No such recipient here"
 _UNKNOWN = b"500 5.5.2 Unknown command"
 
 
@@ -32,7 +33,8 @@ _UNKNOWN = b"500 5.5.2 Unknown command"
 class Script:
     """`extensions` are the lines of the reply to EHLO after the first, `with_tls` those that follow
     where the connection is encrypted. `replies` are those that differ from the usual ones, by
-    verb. `tls` is for STARTTLS, None for none. With `bare_line_ends` a line may end with LF alone,
+    verb. `tls` is for STARTTLS, None for none. `only` is the forward-path that is taken, empty
+    for all. With `bare_line_ends` a line may end with LF alone,
     which lets a client smuggle a second message into the first."""
 
     hostname: str
@@ -40,6 +42,7 @@ class Script:
     with_tls: tuple[bytes, ...] = ()
     replies: Mapping[bytes, bytes] = field(default_factory=dict)
     tls: IOpenSSLServerConnectionCreator | None = None
+    only: bytes = b""
     bare_line_ends: bool = False
 
 
@@ -84,6 +87,8 @@ class ScriptedServer(LineReceiver):
             self._hello(verb == b"EHLO")
             return
         reply = self._script.replies.get(verb) or _USUAL.get(verb, _UNKNOWN)
+        if verb == b"RCPT" and not line.lower().endswith(self._script.only):
+            reply = _NOT_OURS
         self._say(reply)
         self._after(verb, reply)
 

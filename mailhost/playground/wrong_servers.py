@@ -55,17 +55,11 @@ def broken_login_over_tls(network: Network, port: int) -> Factory:
     return cast(Factory, factory)
 
 
-def login_in_clear(network: Network, port: int) -> ServerFactory:
-    """Asks for passwords before TLS."""
-    extensions = (*_BROKEN.extensions, *_BROKEN.with_tls)
-    script = replace(_BROKEN, extensions=extensions, replies={}, with_tls=(), tls=_tls(network))
-    return ScriptedFactory(script)
-
-
 def smuggling(network: Network, port: int) -> ServerFactory:
-    """Takes LF.LF for the end of a message."""
-    script = replace(_BROKEN, replies={}, with_tls=(), tls=_tls(network), bare_line_ends=True)
-    return ScriptedFactory(replace(script, replies={b"RCPT": b"250 2.1.5 Recipient accepted"}))
+    """Takes LF.LF for the end of a message. It takes mail for one account alone."""
+    only = f"<{BETA_HOST.accounts[0]}>".encode()
+    script = Script(BETA_HOST.hostname, tls=_tls(network), only=only, bare_line_ends=True)
+    return ScriptedFactory(script)
 
 
 def _tls(network: Network) -> IOpenSSLServerConnectionCreator:
