@@ -33,8 +33,8 @@ _UNKNOWN = b"500 5.5.2 Unknown command"
 class Script:
     """`extensions` are the lines of the reply to EHLO after the first, `with_tls` those that follow
     where the connection is encrypted. `replies` are those that differ from the usual ones, by
-    verb. `tls` is for STARTTLS, None for none. `only` is the forward-path that is taken, empty
-    for all. With `bare_line_ends` a line may end with LF alone,
+    verb. `tls` is for STARTTLS, None for none. `recipients` are the forward-paths
+    that are taken, none for all. With `bare_line_ends` a line may end with LF alone,
     which lets a client smuggle a second message into the first."""
 
     hostname: str
@@ -42,7 +42,7 @@ class Script:
     with_tls: tuple[bytes, ...] = ()
     replies: Mapping[bytes, bytes] = field(default_factory=dict)
     tls: IOpenSSLServerConnectionCreator | None = None
-    only: bytes = b""
+    recipients: tuple[bytes, ...] = ()
     bare_line_ends: bool = False
 
 
@@ -87,7 +87,7 @@ class ScriptedServer(LineReceiver):
             self._hello(verb == b"EHLO")
             return
         reply = self._script.replies.get(verb) or _USUAL.get(verb, _UNKNOWN)
-        if verb == b"RCPT" and not line.lower().endswith(self._script.only):
+        if verb == b"RCPT" and not line.lower().endswith(self._script.recipients or b""):
             reply = _NOT_OURS
         self._say(reply)
         self._after(verb, reply)
