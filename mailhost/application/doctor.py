@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from twisted.internet.defer import Deferred
@@ -11,11 +12,13 @@ from twisted.python.failure import Failure
 
 from mailhost.application.foundation import Foundation
 from mailhost.application.local_facts import facts_of_running_host
+from mailhost.application.own_domains import domains_to_examine
 from mailhost.application.services import Services
 from mailhost.concurrency.threads import own_threads
 from mailhost.config.load import Loaded
+from mailhost.config.model import Settings
 from mailhost.doctor.checks import CheckResult, run_checks
-from mailhost.doctor.context import DoctorContext
+from mailhost.doctor.context import DoctorContext, OwnDomains
 from mailhost.doctor.daily.memory import DoctorMemory
 from mailhost.doctor.daily.runner import WHERE, DailyDoctor, DailyServices
 from mailhost.doctor.finding import Verdict
@@ -23,6 +26,7 @@ from mailhost.doctor.host.short import line_of
 from mailhost.doctor.this_host import checks_of_first_start, checks_of_this_host
 from mailhost.interfaces.events import Faulted
 from mailhost.interfaces.reactor import IReactor
+from mailhost.interfaces.signing import DomainKey
 
 AFTER_START = 3.0  # seconds after the host is ready, by when its workers have started
 
@@ -79,12 +83,25 @@ class HeadDoctor:
     async def _examine(self) -> Sequence[CheckResult]:
         loaded = self._loaded()
         local = await self._in_thread(partial(facts_of_running_host, loaded))
-        checks = checks_of_this_host(self._context(), loaded, local)
+        own = await self._in_thread(partial(self._own_domains, loaded.settings))
+        context = replace(self._context(), own=own)
+        checks = checks_of_this_host(context, loaded, local)
         return await run_checks(checks, self._reactor, _ignore)
 
     def _context(self) -> DoctorContext:
         resolver = self._base.resolver
         return DoctorContext(self._reactor, self._in_thread, resolver, self._loaded())
+
+    def _own_domains(self, settings: Settings) -> OwnDomains:
+        """Return the domains whose DNS records are examined. Blocks."""
+        return domains_to_examine(settings, self._base.directory.view, self._keys)
+
+    def _keys(self, domain: str) -> Sequence[DomainKey]:
+        try:
+            pairs = self._base.key_ring.files.read(domain) or ()
+        except OSError:
+            return ()  # logged where mail is signed
+        return [pair.public for pair in pairs]
 
     def _daily_services(self) -> DailyServices:
         services = self._services()

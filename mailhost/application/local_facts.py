@@ -11,6 +11,7 @@ from mailhost.config.model import Settings
 from mailhost.directory.place import database_path
 from mailhost.doctor.host.certificate_files import certificate_findings, file_findings
 from mailhost.doctor.host.local_facts import LocalFacts
+from mailhost.doctor.host.readable import user_of_host
 from mailhost.doctor.host.sockets import listening_sockets
 
 
@@ -19,7 +20,7 @@ def collect_facts(loaded: Loaded) -> LocalFacts:
     which becomes the host's user. Blocks for some milliseconds."""
     settings = loaded.settings
     return LocalFacts(
-        cannot_run(settings.user),
+        cannot_run(user_of_host(settings)),
         folder_fault(settings),
         file_findings(loaded),
         listening_sockets(),

@@ -120,13 +120,15 @@ def examined(
     own: OwnDomains | None = None,
 ) -> list[CheckResult]:
     """Run the checks that `checks_of` returns, and show their progress. Root runs them with the
-    rights of the data folder's owner."""
+    rights of the data folder's owner, unless that user cannot load this program."""
     from mailhost.application.privileges import as_owner
+    from mailhost.application.runnable import cannot_run
     from mailhost.cli.asynchronous import run_on_reactor
     from mailhost.concurrency.threads import own_threads
     from mailhost.config.model import DNS
     from mailhost.doctor.checks import run_checks
     from mailhost.doctor.context import DoctorContext, OwnDomains
+    from mailhost.doctor.host.readable import user_of_host
     from mailhost.net.dns.resolver import Resolver
 
     async def run(reactor: IReactor) -> list[CheckResult]:
@@ -137,8 +139,9 @@ def examined(
         with _progress(len(checks)) as ended:
             return await run_checks(checks, reactor, ended)
 
-    owned = loaded is not None and os.path.isdir(loaded.settings.data)
-    with as_owner(loaded.settings.data) if loaded and owned else nullcontext():
+    data = loaded.settings.data if loaded else ""
+    owned = loaded and os.path.isdir(data) and not cannot_run(user_of_host(loaded.settings))
+    with as_owner(data) if owned else nullcontext():
         return run_on_reactor(run)
 
 

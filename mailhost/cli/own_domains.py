@@ -4,6 +4,7 @@ DNS."""
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mailhost.cli.context import Fail
@@ -17,35 +18,26 @@ if TYPE_CHECKING:
     from mailhost.interfaces.accounts import DirectoryView
     from mailhost.interfaces.signing import DomainKey
 
-MOST_DOMAINS = 100  # that are examined together
-
 
 def domains_to_examine(loaded: Loaded, only: str | None) -> OwnDomains:
     """Return the domains of this host, or the one named `only` if it is one of them. If the
     directory cannot be read, which the doctor reports, those of the settings file are taken."""
+    from mailhost.application.own_domains import domains_to_examine
     from mailhost.cli.views import file_view, whole_directory
-    from mailhost.doctor.context import OwnDomains
 
     try:
         view = whole_directory(loaded).view
     except Fail:
         view = file_view(loaded)
-    names = sorted({*view.domains, *view.also})
-    wanted = names if only is None else [name for name in names if name == only]
-    found = (find_own_domain(loaded.settings, view, name) for name in wanted[:MOST_DOMAINS])
-    return OwnDomains(tuple(filter(None, found)), len(wanted[MOST_DOMAINS:]))
+    keys = partial(_keys, loaded.settings.data)
+    return domains_to_examine(loaded.settings, view, keys, only)
 
 
 def find_own_domain(settings: Settings, view: DirectoryView, domain: str) -> OwnDomain | None:
     """Return a domain of this host, None for another one."""
-    from mailhost.dns_records.own_domain import own_domain
-    from mailhost.signing.rules import SigningRules
+    from mailhost.application.own_domains import find_own_domain
 
-    rules = SigningRules(settings)
-    signer = rules.signing_domain(domain)
-    signs = rules.signs(signer, view)
-    keys = _keys(settings.data, signer) if signs else ()
-    return own_domain(settings, view, domain, signer if signs else "", keys)
+    return find_own_domain(settings, view, partial(_keys, settings.data), domain)
 
 
 def _keys(data: str, domain: str) -> tuple[DomainKey, ...]:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from mailhost.concurrency.threads import InThread
 from mailhost.net.control.client import ControlClient, control_path
 
-ANSWER_TIMEOUT = 10.0  # seconds
+ANSWER_TIMEOUT = 4.0  # seconds, less than the checks of this host may take
 
 
 class AskHost(Protocol):

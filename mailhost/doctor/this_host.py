@@ -32,9 +32,14 @@ MOST_SECONDS = 4.5  # of each check, so that the report is there in five seconds
 def checks_of_this_host(
     context: DoctorContext, loaded: Loaded, local: LocalFacts
 ) -> Sequence[Check]:
-    """Return all checks of the host that `loaded` describes."""
+    """Return all checks of the host that `loaded` describes. Without a user who can run the host,
+    the data folder is not looked into, since that is done with the rights of this user."""
     settings, in_thread = loaded.settings, context.in_thread
     ask = ask_host(in_thread, settings.data)
+    inside = [
+        queue_check(settings.data, in_thread),
+        *far_end_checks(context, settings.data, settings.trace.off),
+    ]
     return _in_time(
         [
             _at_once(TOPIC, "settings file", settings_findings(loaded, local.user_fault)),
@@ -42,11 +47,10 @@ def checks_of_this_host(
             *network_checks(context, loaded),
             *_always(context, loaded, local),
             served_certificates_check(settings, local.listening, in_thread),
-            queue_check(settings.data, in_thread),
+            *([] if local.user_fault else inside),
             own_domains_check(context),
             lost_addresses_check(ask),
             *abuse_checks(context, loaded, ask),
-            *far_end_checks(context, settings.data, settings.trace.off),
         ]
     )
 
@@ -59,11 +63,14 @@ def checks_of_first_start(context: DoctorContext, loaded: Loaded) -> Sequence[Ch
 
 def _always(context: DoctorContext, loaded: Loaded, local: LocalFacts) -> list[Check]:
     settings, in_thread = loaded.settings, context.in_thread
-    return [
-        host_name_check(settings, context.resolver),
-        certificates_check(settings, local.files, in_thread),
-        data_folder_check(settings, local.folder_fault, in_thread),
+    inside = [
+        data_folder_check(settings, local.folder_fault, in_thread, context.reactor),
         directory_check(loaded, in_thread),
+    ]
+    return [
+        host_name_check(settings, context.resolver, context.reactor),
+        certificates_check(settings, local.files, in_thread),
+        *([] if local.user_fault else inside),
     ]
 
 

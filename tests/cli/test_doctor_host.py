@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from twisted.internet.task import Clock
+
 from mailhost.cli import doctor_check
 from mailhost.config.model import Settings
 from mailhost.doctor.checks import Check, CheckResult
@@ -37,7 +39,7 @@ def faulty_host() -> Iterator[tuple[str, Sequence[Finding]]]:
         ("AAAA", "mail.blue.net"): ["2620:fe::fe"],
         ("PTR", "9.9.9.9.in-addr.arpa"): ["mail.blue.net"],
     }
-    name = host_name_check(HOST, RecordsLookUp(records), lambda: ())
+    name = host_name_check(HOST, RecordsLookUp(records), Clock(), lambda: ())
     yield host_name.TOPIC, found_by(name)
     text = "the certificate in /etc/mailhost/chain.pem expired on 2026-11-01; renew it"
     expired = CertificateFinding(text, CertificateFault.EXPIRED, serious=True)

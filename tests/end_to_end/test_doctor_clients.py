@@ -58,7 +58,7 @@ class DoctorTests(SharedHost):
         about = [each for each in found if each["topic"] == ABUSE]
         self.assertEqual({each["verdict"] for each in about}, {"ok"}, about)
         tried = " ".join(each["tried"] for each in about)
-        for each in ("addresses of clients", "relaying through smtp", "ends of messages", "AUTH"):
+        for each in ("addresses of clients", "the rules", "relaying through smtp", "AUTH", "ends"):
             self.assertIn(each, tried)
 
     def test_a_message_to_an_account(self) -> None:

@@ -443,7 +443,8 @@ class Initialised(Listening):
             self.assertEqual(0, done.returncode, done.stderr)
         text = host.config.read_text()
         self.assertIn('#[[listen]]\n#protocol = "smtp"', text)
-        text = text.replace("#[[listen]]\n", "[[listen]]\n").replace("#protocol", "protocol")
+        text = text.replace("#[[listen]]\n", "[[listen]]\n", 1)
+        text = text.replace("#protocol", "protocol", 1)
         text = text.replace('#endpoint = "tcp:25"', f'endpoint = "tcp:{self.port}"')
         host.config.write_text(text)
         for domain in domains:

@@ -50,7 +50,7 @@ def _over_the_wire(context: DoctorContext, settings: Settings) -> Iterator[Check
         open_line = opener(context.reactor, place, "localhost")
         if _can_show_relaying(listen, place, settings):
             remedy = _PROXY_REMEDY if listen.protocol.proxied else _RELAY_REMEDY
-            names, own = _names(settings, place), not listen.protocol.proxied
+            names, own = _names(context, settings, place), not listen.protocol.proxied
             yield open_relay_check(open_line, names, where, remedy, own_names=own)
         if not listen.protocol.needs_login and listen.protocol not in examined:
             examined.add(listen.protocol)
@@ -88,8 +88,8 @@ def _can_show_relaying(listen: Listen, place: Place, settings: Settings) -> bool
     )
 
 
-def _names(settings: Settings, place: Place) -> Names:
-    domains = [*settings.domain, *([settings.admin.domain] if settings.admin else [])]
+def _names(context: DoctorContext, settings: Settings, place: Place) -> Names:
+    domains = [each.name for each in context.own.domains]
     local, _, domain = ELSEWHERE.partition("@")
     here = domains[0] if domains else settings.hostname
     return Names(here, place.ip, local, domain, SENDER, f"doctor-{new_id()}")

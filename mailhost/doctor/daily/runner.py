@@ -81,10 +81,10 @@ class DailyDoctor:
         if 0 <= now - last.at < DAY:  # a clock that was set back counts as a day
             return
         found = changes(last.findings, await self._examine())
-        if self._rounds.running and await self._told(found):
+        if self._rounds.running and await self._mailed(found):
             await self._in_thread(partial(self._memory.write, LastRun(now, found.known)))
 
-    async def _told(self, found: Changes) -> bool:
+    async def _mailed(self, found: Changes) -> bool:
         """Mail the changes. True if they are safe, and if there are none."""
         services = self._services()
         if services.admin is None:

@@ -14,7 +14,7 @@ from mailhost.doctor.host.certificate_faults import file_findings
 from mailhost.doctor.host.certificate_files import read_certificates
 from mailhost.doctor.host.chain import chain_fault, is_self_signed
 from mailhost.net.tls.certificate import BadCertificate, CertificateFiles, current_time
-from mailhost.net.tls.certificate_checks import CertificateFault, CertificateFinding
+from mailhost.net.tls.certificate_checks import CertificateFinding
 
 CERTIFICATE_SELF_SIGNED = Fault(
     "certificate-self-signed",
@@ -26,6 +26,7 @@ CERTIFICATE_CHAIN = Fault(
 )
 TOPIC = "Certificates"
 SECONDS = 4.0
+MOST_NAMES = 5  # that the report shows
 
 
 def certificates_check(
@@ -35,26 +36,27 @@ def certificates_check(
 
     async def run() -> Sequence[Finding]:
         chains = await in_thread(partial(chain_findings, settings))
-        found = [*file_findings(files), *chains]
-        return found or [ok("certificate files", "certificate, names, dates and key are right")]
+        return [*file_findings(files), *chains]
 
     return Check(TOPIC, "certificate files", SECONDS, run)
 
 
 def chain_findings(settings: Settings) -> list[Finding]:
-    """Return the findings about chains; none for the demo, and for files that cannot be used or
+    """Return a finding about the chain of each certificate; none for files that cannot be used or
     read, which other findings name. Blocks for the disk."""
-    if settings.demo is not None:
-        return []
     try:
         certificates = read_certificates(settings)
     except BadCertificate:
         return []
-    return [found for each in certificates if (found := _chain_finding(each)) is not None]
+    return [_chain_finding(each, settings.demo is not None) for each in certificates]
 
 
-def _chain_finding(files: CertificateFiles) -> Finding | None:
+def _chain_finding(files: CertificateFiles, demo: bool) -> Finding:
+    """A certificate of the demo comes from no authority."""
     tried = f"certificate in {files.paths[0]}"
+    names = f"for {', '.join(files.names[:MOST_NAMES])}"
+    if demo:
+        return ok(tried, names)
     if is_self_signed(files.chain[0]):
         remedy = "Get a certificate with an ACME client, and name its files in the settings:"
         lines = ("[[tls.certificate]]", 'chain = "fullchain.pem"', 'key = "privkey.pem"')
@@ -63,11 +65,6 @@ def _chain_finding(files: CertificateFiles) -> Finding | None:
         )
     why = chain_fault(files.chain, current_time())
     if not why:
-        return None
+        return ok(tried, f"{names}; its chain leads to an authority that this machine trusts")
     remedy = "Name the file with the whole chain (fullchain.pem), not that with one certificate."
     return warning(CERTIFICATE_CHAIN, tried, why, remedy)
-
-
-def is_unusable(files: Sequence[CertificateFinding]) -> bool:
-    """True if the certificate files cannot be used at all."""
-    return any(each.fault is CertificateFault.UNUSABLE for each in files)

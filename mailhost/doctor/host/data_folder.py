@@ -12,11 +12,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
+from twisted.internet.defer import TimeoutError
+from twisted.internet.interfaces import IReactorTime
+
 from mailhost.concurrency.threads import InThread
 from mailhost.config.model import Settings
 from mailhost.directory.place import database_path, folder_is_new, why_missing
 from mailhost.doctor.checks import Check
-from mailhost.doctor.finding import Fault, Finding, failure, ok, unknown, warning
+from mailhost.doctor.finding import Fault, Finding, Verdict, failure, ok, unknown, warning
 
 DATA_MISSING = Fault(
     "data-folder-missing", "Without its directory the host knows no account, and does not start."
@@ -38,6 +41,7 @@ DISK_SLOW = Fault(
 TOPIC = "Data folder"
 SECONDS = 4.5
 SYNCS = 3
+HANGS = 4.0  # seconds
 SLOW = 0.1  # seconds of one sync; SSDs take 0.1 to 5 ms, disks 5 to 30 ms
 LEAST_SPACE, LOW_SPACE, LOW_SHARE = 100_000_000, 5_000_000_000, 0.05
 LEAST_INODES, LOW_INODES = 1_000, 50_000
@@ -48,6 +52,7 @@ def data_folder_check(
     settings: Settings,
     folder_fault: str,
     in_thread: InThread,
+    clock: IReactorTime,
     sync: Callable[[str], float] | None = None,
 ) -> Check:
     """Return the check. `folder_fault` is that of LocalFacts; `sync` measures a sync in a folder,
@@ -55,7 +60,12 @@ def data_folder_check(
     look = partial(data_findings, settings, folder_fault, sync or sync_seconds)
 
     async def run() -> Sequence[Finding]:
-        return await in_thread(look)
+        try:
+            return await in_thread(look).addTimeout(HANGS, clock)
+        except TimeoutError:
+            remedy = "Look for faults of the disk in `dmesg`; a network disk may be unreachable."
+            seen = f"no result within {HANGS:g} s"
+            return [failure(DISK_SLOW, _synced(settings.data), seen, remedy)]
 
     return Check(TOPIC, "data folder", SECONDS, run)
 
@@ -75,7 +85,7 @@ def data_findings(
         return [failure(DATA_OWNER, tried, folder_fault, remedy)]
     found = os.statvfs(data)
     low = [*space_findings(tried, found), *inode_findings(tried, found)]
-    if any(finding.verdict.value == "failure" for finding in low) or sync is None:
+    if any(finding.verdict is Verdict.FAILURE for finding in low) or sync is None:
         return low
     return [*low, _sync_finding(data, tried, sync)]
 
@@ -136,13 +146,17 @@ def _sync_finding(data: str, tried: str, sync: Callable[[str], float]) -> Findin
             remedy = "Free some space, or raise the quota of the host's user."
         seen = f"a file cannot be written: {error.strerror}"
         return failure(DATA_UNWRITABLE, tried, seen, remedy)
-    tried = f"a small file synced in {tried}"
+    tried = _synced(data)
     seen = f"{seconds * 1000:.1f} ms"
     if seconds > SLOW:
         remedy = "Look for other programs that write much (iotop), or use a faster disk."
         seen += f"; more than {SLOW * 1000:.0f} ms is slow, and SSDs take less than 5 ms"
         return warning(DISK_SLOW, tried, seen, remedy)
     return ok(tried, seen)
+
+
+def _synced(data: str) -> str:
+    return f"a small file synced in data folder {data}"
 
 
 def sync_seconds(folder: str) -> float:

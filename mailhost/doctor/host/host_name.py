@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
-from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IReactorTime
 
 from mailhost.config.model import Settings
 from mailhost.dns_records.addresses import machine_addresses
@@ -19,7 +19,17 @@ from mailhost.dns_records.from_settings import is_in_dns
 from mailhost.doctor.checks import Check
 from mailhost.doctor.finding import Fault, Finding, failure, ok, unknown, warning
 from mailhost.doctor.network.resolvers import RESOLVER_SILENT
-from mailhost.interfaces.dns import Found, ILookUp, Reply, ipv4_of, ipv6_of, ptr_of
+from mailhost.interfaces.dns import (
+    Found,
+    ILookUp,
+    Lookups,
+    Reply,
+    ask,
+    ipv4_of,
+    ipv6_of,
+    ptr_of,
+)
+from mailhost.net.dns.lookups import run_lookups
 
 HOST_NAME_MISSING = Fault(
     "host-name-not-in-dns",
@@ -40,6 +50,7 @@ PTR_OTHER = Fault(
 )
 TOPIC = "Host name"
 SECONDS = 4.5
+LOOKUP_SECONDS = 2.0  # for the addresses of the name, and then for each address
 MOST_NAMES = 5  # reverse names of one address
 _NO_ANSWER = "Mend the resolver first, then run the doctor again."
 
@@ -47,6 +58,7 @@ _NO_ANSWER = "Mend the resolver first, then run the doctor again."
 def host_name_check(
     settings: Settings,
     resolver: ILookUp,
+    clock: IReactorTime,
     own: Callable[[], Sequence[str]] = machine_addresses,
 ) -> Check:
     """Return the check. `own` returns the public addresses of this machine."""
@@ -55,15 +67,20 @@ def host_name_check(
         name = settings.hostname
         if not is_in_dns(settings, name):
             return [ok(f"name {name}", "a name for tests: DNS was not asked")]
-        forward = await _addresses(resolver, name)
+        forward = await run_lookups(_addresses(name), resolver, clock, LOOKUP_SECONDS)
         if forward is None:
             return [_not_found_out(f"addresses of {name}")]
         known = settings.dns.addresses or [each for each in forward if ip_address(each).is_global]
-        addresses = list(dict.fromkeys([*known, *own()]))
+        addresses = list(dict.fromkeys([*known, *_senders(settings, own)]))
         if not forward:
             return [_no_addresses(name, addresses)]
+        machines = [_of_address(name, forward, address) for address in addresses]
         found = await gatherResults(
-            [Deferred.fromCoroutine(_of_address(resolver, name, forward, a)) for a in addresses]
+            [
+                Deferred.fromCoroutine(run_lookups(each, resolver, clock, LOOKUP_SECONDS))
+                for each in machines
+            ],
+            consumeErrors=True,
         )
         good = ok(f"addresses of {name}", ", ".join(forward))
         return [good, *(finding for some in found for finding in some)]
@@ -71,51 +88,50 @@ def host_name_check(
     return Check(TOPIC, "name and addresses of this host", SECONDS, run)
 
 
-async def _addresses(resolver: ILookUp, name: str) -> list[str] | None:
+def _senders(settings: Settings, own: Callable[[], Sequence[str]]) -> Sequence[str]:
+    """Return the public addresses from which mail leaves."""
+    bound = settings.relay.bind
+    return [each for each in ([bound] if bound else own()) if ip_address(each).is_global]
+
+
+def _addresses(name: str) -> Lookups[list[str] | None]:
     """Return the addresses of a name, None if DNS does not say."""
-    replies: list[Reply[str]] = await gatherResults(
-        [
-            Deferred.fromCoroutine(_reply(resolver, ipv4_of(name))),
-            Deferred.fromCoroutine(_reply(resolver, ipv6_of(name))),
-        ]
-    )
-    found = [record for reply in replies for record in reply.records]
-    failed = any(reply.found is Found.FAILED for reply in replies)
+    v4 = yield from ask(ipv4_of(name))
+    v6 = yield from ask(ipv6_of(name))
+    found = [*v4.records, *v6.records]
+    failed = Found.FAILED in (v4.found, v6.found)
     return None if failed and not found else found
 
 
-async def _reply(resolver: ILookUp, question: Any) -> Reply[str]:
-    return await resolver.look_up(question)
-
-
 def _no_addresses(name: str, addresses: Sequence[str]) -> Finding:
-    remedy = "Publish the addresses of this host in the DNS of its domain:"
-    lines = [_record(name, each) for each in addresses] or [f"{name}. A 192.0.2.1"]
+    remedy = "Publish the public addresses of this host in DNS, as A and AAAA records of its name."
+    lines = [_record(name, each) for each in addresses]
     seen = "DNS has no address for this name"
     return failure(HOST_NAME_MISSING, f"addresses of {name}", seen, remedy, *lines)
 
 
 def _not_of_name(name: str, address: str) -> Finding:
-    remedy = "Publish the address in DNS, or correct dns.addresses in the settings:"
+    remedy = (
+        "Publish the address in DNS; if mail is not to leave from it, name another one as bind in "
+        "[relay], or correct dns.addresses:"
+    )
     seen = f"DNS has other addresses for {name}"
     record = _record(name, address)
     return failure(ADDRESS_NOT_OF_NAME, f"address {address}", seen, remedy, record)
 
 
-async def _of_address(
-    resolver: ILookUp, name: str, forward: Sequence[str], address: str
-) -> list[Finding]:
+def _of_address(name: str, forward: Sequence[str], address: str) -> Lookups[list[Finding]]:
     """Return the findings about one address. `forward` are those that the name leads to."""
-    reply = await resolver.look_up(ptr_of(ip_address(address).reverse_pointer))
+    reply = yield from ask(ptr_of(ip_address(address).reverse_pointer))
     if _has(forward, address):
-        return [await _reverse(resolver, name, address, reply)]
+        return [(yield from _reverse(name, address, reply))]
     missing = _not_of_name(name, address)
     if name in reply.records:
         return [missing]  # when that is mended, the reverse name leads back
-    return [missing, await _reverse(resolver, name, address, reply)]
+    return [missing, (yield from _reverse(name, address, reply))]
 
 
-async def _reverse(resolver: ILookUp, name: str, address: str, reply: Reply[str]) -> Finding:
+def _reverse(name: str, address: str, reply: Reply[str]) -> Lookups[Finding]:
     """Return the finding about the reverse name of an address."""
     tried = f"reverse name of {address}"
     line = f"{ip_address(address).reverse_pointer}. PTR {name}."
@@ -124,9 +140,10 @@ async def _reverse(resolver: ILookUp, name: str, address: str, reply: Reply[str]
     if not reply.records:
         remedy = "Ask the provider of the address to set its reverse name (PTR record):"
         return failure(PTR_MISSING, tried, "the address has no name", remedy, line)
-    confirmed = [
-        each for each in reply.records[:MOST_NAMES] if await _leads_to(resolver, each, address)
-    ]
+    confirmed = []
+    for each in reply.records[:MOST_NAMES]:
+        if (yield from _leads_to(each, address)):
+            confirmed.append(each)
     names = ", ".join(reply.records[:MOST_NAMES])
     if not confirmed:
         seen = f"the name is {names}, which DNS does not lead back to {address}"
@@ -139,9 +156,8 @@ async def _reverse(resolver: ILookUp, name: str, address: str, reply: Reply[str]
     return ok(tried, f"{name}, which leads back to the address")
 
 
-async def _leads_to(resolver: ILookUp, name: str, address: str) -> bool:
-    question = ipv6_of(name) if ":" in address else ipv4_of(name)
-    reply = await resolver.look_up(question)
+def _leads_to(name: str, address: str) -> Lookups[bool]:
+    reply = yield from ask(ipv6_of(name) if ":" in address else ipv4_of(name))
     return _has(reply.records, address)
 
 

@@ -44,7 +44,8 @@ HOST_HANGS = Fault(
 )
 TOPIC = "Listeners"
 SECONDS = 4.5
-CONTROL_SECONDS = 2.0
+CONTROL_SECONDS = 1.5
+SERVICE_MANAGER = Process(1, "systemd")
 
 
 class Greeting(Protocol):
@@ -57,11 +58,13 @@ class Greeting(Protocol):
 @dataclass(frozen=True, slots=True)
 class HostState:
     """What the control socket says. `pids` are the processes of the host, empty if it does not run.
-    `trouble` says why the host could not be asked."""
+    `trouble` says why the host could not be asked; `closed` means that this user may not ask, which
+    the check of the data folder reports."""
 
     running: bool
     pids: frozenset[int] = frozenset()
     trouble: str = ""
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,8 @@ def host_state(data: str) -> HostState:
     except NoHostRunning:
         return HostState(running=False)
     except (CommandFailed, OSError) as error:
-        return HostState(running=True, trouble=str(error))
+        closed = isinstance(error.__cause__, PermissionError)
+        return HostState(True, trouble=str(error), closed=closed)
     return HostState(True, _pids(status))
 
 
@@ -105,10 +109,11 @@ def listeners_check(
         host = await in_thread(ask)
         places = [place for each in settings.listen if (place := place_of(each))]
         if not host.running:
-            return [_down(settings, places, listening)]
-        seen = await gatherResults(
-            [in_thread(partial(_look, place, listening, host, greeting)) for place in places]
-        )
+            return _down(settings, listening)
+        looks = [partial(_look, place, listening, host, greeting) for place in places]
+        seen = await gatherResults(map(in_thread, looks), consumeErrors=True)
+        if host.trouble and seen and all(each.closed for each in seen):
+            return _down(settings, listening)  # this user cannot ask, and nothing listens
         return _findings(settings, seen, host)
 
     return Check(TOPIC, "listeners", SECONDS, run)
@@ -126,27 +131,31 @@ def our_places(
     ]
 
 
-def taken_ports(settings: Settings, listening: Sequence[ListeningSocket]) -> list[Finding]:
-    """Return the findings about ports that other programs have, for a host that does not run."""
+def taken_ports(
+    settings: Settings, listening: Sequence[ListeningSocket], before: str = ""
+) -> list[Finding]:
+    """Return the findings about ports that other programs have, for a host that does not run. What
+    was seen begins with `before`."""
     places = [place for each in settings.listen if (place := place_of(each))]
     taken = [_Seen(place, found, False) for place in places if (found := _at(place, listening))]
-    return _taken(taken)
+    return _taken(taken, before)
 
 
-def _down(
-    settings: Settings, places: Sequence[ListenerPlace], listening: Sequence[ListeningSocket]
-) -> Finding:
-    taken = [_Seen(place, found, False) for place in places if (found := _at(place, listening))]
+def _down(settings: Settings, listening: Sequence[ListeningSocket]) -> list[Finding]:
+    taken = taken_ports(settings, listening, "no host runs, and ")
     if taken:
-        [finding, *_] = _taken(taken, "no host runs, and ")
-        return finding
+        return taken
     seen = f"no host runs on the data folder {settings.data}"
     remedy = "Start the host with `mailhost run` or `systemctl start mailhost`. If it ends at once,"
-    return failure(HOST_DOWN, "this host", seen, f"{remedy} the last line that it prints says why.")
+    remedy += " the last line that it prints says why."
+    return [failure(HOST_DOWN, "this host", seen, remedy)]
 
 
 def _at(place: ListenerPlace, listening: Sequence[ListeningSocket]) -> tuple[Process, ...]:
-    return () if place.path else processes_at(listening, place.address, place.port)
+    """Return the processes at a place, without the service manager, which keeps sockets open for
+    the host."""
+    found = () if place.path else processes_at(listening, place.address, place.port)
+    return tuple(process for process in found if process != SERVICE_MANAGER)
 
 
 def _look(
@@ -173,8 +182,8 @@ def _findings(settings: Settings, seen: Sequence[_Seen], host: HostState) -> lis
     silent = [each for each in rest if not each.closed and not each.greeting]
     fine = [each for each in rest if each.greeting]
     found = [*_taken(taken), *_closed(closed), *_silent(silent)]
-    if host.trouble and not silent:
-        remedy = "Run the doctor as root or as the host's user; if the host hangs, restart it."
+    if host.trouble and not (silent or host.closed):
+        remedy = "Look into the log of the host for its last lines; restart it if it hangs."
         found.append(unknown(HOST_HANGS, "control socket", host.trouble, remedy))
     return [*([ok("listeners", _names(fine))] if fine else []), *found]
 
@@ -189,7 +198,7 @@ def _is_other(seen: _Seen, hostname: str) -> bool:
 
 
 def _taken(taken: Sequence[_Seen], before: str = "") -> list[Finding]:
-    """Return one finding for each other program."""
+    """Return a finding for each other program."""
     programs: defaultdict[str, list[_Seen]] = defaultdict(list)
     for each in taken:
         programs[each.other[0].program if each.other else ""].append(each)

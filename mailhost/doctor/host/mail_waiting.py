@@ -68,8 +68,9 @@ def _stopped(entries: Sequence[FoundEntry]) -> Iterator[Finding]:
     if parked:
         first = parked[0]
         seen = f"{_counted(len(parked))}; the first says: {first.state.parked}"
-        remedy = "Report the traceback, then release the messages, which are tried again:"
-        commands = (f"mailhost queue show {first.entry.id}", "mailhost queue release --all")
+        remedy = "Report the traceback, then release each message, which is tried again:"
+        id = first.entry.id
+        commands = (f"mailhost queue show {id}", f"mailhost queue release {id}")
         yield failure(MAIL_PARKED, "mail that was stopped", seen, remedy, *commands)
     if held:
         reason = next((each.state.quarantine for each in held if each.state.quarantine), "")
@@ -108,7 +109,7 @@ def _finding(
         by = f"{outcome.by} said: " if outcome and outcome.by else "the last result: "
         cause = f" ({oldest.reply.cause})" if oldest.reply.cause else ""
         seen += f"; {by}{oldest.reply}{cause}. {advice.meaning}"
-        remedy = f"{advice.remedy} (Who acts: {advice.actor}.)"
+        remedy = f"{advice.remedy} Responsible is {advice.actor}."
     command = f"mailhost queue show {oldest.entry.id}"
     return warning(MAIL_WAITS, f"mail that waits ({codes})", seen, remedy, command)
 

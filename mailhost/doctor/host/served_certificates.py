@@ -74,7 +74,7 @@ def served_certificates_check(
         names = _names(settings.hostname, files)
         places = our_places(settings, listening, await in_thread(ask))
         offers = [partial(_look, place, names, offer) for place in places if not place.own_tls]
-        seen = await gatherResults([in_thread(each) for each in offers])
+        seen = await gatherResults(map(in_thread, offers), consumeErrors=True)
         return _findings([each for some in seen for each in some], files)
 
     return Check(TOPIC, "certificates that ports offer", SECONDS, run)

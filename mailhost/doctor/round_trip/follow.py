@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -16,7 +16,6 @@ from mailhost.doctor.running_host import AskHost
 PATIENCE = 60.0  # seconds until the first attempt has ended
 PAUSE = 0.5  # seconds between two questions
 _SUCCEEDED = frozenset({"delivered", "relayed", "passed-on", "expanded"})
-_LOOK = "Look into the folder for junk there too; `mailhost doctor DOMAIN` says what makes it junk."
 
 
 async def follow(ask: AskHost, clock: IReactorTime, identity: str, recipient: str) -> Finding:
@@ -28,15 +27,14 @@ async def follow(ask: AskHost, clock: IReactorTime, identity: str, recipient: st
         answer = await ask("doctor.attempts", identity=identity)
         if answer["attempts"]:
             took = clock.seconds() - began
-            return outcome(answer["attempts"][-1], answer["entries"], recipient, took)
+            return outcome(answer["attempts"][-1], identity, recipient, took)
         await deferLater(clock, PAUSE)
-    return _waiting(answer, recipient)
+    return _waiting(answer["entries"], identity, recipient)
 
 
-def outcome(
-    attempt: Mapping[str, Any], entries: list[Mapping[str, Any]], recipient: str, took: float
-) -> Finding:
-    """Return the finding about an attempt that ended `took` seconds after the submission."""
+def outcome(attempt: Mapping[str, Any], identity: str, recipient: str, took: float) -> Finding:
+    """Return the finding about an attempt for a message that ended `took` seconds after the
+    submission."""
     tried = f"delivery to {recipient}"
     by = f"{attempt['by']} said: " if attempt["by"] else ""
     seen = f"{attempt['fate']} after {took:.1f} s. {by}{attempt['reply']}"
@@ -46,17 +44,12 @@ def outcome(
     seen = f"{seen}. {advice.meaning}"
     if attempt["fate"] == "failed":
         return failure(TEST_REFUSED, tried, seen, advice.remedy)
-    copy = [f"mailhost queue show {each['id']}" for each in entries]
-    return warning(TEST_DEFERRED, tried, seen, advice.remedy, *copy)
+    return warning(TEST_DEFERRED, tried, seen, advice.remedy, f"mailhost trace {identity}")
 
 
-def _waiting(answer: Mapping[str, Any], recipient: str) -> Finding:
+def _waiting(entries: Sequence[Mapping[str, Any]], identity: str, recipient: str) -> Finding:
+    state = f"in the queue it is {entries[0]['state']}" if entries else "it is not in the queue"
+    seen = f"no attempt has ended after {PATIENCE:g} s; {state}"
+    remedy = "Look later what became of it:"
     tried = f"delivery to {recipient}"
-    entries = answer["entries"]
-    if not entries:
-        seen = f"no attempt is known after {PATIENCE:g} s, and the message is not in the queue"
-        return unknown(TEST_WAITING, tried, seen, "Look for the message in the log of the host.")
-    entry = entries[0]
-    seen = f"no attempt has ended after {PATIENCE:g} s; in the queue it is {entry['state']}"
-    remedy = "Look later whether it has left:"
-    return unknown(TEST_WAITING, tried, seen, remedy, f"mailhost queue show {entry['id']}")
+    return unknown(TEST_WAITING, tried, seen, remedy, f"mailhost trace {identity}")

@@ -9,7 +9,9 @@ from typing import Any
 from twisted.internet.defer import fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.config.model import Settings
+from mailhost.config.load import Loaded
+from mailhost.config.model import Identity, LoginSettings, Relay, Settings
+from mailhost.config.secrets import Secrets
 from mailhost.doctor.abuse.networks import (
     RELAY_NETWORKS_GATEWAY,
     RELAY_NETWORKS_WIDE,
@@ -19,12 +21,14 @@ from mailhost.doctor.abuse.open_relay import OPEN_RELAY
 from mailhost.doctor.abuse.plain_auth import PLAIN_AUTH, plain_auth_check
 from mailhost.doctor.abuse.running_rules import OUTSIDE, running_rules_check
 from mailhost.doctor.abuse.target import AbuseTarget, abuse_target
-from mailhost.doctor.abuse.this_host import own_place
+from mailhost.doctor.abuse.this_host import abuse_checks, own_place
+from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.finding import Finding, Verdict
 from mailhost.doctor.target import parse_target
 from mailhost.net.control.client import NoHostRunning
 from tests.doctor.abuse.fake_server import FakeServer
 from tests.doctor.running import at_once, findings_of
+from tests.lookups import RecordsLookUp
 
 SETTINGS = Settings.model_validate(
     {
@@ -172,3 +176,42 @@ class PlaceTests(SynchronousTestCase):
             "[2001:db8::25]:26": AbuseTarget("2001:db8::25", "2001:db8::25", 26),
         }.items():
             self.assertEqual(abuse_target(parse_target(text)), wanted, text)
+
+
+class HostCheckTests(SynchronousTestCase):
+    """Which checks are made of this host."""
+
+    def titles(self, **changes: Any) -> list[str]:
+        settings = SETTINGS.model_copy(update=changes)
+        loaded = Loaded(settings, Secrets({}), "mailhost.toml")
+        context = DoctorContext(Any, at_once, RecordsLookUp({}), loaded)  # type: ignore[arg-type]
+        checks = abuse_checks(context, loaded, RunningHost("550 5.7.1 no"))
+        return [each.title for each in checks]
+
+    def test_every_listener_is_tried_as_a_stranger(self) -> None:
+        titles = self.titles()
+        for each in (
+            "smtp at 127.0.0.1:2525 does not relay for strangers",
+            "proxy at 127.0.0.1:2526 does not relay for strangers",
+            "smtp at 127.0.0.1:2525 takes CRLF.CRLF alone for the end of a message",
+            "submission at 127.0.0.1:2587 takes no password without TLS",
+        ):
+            self.assertIn(each, titles)
+        self.assertFalse(any("submission" in each and "relay" in each for each in titles), titles)
+
+    def test_our_own_address_is_listed(self) -> None:
+        titles = self.titles(relay=Relay(networks=(ip_network("127.0.0.0/8"),)))
+        self.assertNotIn("smtp at 127.0.0.1:2525 does not relay for strangers", titles)
+        self.assertIn("proxy at 127.0.0.1:2526 does not relay for strangers", titles)
+
+    def test_passwords_on_loopback_are_allowed(self) -> None:
+        titles = self.titles(login=LoginSettings(plaintext_on_loopback=True))
+        self.assertFalse(any("password" in each for each in titles), titles)
+
+    def test_a_server_that_learns_the_address_of_the_client(self) -> None:
+        proxy = SETTINGS.listen[3].model_copy(
+            update={"endpoint": "tcp:2526", "identity": Identity.XCLIENT}
+        )
+        self.assertFalse(
+            any("relay" in each and "2526" in each for each in self.titles(listen=(proxy,)))
+        )

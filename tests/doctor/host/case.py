@@ -51,11 +51,13 @@ class HostCase(SynchronousTestCase):
         self.data = os.path.join(self.folder, "data")
         set_up_data(self.data)
 
-    def load(self, more: str = "", domain: str = DOMAIN, top: str = TOP) -> Loaded:
+    def load(
+        self, more: str = "", domain: str = DOMAIN, top: str = TOP, listen: str = LISTEN
+    ) -> Loaded:
         """The settings, with more tables."""
         path = os.path.join(self.folder, "mailhost.toml")
         with open(path, "w", encoding="utf-8") as file:
-            file.write(top + more + LISTEN + domain)
+            file.write(top + more + listen + domain)
         return load(path)
 
     def assert_fine(self, found: Iterable[Finding]) -> None:

@@ -8,8 +8,12 @@ import shutil
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
 from mailhost.doctor.finding import Finding, Verdict
 from mailhost.doctor.host.data_folder import (
+    HANGS,
     data_folder_check,
     inode_findings,
     space_findings,
@@ -33,7 +37,7 @@ class DataFolderTests(HostCase):
         self, fault: str = "", sync: Callable[[str], float] = lambda _: 0.001
     ) -> Sequence[Finding]:
         self.patch(os, "statvfs", lambda _: disk())
-        return found_by(data_folder_check(self.load().settings, fault, here, sync))
+        return found_by(data_folder_check(self.load().settings, fault, here, Clock(), sync))
 
     def test_fine(self) -> None:
         found = self.found()
@@ -64,6 +68,22 @@ class DataFolderTests(HostCase):
         finding = self.only(self.found(sync=lambda _: 0.25), "disk-slow", Verdict.WARNING)
         self.assertTrue(finding.seen.startswith("250.0 ms; more than 100 ms is slow"))
 
+    def test_a_disk_that_hangs(self) -> None:
+        clock = Clock()
+
+        def never(work: Callable[[], Any], /) -> Deferred[Any]:
+            return Deferred()
+
+        check = data_folder_check(self.load().settings, "", never, clock)
+
+        async def run() -> Sequence[Finding]:
+            return await check.run()
+
+        running = Deferred.fromCoroutine(run())
+        clock.advance(HANGS)
+        found = self.successResultOf(running)
+        self.only(found, "disk-slow")
+
     def test_one_slow_sync_of_three_is_no_finding(self) -> None:
         times = iter((0.5, 0.01, 0.02))
         self.assert_fine(self.found(sync=lambda _: next(times)))
@@ -83,7 +103,8 @@ class DataFolderTests(HostCase):
     def test_a_full_disk_is_one_finding(self) -> None:
         settings = self.load().settings
         self.patch(os, "statvfs", lambda _: disk(0))
-        self.only(found_by(data_folder_check(settings, "", here, lambda _: 9.0)), "disk-space-low")
+        check = data_folder_check(settings, "", here, Clock(), lambda _: 9.0)
+        self.only(found_by(check), "disk-space-low")
 
     def test_inodes(self) -> None:
         self.assert_fine(inode_findings("x", disk()))

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
 from mailhost.doctor.finding import Finding, Verdict
-from mailhost.doctor.host.host_name import host_name_check
+from mailhost.doctor.host.host_name import LOOKUP_SECONDS, host_name_check
 from mailhost.interfaces.dns import Found
 from tests.doctor.host.case import HostCase, found_by, settings_of
-from tests.lookups import RecordsLookUp
+from tests.lookups import RecordsLookUp, SilentLookUp
 
 NAME = "mail.blue.net"
 V4, V6 = "9.9.9.9", "2620:fe::fe"
@@ -30,7 +33,7 @@ class HostNameTests(HostCase):
 
     def found(self, own: Sequence[str] = (V4,), **more: Any) -> Sequence[Finding]:
         dns = RecordsLookUp(self.records)
-        found = found_by(host_name_check(settings_of(**more), dns, lambda: own))
+        found = found_by(host_name_check(settings_of(**more), dns, Clock(), lambda: own))
         self.asked = dns.asked
         return found
 
@@ -46,6 +49,7 @@ class HostNameTests(HostCase):
         self.records = {("PTR", R4): [NAME]}
         finding = self.only(self.found(), "host-name-not-in-dns")
         self.assertEqual((f"{NAME}. A {V4}",), finding.copy)
+        self.assertEqual((), self.only(self.found(own=()), "host-name-not-in-dns").copy)
 
     def test_no_reverse_name(self) -> None:
         del self.records["PTR", R6]
@@ -70,6 +74,11 @@ class HostNameTests(HostCase):
         self.assertEqual(["doctor/host-address-not-in-dns"], [each.name for each in bad])
         self.assertEqual((f"{NAME}. A 8.8.8.8",), bad[0].copy)
 
+    def test_an_address_of_this_machine_from_which_mail_may_leave(self) -> None:
+        self.records["PTR", "8.8.8.8.in-addr.arpa"] = [NAME]
+        self.only(self.found(own=(V4, "8.8.8.8")), "host-address-not-in-dns")
+        self.assert_fine(self.found(own=(V4, "8.8.8.8"), relay={"bind": V4}))
+
     def test_private_addresses_are_not_asked_about(self) -> None:
         self.records["A", NAME] = [V4, "10.0.0.1"]
         self.assert_fine(self.found())
@@ -80,6 +89,18 @@ class HostNameTests(HostCase):
         self.only(self.found(), "resolver-silent", Verdict.UNKNOWN)
         self.records |= {("A", NAME): [V4], ("AAAA", NAME): [], ("PTR", R4): Found.FAILED}
         self.only(self.found(), "resolver-silent", Verdict.UNKNOWN)
+
+    def test_no_answer_in_time(self) -> None:
+        clock = Clock()
+        check = host_name_check(settings_of(), SilentLookUp(), clock, list)
+
+        async def run() -> Sequence[Finding]:
+            return await check.run()
+
+        running = Deferred.fromCoroutine(run())
+        clock.advance(LOOKUP_SECONDS)
+        found = self.successResultOf(running)
+        self.only(found, "resolver-silent", Verdict.UNKNOWN)
 
     def test_names_for_tests_and_the_demo_are_not_asked_for(self) -> None:
         self.assert_fine(self.found(hostname="mail.example.test"))

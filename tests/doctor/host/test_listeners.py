@@ -62,6 +62,28 @@ class ListenersTests(HostCase):
         [before] = taken_ports(self.load().settings, self.sockets)
         self.assertEqual("doctor/port-taken", before.name)
 
+    def test_each_program_that_has_a_port_is_named(self) -> None:
+        self.state = HostState(running=False)
+        dovecot = Process(98, "dovecot")
+        self.sockets = [
+            ListeningSocket("::", 2525, (POSTFIX,)),
+            ListeningSocket("::", 2993, (dovecot,)),
+        ]
+        self.assertEqual(
+            ["ports that master has", "ports that dovecot has"],
+            [each.tried for each in self.found()],
+        )
+
+    def test_sockets_that_systemd_keeps_for_the_host(self) -> None:
+        systemd = Process(1, "systemd")
+        self.sockets = [
+            ListeningSocket("127.0.0.1", port, (systemd, OURS)) for port in (2525, 2993)
+        ]
+        self.assert_fine(self.found())
+        self.state = HostState(running=False)
+        self.sockets = [ListeningSocket("127.0.0.1", 2525, (systemd,))]
+        self.only(self.found(), "host-not-running")
+
     def test_two_ports_of_one_program_are_one_finding(self) -> None:
         self.sockets = [ListeningSocket("::", port, (POSTFIX,)) for port in (2525, 2993)]
         finding = self.only(self.found(), "port-taken")
@@ -85,5 +107,12 @@ class ListenersTests(HostCase):
         self.only(self.found(), "listener-silent")
 
     def test_a_host_that_cannot_be_asked(self) -> None:
-        self.state = HostState(True, trouble="you may not use control.sock")
+        self.state = HostState(True, trouble="the host did not answer")
         self.only(self.found(), "host-does-not-answer", Verdict.UNKNOWN)
+        self.sockets, self.greetings = [], {}
+        self.only(self.found(), "host-not-running")
+
+    def test_a_user_who_may_not_ask_the_host(self) -> None:
+        """The check of the data folder says so."""
+        self.state = HostState(True, trouble="you may not use it", closed=True)
+        self.assert_fine(self.found())

@@ -67,7 +67,7 @@ class FollowTests(SynchronousTestCase):
     def test_it_is_deferred(self) -> None:
         finding = self.finding(([attempt("delayed", "421 4.7.0 [TSS04] later")], [ENTRY]))
         self.assertEqual((finding.verdict, finding.fault), (Verdict.WARNING, TEST_DEFERRED))
-        self.assertEqual(finding.copy, ("mailhost queue show q1",))
+        self.assertEqual(finding.copy, ("mailhost trace m1",))
 
     def test_it_waits(self) -> None:
         finding = self.finding(([], [ENTRY]))
@@ -76,7 +76,7 @@ class FollowTests(SynchronousTestCase):
         self.assertLess(self.host.asked, 2 + PATIENCE / PAUSE)
 
     def test_nothing_is_known_of_it(self) -> None:
-        self.assertIn("not in the queue", self.finding(([], [])).seen)
+        self.assertIn("it is not in the queue", self.finding(([], [])).seen)
 
 
 class HostSubmissionTests(SynchronousTestCase):
