@@ -33,9 +33,9 @@ _UNKNOWN = b"500 5.5.2 Unknown command"
 class Script:
     """`extensions` are the lines of the reply to EHLO after the first, `with_tls` those that follow
     where the connection is encrypted. `replies` are those that differ from the usual ones, by
-    verb. `tls` is for STARTTLS, None for none. `recipients` are the forward-paths
-    that are taken, none for all. With `bare_line_ends` a line may end with LF alone,
-    which lets a client smuggle a second message into the first."""
+    verb. `tls` is for STARTTLS, None for none. `recipients` are the forward-paths that are taken;
+    if there are none, all are. With `bare_line_ends` a line may end with LF alone, which lets a
+    client smuggle a second message into the first."""
 
     hostname: str
     extensions: tuple[bytes, ...] = ()
