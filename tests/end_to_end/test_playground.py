@@ -18,13 +18,13 @@ from twisted.internet import reactor as made
 from twisted.trial.unittest import TestCase
 
 from mailhost.application.local_facts import collect_facts
-from mailhost.cli.doctor_check import _checks_of_server
 from mailhost.cli.own_domains import domains_to_examine
 from mailhost.concurrency.threads import threads_of
 from mailhost.config.load import load
 from mailhost.doctor.checks import run_checks
 from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.finding import Verdict
+from mailhost.doctor.server.checks import checks_of_server
 from mailhost.doctor.target import domain_of, parse_target
 from mailhost.doctor.targets import TargetOptions, checks_of_target
 from mailhost.doctor.this_host import checks_of_this_host
@@ -126,7 +126,7 @@ class PlaygroundTests(TestCase):
         context = DoctorContext(reactor, threads_of(reactor), resolver, loaded, own)
         if target:
             options = self.options(*words[1:])
-            checks = await checks_of_target(context, target, options, _checks_of_server)
+            checks = await checks_of_target(context, target, options, checks_of_server)
         else:
             checks = checks_of_this_host(context, loaded, collect_facts(loaded))
         results = await run_checks(checks, reactor, lambda result: None)

@@ -1,0 +1,75 @@
+"""Takes what happens on one connection into its record and its transcript."""
+
+from __future__ import annotations
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from mailhost.doctor.server.connecting import Broken, kind_of_end, words_of_end
+from mailhost.doctor.server.record import Kind, Record, Step
+from mailhost.doctor.server.tls import ExaminedHandshake
+from mailhost.doctor.server.transcript import Transcript
+
+BEGINNING = 200  # octets of the server that are kept
+
+
+class Recorder:
+    """`lost` is the reason for the end of the connection, None while it is open."""
+
+    def __init__(self, record: Record, transcript: Transcript, clock: IReactorTime) -> None:
+        self.record = record
+        self.transcript = transcript
+        self.lost: BaseException | None = None
+        self._clock = clock
+        self._connected_at = clock.seconds()
+
+    def connected(self) -> None:
+        """The connection is made."""
+        self._connected_at = self._clock.seconds()
+        self.transcript.note("connected")
+
+    def began(self, data: bytes) -> None:
+        """Keep the first octets of the server."""
+        room = BEGINNING - len(self.record.began)
+        if room > 0:
+            self.record.began += data[:room]
+
+    def greeted(self, words: str) -> None:
+        """The greeting is here."""
+        self.record.greeting = words
+        self.record.delay = self._clock.seconds() - self._connected_at
+
+    def secured(self, handshake: ExaminedHandshake) -> None:
+        """The TLS handshake is done."""
+        seen = handshake.seen()
+        self.record.tls = seen
+        certificate = seen.certificate
+        names = ", ".join(certificate.names[:3]) if certificate else "none"
+        self.transcript.note(f"{seen.version} {seen.cipher}, certificate for {names}")
+
+    def fetched(self, octets: int) -> None:
+        """A message was read."""
+        self.record.fetched = octets
+        self.transcript.note(f"a message of {octets} octets, which is not shown")
+
+    def ended(self, failure: Failure) -> None:
+        """The connection has ended."""
+        reason = failure.value or ConnectionDone()
+        self.lost = reason
+        self.transcript.end()
+        self.transcript.note(words_of_end(reason) or "connection closed")
+
+    def failed(self, broken: Broken) -> None:
+        """The probe ends because of a failure."""
+        self.record.fail(broken.kind, broken.words)
+        if self.record.step is Step.CONNECT:
+            self.transcript.note(f"the server {broken.kind.value}")
+        elif broken.kind is Kind.TIMED_OUT:
+            self.transcript.note(broken.words)
+
+    def broken_by(self, words: str) -> Broken:
+        """Return the failure for an end of the connection that the server caused."""
+        if self.lost is None:
+            return Broken(Kind.STRANGE, words)
+        return Broken(kind_of_end(self.lost), words_of_end(self.lost))
