@@ -38,7 +38,7 @@ class Mtimes:
 
 
 def mtimes_of(path: str) -> Mtimes:
-    """Return those of the Maildir at `path`, which is completed if need be; raises as `complete`."""
+    """Return those of the Maildir at `path`, completed if need be. Raises as `complete`."""
     return Mtimes(complete(path), _mtime(f"{path}/cur"), _mtime(f"{path}/{NAME}"))
 
 
