@@ -1,4 +1,4 @@
-"""What the checks of the doctor are handed."""
+"""The settings and services that each check of the doctor uses."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What is known of the clients at one inner address, and when it is evidence that the address is
-lost.
+"""The names that clients at one inner address used, and the rule by which these names show that the
+address is lost.
 
 The rule: clients at one address have names of several organizations in HELO, and send mail of
 several domains that are not of this host. A web application, a gateway for incoming mail and an

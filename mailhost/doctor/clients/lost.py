@@ -44,7 +44,8 @@ WHERE = "client addresses"
 
 @dataclass(frozen=True, slots=True)
 class LostSettings:
-    """What the present settings say: the table `[doctor]`, and the networks that may relay."""
+    """The settings in use that concern lost addresses: the table `[doctor]`, and the networks that
+    may relay."""
 
     doctor: Doctor
     networks: Networks

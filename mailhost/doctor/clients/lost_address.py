@@ -28,8 +28,8 @@ class LostAddress:
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """What the present settings make of a lost address: whether it may relay, and whether that is
-    stopped."""
+    """The effect of the settings in use on a lost address: whether it may relay, and whether
+    relaying is stopped for it."""
 
     listed: bool
     stopped: bool

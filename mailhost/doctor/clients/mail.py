@@ -21,8 +21,8 @@ WIDTH = 72  # columns
 
 @dataclass(frozen=True, slots=True)
 class AdminMail:
-    """What a mail to the administrator needs in one generation of the settings. With `admin` None
-    none is sent."""
+    """The services by which mail to the administrator is sent, for one generation of the settings.
+    If `admin` is None, no mail is sent."""
 
     admin: Address | None
     hostname: str

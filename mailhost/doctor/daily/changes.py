@@ -1,4 +1,4 @@
-"""What changed between two runs of the same checks.
+"""The differences between two runs of the same checks.
 
 A finding is the same as one before if its check, its name and what was tried are the same; what was
 seen has numbers, and changes with each run. A check that could not find out, or whose finding
