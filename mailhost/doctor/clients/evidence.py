@@ -28,13 +28,13 @@ class Evidence:
     senders: dict[str, None] = field(default_factory=dict)
 
     def add(self, names: Names) -> None:
-        """Take what a process saw."""
+        """Add the names that a process has seen."""
         _add(self.hello, names.hello)
         _add(self.senders, names.senders)
 
     @property
     def lost(self) -> bool:
-        """True if clients of different organizations arrive from this address."""
+        """True if clients of different organizations connect from this address."""
         return len(self.hello) >= LEAST_HELLO and len(self.senders) >= LEAST_SENDERS
 
 
