@@ -116,11 +116,11 @@ class PlaygroundTests(TestCase):
         lines = [line.strip() for line in self.playground.text.splitlines()]
         return [line for line in lines if line.startswith("mailhost ")]
 
-    async def found(self, look: str) -> set[str]:
-        """The names of the faults that the doctor finds by the arguments `look`."""
+    async def found(self, command: str) -> set[str]:
+        """The names of the faults that the doctor finds by the arguments `command`."""
         loaded = load(self.playground.environment["MAILHOST_CONFIG"])
         resolver = Resolver(reactor, loaded.settings.dns)
-        _, *words = look.split()
+        _, *words = command.split()
         target = parse_target(words[0]) if words else None
         own = domains_to_examine(loaded, domain_of(target) if target else None)
         context = DoctorContext(reactor, threads_of(reactor), resolver, loaded, own)
@@ -144,14 +144,14 @@ class PlaygroundTests(TestCase):
     async def test_the_doctor_names_each_fault_and_no_other(self) -> None:
         """What it finds in the right network depends on this machine, and is left out. Some of the
         faults are that nothing answers."""
-        looks = {fault.look for fault in FAULTS}
-        right = {look: await self.found(look) for look in looks}
+        looks = {fault.command for fault in FAULTS}
+        right = {command: await self.found(command) for command in looks}
         wrong: dict[str, set[str]] = {}
         slowest = 0.0
         for fault in FAULTS:
             self.playground.control.call("break", name=fault.name)
             begun = time.monotonic()
-            more = await self.found(fault.look) - right[fault.look]
+            more = await self.found(fault.command) - right[fault.command]
             slowest = max(slowest, time.monotonic() - begun)
             if more != {f"doctor/{fault.finding}"}:
                 wrong[fault.name] = more
