@@ -14,8 +14,8 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 
-from mailhost.doctor.server.help_command import answer_to_help, is_mail
 from mailhost.doctor.server.dialogue import Asked, Means
+from mailhost.doctor.server.help_command import answer_to_help, is_mail
 from mailhost.doctor.server.plan import next_service, others_than, service_at, uses
 from mailhost.doctor.server.probe import probe
 from mailhost.doctor.server.record import Kind, Record, Step, Trouble
