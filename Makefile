@@ -1,4 +1,4 @@
-# What a newcomer types. Needs Python >= 3.11 with venv and pip, make and git.
+# The targets for newcomers and developers. They need Python >= 3.11 with venv and pip, make and git.
 # PYTHON chooses the interpreter: each version but the usual one has a virtual environment of its own.
 PYTHON  ?= python3
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')
@@ -13,7 +13,7 @@ UNITS   := $(filter-out tests.end_to_end tests.soak tests.upgrade,$(subst /,.,$(
            $(basename $(wildcard tests/test_*.py))))
 # compiled modules are kept and pydantic looks for no plugins: hosts of the tests start in half the time
 KEPT    := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/pycache PYDANTIC_DISABLE_PLUGINS=1
-TRIAL   := $(KEPT) $(BIN)/python -m twisted.trial --reporter=text --jobs=$(JOBS)
+TRIAL   := $(KEPT) $(BIN)/python -m tests.trial --reporter=text --jobs=$(JOBS)
 
 .PHONY: run test test-units test-long check coverage fuzz bench soak format clean
 
@@ -76,7 +76,7 @@ $(VENV)/.installed: setup.cfg pyproject.toml $(VENV)/.python-$(VERSION)
 	    --dest $(VENV)/suites $(SUITE) || echo 'The cases of RFC 7208 could not be fetched: their test will skip.'
 	touch $(VENV)/.run $@
 
-# What finds hostile octets: 35 MB, and for some versions of Python only.
+# The fuzzer: 35 MB, and for some versions of Python only.
 $(VENV)/.fuzz: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat --editable '.[fuzz]'
 	touch $@

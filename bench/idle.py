@@ -1,4 +1,4 @@
-"""What an idle connection costs in memory, all processes of a host taken together."""
+"""The memory that an idle connection takes, all processes of a host taken together."""
 
 from __future__ import annotations
 

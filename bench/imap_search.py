@@ -136,7 +136,7 @@ class Dovecot:
 
 
 class NoFileWatches:
-    """Nobody else changes anything."""
+    """No other process makes changes."""
 
     def add(self, path: str, changed: object) -> None:
         pass

@@ -1,4 +1,4 @@
-"""What the proxy adds to the time of a message, with one session."""
+"""The time that the proxy adds to a message, with one session."""
 
 from __future__ import annotations
 

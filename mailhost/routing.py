@@ -18,13 +18,14 @@ expands each alias once for a message, however many of its recipients lead to it
 
 from __future__ import annotations
 
-from collections.abc import Container, Generator, Iterable, Iterator
+from collections.abc import Container, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
 
 from mailhost.concurrency.pauses import Pause
 from mailhost.interfaces.accounts import Account, DirectoryView, Domain
 from mailhost.interfaces.answer import Answer
+from mailhost.interfaces.route_steps import NoteStep, StepRule, no_note
 from mailhost.message.address import Address
 from mailhost.message.domains import names_above
 from mailhost.message.status import Status
@@ -108,12 +109,19 @@ class Router:
         return whole(self.route_in_parts(view, address, passed))
 
     def route_in_parts(
-        self, view: DirectoryView, address: Address, passed: Container[str] = ()
+        self,
+        view: DirectoryView,
+        address: Address,
+        passed: Container[str] = (),
+        note: NoteStep = no_note,
     ) -> _InParts[Destinations | Status]:
-        """Return the result of `route`, and yield between the parts of long work."""
+        """Return the result of `route`, and yield between the parts of long work. `note` gets each
+        step of the way."""
         refusal = self.unknown_recipient(address)
         for meant in self._meanings(view, address):
-            found = yield from self._lead(view, meant, passed)
+            if meant is not address:
+                note(address, StepRule.POSTMASTER, address, (meant,))
+            found = yield from self._lead(view, meant, passed, note)
             if isinstance(found, Destinations):
                 return found
             refusal = found
@@ -200,9 +208,9 @@ class Router:
             yield replace(address, domain=nearest or next(iter(view.domains)))
 
     def _lead(
-        self, view: DirectoryView, address: Address, passed: Container[str]
+        self, view: DirectoryView, address: Address, passed: Container[str], note: NoteStep
     ) -> _InParts[Destinations | Status]:
-        found = yield from self._expand(view, address, passed)
+        found = yield from self._expand(view, address, passed, note)
         if found.count > MOST_DESTINATIONS:
             return TOO_MANY
         if found.count:
@@ -214,7 +222,7 @@ class Router:
         return LOOP if looped and refusal.permanent else refusal
 
     def _expand(
-        self, view: DirectoryView, address: Address, passed: Container[str]
+        self, view: DirectoryView, address: Address, passed: Container[str], note: NoteStep
     ) -> _InParts[Destinations]:
         """Expand aliases, each once, depth first."""
         found = Destinations()
@@ -233,26 +241,49 @@ class Router:
             domain = view.domain(step.domain)
             if domain is None:
                 found.elsewhere.setdefault(step, tuple(on_the_way.values()))
+                note(step, StepRule.ELSEWHERE, step, ())
                 continue
-            account = self.account_without_alias(view, step) or self._reports_at(domain, step)
-            if account is not None:
-                way = tuple(on_the_way.values())
-                found.here.setdefault(account.address, LocalDestination(account, step, way))
+            way = tuple(on_the_way.values())
+            if self._ends(view, domain, step, found, way, note):
                 continue
-            key, targets = self._targets(domain, step)
+            key, targets, rule = self._targets(domain, step)
             name = (domain.name, key)
             if targets and name not in seen:
                 seen.add(name)
                 alias = Address(key, domain.name)
                 if str(alias).lower() in passed:
                     found.back.append(alias)
+                    note(step, StepRule.CAME_BACK, alias, ())
                     continue
+                note(step, rule, alias, targets)
                 on_the_way[name] = alias
                 ahead += [name, *reversed(targets)]
                 found.expanded |= len(targets) > 1
             elif not targets or name in on_the_way:
-                self._arrive(view, step, found, on_the_way.values(), looped=bool(targets))
+                self._arrive(view, step, found, way, bool(targets), note)
+            else:
+                note(step, StepRule.AGAIN, step, ())
         return found
+
+    def _ends(
+        self,
+        view: DirectoryView,
+        domain: Domain,
+        address: Address,
+        found: Destinations,
+        way: tuple[Address, ...],
+        note: NoteStep,
+    ) -> bool:
+        """Add the account that has exactly this name, or the place for reports. False if the
+        address leads further, or is unknown."""
+        account, rule = self.account_without_alias(view, address), StepRule.MAILBOX
+        if account is None:
+            account, rule = self._reports_at(domain, address), StepRule.REPORTS
+        if account is None:
+            return False
+        found.here.setdefault(account.address, LocalDestination(account, address, way))
+        note(address, rule, account.address, ())
+        return True
 
     def _reports_at(self, domain: Domain, address: Address) -> Account | None:
         """Return the place for DMARC reports that `address` names, None for all other addresses."""
@@ -266,33 +297,41 @@ class Router:
         view: DirectoryView,
         address: Address,
         found: Destinations,
-        way: Iterable[Address],
+        way: tuple[Address, ...],
         looped: bool,
+        note: NoteStep,
     ) -> None:
         account = self.account_of(view, address)
         if account is not None:
-            found.here.setdefault(account.address, LocalDestination(account, address, tuple(way)))
+            found.here.setdefault(account.address, LocalDestination(account, address, way))
+            note(address, StepRule.MAILBOX, account.address, ())
         elif self.unknown_recipient(address).temporary:
             found.waiting.append(address)
+            note(address, StepRule.NO_READER, address, ())
         elif looped:
             found.looped = True
+            note(address, StepRule.LOOP, address, ())
         else:
             found.unknown.append(address)
+            note(address, StepRule.UNKNOWN, address, ())
 
-    def _targets(self, domain: Domain, address: Address) -> tuple[str, tuple[Address, ...]]:
+    def _targets(
+        self, domain: Domain, address: Address
+    ) -> tuple[str, tuple[Address, ...], StepRule]:
         """Return the key under which the address was found, with or without its detail, and the
-        targets of the alias or catch-all; no targets for a mailbox or an unknown name."""
+        targets of the alias or catch-all, with the rule that has them; no targets for a mailbox or
+        an unknown name."""
         keys = keys_of(address)
         for key in keys:
             targets = domain.aliases.get(key)
             if targets:
-                return key, targets
+                return key, targets, StepRule.ALIAS
             if key in domain.accounts:
-                return key, ()
-        heir = domain.catch_all
-        if keys[0] in ROLES:
-            heir = self.admin or heir
-        return keys[0], (heir,) if heir else ()
+                return key, (), StepRule.MAILBOX
+        heir, rule = domain.catch_all, StepRule.CATCH_ALL
+        if keys[0] in ROLES and self.admin:
+            heir, rule = self.admin, StepRule.ADMIN
+        return keys[0], (heir,) if heir else (), rule
 
 
 def keys_of(address: Address) -> tuple[str, ...]:

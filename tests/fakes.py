@@ -149,7 +149,7 @@ class RecordingEvents:
 
     @property
     def lines(self) -> list[str]:
-        """What the operator reads."""
+        """The lines of the log."""
         return [event.line for event in self.told]
 
     def of(self, kind: type[T]) -> list[T]:

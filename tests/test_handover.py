@@ -109,7 +109,7 @@ class HandoverCase(SynchronousTestCase):
         self.delivery.answers[f"{local}@a.example"] = status
 
     def delivered(self) -> list[str]:
-        """Who has it, without our domain."""
+        """The local parts that have it."""
         return [each.removesuffix("@a.example") for each in self.delivery.delivered]
 
     def waiting(self) -> list[list[str]]:

@@ -26,12 +26,12 @@ class MakeTests(SynchronousTestCase):
         self.set_version("3.12.1")
 
     def set_version(self, version: str) -> None:
-        """What python3 is from now on."""
+        """Change the version of python3."""
         self.python.write_text(f"#!/bin/sh\necho {version}\n")
         self.python.chmod(0o755)
 
     def planned(self, *arguments: str) -> str:
-        """What `make test` would do."""
+        """The commands of `make test`."""
         path = f"{self.folder}:{os.environ['PATH']}"
         done = subprocess.run(
             ["make", "--dry-run", "test", *arguments],
@@ -44,7 +44,7 @@ class MakeTests(SynchronousTestCase):
         return done.stdout
 
     def installed(self, folder: str) -> None:
-        """What an environment of 3.12.1 leaves."""
+        """The files that an environment of 3.12.1 leaves."""
         environment = self.folder / folder
         environment.mkdir()
         (environment / ".python-3.12.1").touch()
@@ -64,6 +64,6 @@ class MakeTests(SynchronousTestCase):
         self.installed(".venv")
         planned = self.planned(f"PYTHON={self.python}")
         self.assertIn(f"{self.python} -m venv --clear .venv-3.12.1\n", planned)
-        self.assertIn(".venv-3.12.1/bin/python -m twisted.trial", planned)
+        self.assertIn(".venv-3.12.1/bin/python -m tests.trial", planned)
         self.installed(".venv-3.12.1")
         self.assertNotIn("venv --clear", self.planned(f"PYTHON={self.python}"))

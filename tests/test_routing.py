@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.interfaces.accounts import DirectoryView
+from mailhost.interfaces.route_steps import StepRule
 from mailhost.message.address import Address, parse_address
 from mailhost.message.status import Status
 from mailhost.routing import (
@@ -20,6 +22,7 @@ from mailhost.routing import (
     Reach,
     Router,
     Routes,
+    whole,
 )
 from tests.fakes import (
     CountingDict,
@@ -418,6 +421,81 @@ class RoutesTests(SynchronousTestCase):
         for number in range(100):
             self.assertTrue(reach(address(f"list+{number}@a.example")))
         self.assertLess(look_ups(members), 10_000)
+
+
+def way(text: str, router: Router = ROUTER, passed: Sequence[str] = ()) -> list[str]:
+    """The steps from an address, each as a text: the address, the rule, and its targets; with the
+    name under which it was found where that differs."""
+    steps = []
+
+    def note(address: Address, rule: StepRule, name: Address, targets: Sequence[Address]) -> None:
+        found = "" if name == address else f" as {name}"
+        to = f" -> {' '.join(map(str, targets))}" if targets else ""
+        steps.append(f"{address}: {rule}{found}{to}")
+
+    whole(router.route_in_parts(VIEW, address(text), passed, note))
+    return steps
+
+
+class StepTests(SynchronousTestCase):
+    """The steps that routing notes are those that it takes."""
+
+    def test_mailboxes(self) -> None:
+        self.assertEqual(["ann@a.example: mailbox"], way("ann@a.example"))
+        self.assertEqual(
+            ["Ann+x@also.example: mailbox as ann@a.example"], way("Ann+x@also.example")
+        )
+
+    def test_aliases(self) -> None:
+        self.assertEqual(
+            [
+                "one+x@also.example: alias as one@a.example -> ann@a.example",
+                "ann@a.example: mailbox",
+            ],
+            way("one+x@also.example"),
+        )
+        self.assertEqual(
+            [
+                "diamond@a.example: alias -> left@a.example right@a.example",
+                "left@a.example: alias -> below@a.example",
+                "below@a.example: alias -> bob@a.example",
+                "bob@a.example: mailbox",
+                "right@a.example: alias -> below@a.example",
+                "below@a.example: again",
+            ],
+            way("diamond@a.example"),
+        )
+
+    def test_elsewhere_unknown_and_loops(self) -> None:
+        self.assertEqual(["x@far.example: elsewhere"], way("x@far.example"))
+        self.assertEqual(["nobody@a.example: unknown"], way("nobody@a.example"))
+        self.assertEqual(
+            [
+                "a-loop@a.example: alias -> b-loop@a.example",
+                "b-loop@a.example: alias -> a-loop@a.example",
+                "a-loop@a.example: loop",
+            ],
+            way("a-loop@a.example"),
+        )
+        back = way("one@a.example", passed=["one@a.example"])
+        self.assertEqual(["one@a.example: came back"], back)
+
+    def test_catch_all_and_roles(self) -> None:
+        self.assertEqual(
+            ["any@b.example: catch-all -> kit@b.example", "kit@b.example: mailbox"],
+            way("any@b.example"),
+        )
+        self.assertEqual(
+            ["abuse@a.example: admin -> ann@a.example", "ann@a.example: mailbox"],
+            way("abuse@a.example"),
+        )
+        self.assertEqual(["abuse@a.example: no reader"], way("abuse@a.example", NO_ADMIN))
+        self.assertEqual(
+            ["postmaster: bare postmaster -> ann@a.example", "ann@a.example: mailbox"],
+            way("postmaster"),
+        )
+        reports = replace(ROUTER, reports=frozenset({("a.example", "dmarc")}))
+        self.assertEqual(["dmarc@a.example: reports"], way("dmarc@a.example", reports))
 
 
 class AccountTests(SynchronousTestCase):

@@ -93,7 +93,7 @@ class Client:
         return self._socket.fileno()
 
     def read(self) -> bytes:
-        """What is there."""
+        """The messages that are there."""
         return self._socket.recv(65_536)
 
     def close(self) -> None:

@@ -83,7 +83,7 @@ namespace inbox {{
 
 
 class Host(Protocol):
-    """What is measured."""
+    """The measured hosts."""
 
     name: str
     imap: int

@@ -64,7 +64,7 @@ def banner(loaded: Loaded, demo: Demo) -> str:
     {command.format("mail read")} {last}
     {command.format("queue list")}
 
-    Ctrl-C stops it. What was delivered stays in {os.path.relpath(settings.data)}.
+    Ctrl-C stops it. Delivered mail stays in {os.path.relpath(settings.data)}.
 """
 
 

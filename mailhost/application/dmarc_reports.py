@@ -60,6 +60,7 @@ class DMARCReports:
             services.handover,
             admin,
             services.settings.hostname,
+            bool(services.router.reports),
         )
 
     def _sender_services(self) -> SenderServices:

@@ -37,6 +37,7 @@ from mailhost.net.tls.server import CertificateSource, Minimums, ServerTLS
 from mailhost.queue.spool import Spool
 from mailhost.reception.filters.authenticity.known_clients import KnownClients
 from mailhost.reception.filters.whole_messages import LARGE_AT_ONCE
+from mailhost.reception.stopped import StoppedAddresses
 from mailhost.signing.key_files import KeyFiles
 from mailhost.signing.key_ring import KeyRing
 from mailhost.store.accounts import AccountParts
@@ -91,6 +92,7 @@ class Foundation:
         self.key_ring = KeyRing(KeyFiles(self.data, self.commit_now.commit), self.in_thread, events)
         self.resolver = Resolver(reactor, settings.dns)
         self.known_clients = KnownClients(reactor)
+        self.stopped = StoppedAddresses()
         self.large_messages = DeferredSemaphore(LARGE_AT_ONCE)
 
     def start(self) -> None:

@@ -14,7 +14,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 
 from mailhost.application.certificates import CertificateWatch
+from mailhost.application.clients import client_watch, make_lost_addresses
 from mailhost.application.dmarc_reports import DMARCReports, make_tally
+from mailhost.application.doctor import HeadDoctor
 from mailhost.application.foundation import Foundation
 from mailhost.application.housekeeping import Housekeeping
 from mailhost.application.privileges import as_user
@@ -30,6 +32,7 @@ from mailhost.durable.writer_process import WriterProcess
 from mailhost.interfaces.events import Faulted
 from mailhost.interfaces.outgoing import IForwarding
 from mailhost.interfaces.reactor import IReactor
+from mailhost.interfaces.sightings import Sightings
 from mailhost.logins.authenticator import Authenticator
 from mailhost.logins.guard import LoginGuard
 from mailhost.logins.last_uses import LastUses
@@ -41,6 +44,7 @@ from mailhost.net.dns.authoritative import AuthoritativeServers
 from mailhost.net.tls.certificate import read_certificate
 from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.net.tls.server import CertificateSource
+from mailhost.observe.attempts import RecentAttempts
 from mailhost.observe.counts import Counts
 from mailhost.observe.critical import CriticalEvents
 from mailhost.observe.fan_out import FanOut
@@ -90,7 +94,16 @@ class Head:
         self.counts = Counts()
         self.tally = make_tally(reactor, settings.data, FanOut(log, self.counts))
         self.trace = make_trace(reactor, settings.data, FanOut(log, self.counts))
-        self.events = events = FanOut(log, self.counts, self.tally, self.trace)
+        self._watch = client_watch(
+            reactor,
+            self._clients_seen,
+            lambda: self.foundation.directory.view,
+            lambda: self.loaded.settings,
+        )
+        self.attempts = RecentAttempts()
+        self.events = events = FanOut(
+            log, self.counts, self.tally, self._watch, self.attempts, self.trace
+        )
         self._critical_events = CriticalEvents(reactor, self.counts)
         self.loaded = loaded  # the settings in use
         self._sockets = sockets
@@ -112,6 +125,10 @@ class Head:
         self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
         self.trace_expiry = TraceExpiry(reactor, base.in_thread, settings.data, events)
         self.dmarc_reports = DMARCReports(reactor, base, self.tally, lambda: self.services)
+        self.doctor = HeadDoctor(reactor, base, lambda: self.loaded, lambda: self.services)
+        self.lost_addresses = make_lost_addresses(
+            reactor, base, lambda: self.services, self._stop_addresses
+        )
         self.certificates = self._make_watch(reactor)
         self.writer = WriterProcess(reactor, base.writer_socket, events)
         self.workers = self._make_pool(reactor, key)
@@ -156,7 +173,9 @@ class Head:
 
     def _make_keys(self, reactor: IReactor) -> KeyKeeper:
         base = self.foundation
-        authoritative = AuthoritativeServers(reactor, base.resolver)
+        authoritative = AuthoritativeServers(
+            reactor, base.resolver, port=lambda: self.services.settings.dns.authority_port
+        )
         return KeyKeeper(
             reactor,
             base.in_thread,
@@ -201,6 +220,9 @@ class Head:
         self.housekeeping.start()
         self.last_uses.start()
         self.dmarc_reports.start()
+        self.doctor.start()
+        self.lost_addresses.start()
+        self._watch.start()
         self.trace_expiry.start()
         self.keys.start()
         self.certificates.start()
@@ -223,7 +245,10 @@ class Head:
 
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
+        self._watch.stop()
+        self.lost_addresses.stop()
         self.housekeeping.stop()
+        self.doctor.stop()
         await self.dmarc_reports.stop()
         await self.last_uses.stop()
         await self.keys.stop()
@@ -243,6 +268,7 @@ class Head:
         self.loaded = loaded
         self._use(services)
         self.queue.reconfigure(self._queue_services())
+        self.lost_addresses.reconfigure()
         self.certificates.log_findings()
         self._log_warnings()
 
@@ -295,6 +321,14 @@ class Head:
         self.foundation.sessions.end(accounts)
         self.workers.end_sessions(accounts)
 
+    def _clients_seen(self, sightings: Sightings) -> None:
+        self.lost_addresses.saw(sightings)
+
+    def _stop_addresses(self, addresses: frozenset[str]) -> None:
+        self.foundation.stopped.replace(addresses)
+        self._watch.forget()  # a person may have looked
+        self.workers.stop_addresses(addresses)
+
     def _hostname(self) -> str:
         return self.services.settings.hostname
 
@@ -326,6 +360,7 @@ class Head:
                 lambda domain: Deferred.fromCoroutine(self.keys.ensure(domain))
             ),
             calls.COUNTED.answered_by(self.counts.add_all),
+            calls.CLIENTS_SEEN.answered_by(self._clients_seen),
         ]
 
     def _recover_entries(self) -> None:

@@ -39,7 +39,7 @@ from mailhost.application.signals import EarlySignals
 from mailhost.concurrency.timeouts import fired_within
 from mailhost.config.load import Loaded
 from mailhost.config.model import Settings
-from mailhost.directory.place import database_path, folder_is_new, why_missing
+from mailhost.directory.place import database_path, folder_is_new, in_use, why_missing
 from mailhost.directory.sqlite import DirectoryDatabase
 from mailhost.interfaces.directory import DirectoryError, DirectoryUnavailable
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
@@ -75,6 +75,7 @@ class Host(Service):
         self._reload: Reload | None = None
         self._lock: ILock | None = None  # on the data folder, until the process ends
         self._head: Head | None = None
+        self._first_start = False
 
     def setServiceParent(self, parent: Any) -> None:
         """Become part of an application, which logs where we say."""
@@ -115,6 +116,7 @@ class Host(Service):
             check_data_folder(settings.data, settings.user)
         directory = database_path(settings.data)
         with as_user(settings.user):
+            self._first_start = not in_use(settings.data)
             if not (first or os.path.exists(directory)):
                 raise WrongFolder(why_missing(settings.data))
             self._lock = try_lock(os.path.join(settings.data, "lock"))
@@ -134,7 +136,7 @@ class Host(Service):
             if settings.demo is not None:
                 make_demo(settings, settings.demo)
             reload = self._reload = Reload(self._head, self._listeners, self._notifier)
-            commands = control_commands(self._head, reload.command)
+            commands = control_commands(self._head, self._listeners, reload.command)
             self._control = listen_control(self._reactor, settings.data, commands)
             self._queue_read = self._head.start()
             self._listeners.serve(self._head.services)
@@ -173,6 +175,8 @@ class Host(Service):
         self._notifier.ready()
         reload = self._reload
         assert reload is not None
+        if self._first_start and self._head is not None:
+            self._head.doctor.first_start()
         self._signals.listen(lambda: self._reactor.callFromThread(reload.run))
         if self._signals.reload_asked:
             self._events.emit(Notice("SIGHUP came before the host was ready"))

@@ -1,7 +1,7 @@
 """Work done once a day, and at the start: removing files that dead writers left in mailboxes, and
 messages that were expunged long ago.
 
-Nothing waits for it, and a failure is only logged.
+No other work waits for it, and a failure is only logged.
 """
 
 from __future__ import annotations

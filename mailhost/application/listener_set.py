@@ -126,6 +126,10 @@ class ListenerSet:
         shared = [(listener.shared, listener.listen) for listener in self._listeners]
         return [(fd, listen) for fd, listen in shared if fd is not None]
 
+    def sessions(self) -> list[tuple[Listener, int]]:
+        """Return each listener with the number of its open connections in this process."""
+        return [(each, each.factory.open_count) for each in self._listeners]
+
     def addresses(self) -> list[str]:
         """Return the protocol and address of each listener, for the log."""
         return [f"{each.listen.protocol.value} on {each.address}" for each in self._listeners]

@@ -1,8 +1,8 @@
 """Notifies the service manager of the state of the host: sd_notify(3), for systemd's Type=notify.
 
-Each state is a datagram to the unix socket that NOTIFY_SOCKET names. Without that variable nothing
-is sent; failures are ignored. The variable is removed from the environment, so that processes which
-the host starts do not send states of their own.
+Each state is a datagram to the unix socket that NOTIFY_SOCKET names. Without that variable no
+datagram is sent; failures are ignored. The variable is removed from the environment, so that
+processes which the host starts do not send states of their own.
 """
 
 from __future__ import annotations

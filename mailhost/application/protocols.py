@@ -71,7 +71,7 @@ def machine_maker(services: Services, listen: Listen) -> MachineMaker:
 def _proxy_maker(services: Services, listen: Listen) -> MachineMaker:
     wire = listen.protocol
     context = _proxy_context(services, listen)
-    options = _options(services.settings, wire)
+    options = session_options(services.settings, wire)
 
     def make(output: IWire, client: Client) -> IMachine:
         proxy = ProxyReception(context)
@@ -114,30 +114,8 @@ def _server(found: ClientEndpoint, listen: Listen) -> UpstreamServer:
 
 def _smtp_maker(services: Services, listen: Listen) -> MachineMaker:
     wire = listen.protocol
-    settings = services.settings
-    options = _options(settings, wire)
-    rules = Rules(
-        settings.hostname,
-        login=wire.needs_login,
-        networks=settings.relay.networks,
-        hops=settings.limits.hops,
-        memory=settings.limits.message_memory,
-        extensions_without_relay=_extensions_without_relay(settings, wire, options),
-        subject=settings.trace.subject and not settings.trace.off,
-    )
-    context = ListenerContext(
-        rules,
-        services.foundation.directory,
-        services.router,
-        services.store,
-        services.handover,
-        services.outgoing,
-        services.incoming,
-        services.foundation.in_thread,
-        services.foundation.events,
-        services.foundation.pause,
-    )
-    reception = Reception(context)
+    options = session_options(services.settings, wire)
+    reception = Reception(listener_context(services, wire))
     logins = Logins(services.authenticator)
     foundation, sessions = services.foundation, services.foundation.sessions
 
@@ -148,14 +126,42 @@ def _smtp_maker(services: Services, listen: Listen) -> MachineMaker:
     return make
 
 
-def _extensions_without_relay(
-    settings: Settings, wire: ListenProtocol, options: SessionOptions
-) -> Extensions | None:
+def listener_context(services: Services, wire: ListenProtocol) -> ListenerContext:
+    """Return what the receptions of all sessions at a listener share, for listeners whose mail this
+    host takes itself."""
+    return ListenerContext(
+        _rules(services.settings, wire),
+        services.foundation.directory,
+        services.router,
+        services.store,
+        services.handover,
+        services.outgoing,
+        services.incoming,
+        services.foundation.in_thread,
+        services.foundation.events,
+        services.foundation.pause,
+        stopped=services.foundation.stopped,
+    )
+
+
+def _rules(settings: Settings, wire: ListenProtocol) -> Rules:
+    return Rules(
+        settings.hostname,
+        login=wire.needs_login,
+        networks=settings.relay.networks,
+        hops=settings.limits.hops,
+        memory=settings.limits.message_memory,
+        extensions_without_relay=_extensions_without_relay(settings, wire),
+        subject=settings.trace.subject and not settings.trace.off,
+    )
+
+
+def _extensions_without_relay(settings: Settings, wire: ListenProtocol) -> Extensions | None:
     """The extensions for unknown clients, None for all that the listener offers. On submission
     ports all clients log in, but after EHLO; an LMTP client passes on the wishes of its own."""
     if settings.limits.dsn is OfferDSN.EVERYONE or wire is not ListenProtocol.SMTP:
         return None
-    return options.extensions.ignoring("DSN")
+    return session_options(settings, wire).extensions.ignoring("DSN")
 
 
 def _filtered(
@@ -166,7 +172,8 @@ def _filtered(
     return FilteredReception(chain, client, behind, services.handover) if chain else behind
 
 
-def _options(settings: Settings, wire: ListenProtocol) -> SessionOptions:
+def session_options(settings: Settings, wire: ListenProtocol) -> SessionOptions:
+    """Return the options of the SMTP sessions at a listener."""
     limits = settings.limits
     return SessionOptions(
         hostname=settings.hostname,

@@ -1,25 +1,147 @@
-"""The answer to `mailhost status`: the processes of the host, and its counts since the start."""
+"""The answer to `mailhost status`: the running host on one screen, as values for JSON."""
 
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, TypeAlias
 
+from twisted.internet.defer import Deferred
+
+from mailhost import __version__
 from mailhost.application.head import Head
+from mailhost.application.listener_set import ListenerSet
+from mailhost.concurrency.timeouts import fired_within
+from mailhost.config.protocol import ListenProtocol
+from mailhost.doctor.daily.memory import DoctorMemory, LastRun
+from mailhost.net.tls.certificate import CertificateFiles, current_time
 from mailhost.observe.totals import totals
 
+DISK_TIMEOUT = 1.0  # seconds that the disk has to answer
+DAY = 86_400.0  # seconds
 
-def status(head: Head) -> dict[str, object]:
-    """Return values for JSON: `totals` by name, `events` with all that is counted apart, and the
-    `processes` with the connections of each (those over unix sockets included)."""
-    counts = head.connection_counts
-    processes = [("head", os.getpid(), 0)]
-    processes += [("worker", pid, row) for pid, row in head.workers.rows()]
-    events = head.counts.events
+Values: TypeAlias = dict[str, Any]
+_Sessions: TypeAlias = Mapping[tuple[ListenProtocol, str], int]
+
+
+async def status(head: Head, listeners: ListenerSet, started: float) -> Values:
+    """Return the status of a host that was `started` then, in seconds since the epoch.
+
+    `totals` has the counts since the start by name, `events` all that is counted apart. Memory and
+    disk space are in octets, None where they are not known.
+    """
+    now = time.time()
+    reading = Deferred.fromCoroutine(_from_disk(head, now))  # while the workers are asked
+    workers = await head.workers.sessions()
+    settings = head.services.settings
     return {
-        "totals": totals(events),
-        "events": [{**key._asdict(), "count": count} for key, count in sorted(events.items())],
-        "processes": [
-            {"role": role, "pid": pid, "connections": counts.of_process(row)}
-            for role, pid, row in processes
+        "version": __version__,
+        "hostname": settings.hostname,
+        "started": started,
+        "uptime": now - started,
+        "totals": totals(head.counts.events),
+        "events": [
+            {**key._asdict(), "count": count} for key, count in sorted(head.counts.events.items())
         ],
+        "processes": [*_processes(head)],
+        "writer": _writer(head.writer.pid),
+        "silent": [pid for pid, sessions in workers.items() if sessions is None],
+        "most_connections": head.foundation.limits.bounds.total,
+        "listeners": _listeners(listeners, [each for each in workers.values() if each]),
+        "queue": {
+            str(state): {"count": found.count, "age": _age(found.oldest, now)}
+            for state, found in (await head.queue.census()).items()
+        },
+        "certificates": [_certificate(each) for each in head.foundation.tls.certificates],
+        **await reading,
     }
+
+
+def _processes(head: Head) -> Iterator[Values]:
+    """Yield the head and the workers, each with its connections, those over unix sockets
+    included."""
+    counts = head.connection_counts
+    rows = [("head", os.getpid(), 0), *(("worker", *each) for each in head.workers.rows())]
+    for role, pid, row in rows:
+        connections = counts.of_process(row)
+        yield {"role": role, "pid": pid, "connections": connections, "memory": memory_of(pid)}
+
+
+def _writer(pid: int | None) -> Values | None:
+    return None if pid is None else {"pid": pid, "memory": memory_of(pid)}
+
+
+def memory_of(pid: int) -> int | None:
+    """Return the memory that a process has in use, in octets; None where the system does not say
+    it. Reads /proc, which no disk can delay."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _listeners(listeners: ListenerSet, workers: Sequence[_Sessions]) -> list[Values]:
+    found = []
+    for listener, own in listeners.sessions():
+        listen = listener.listen
+        elsewhere = sum(sessions.get(listen.socket, 0) for sessions in workers)
+        found.append(
+            {
+                "protocol": listen.protocol.value,
+                "endpoint": listen.endpoint,
+                "address": listener.address,
+                "tls": "implicit" if listen.protocol.implicit_tls else "STARTTLS",
+                "sessions": own + elsewhere,
+            }
+        )
+    return found
+
+
+def _age(arrived: float | None, now: float) -> float | None:
+    return None if arrived is None else max(now - arrived, 0.0)
+
+
+async def _from_disk(head: Head, now: float) -> Values:
+    """Return the space and inodes of the data folder, and the last daily run of the doctor; both
+    None while the disk does not answer."""
+    base = head.foundation
+    memory = DoctorMemory(base.data, base.commit_now.commit)
+    found: Values = {"disk": None, "doctor": None}
+
+    def read() -> Values:
+        return {"disk": disk_of(base.data), "doctor": _last_run(memory.read(), now)}
+
+    asking: Deferred[Values] = base.in_thread(read)
+    asking.addCallback(found.update).addErrback(lambda failure: None)
+    await fired_within(asking, base.reactor, DISK_TIMEOUT)
+    return found
+
+
+def _last_run(run: LastRun, now: float) -> Values | None:
+    """Return the findings of a run, which are warnings and failures alone; None for no run."""
+    if not run.at:
+        return None
+    findings = [asdict(each) for each in run.findings]
+    return {"at": run.at, "age": _age(run.at, now), "findings": findings}
+
+
+def disk_of(folder: str) -> Values:
+    """Return the space and inodes of the disk of a folder, as far as they are for its user. Blocks
+    for the disk; raises OSError."""
+    found = os.statvfs(folder)
+    return {
+        "folder": folder,
+        "size": found.f_blocks * found.f_frsize,
+        "free": found.f_bavail * found.f_frsize,
+        "inodes": found.f_files,
+        "inodes_free": found.f_favail,
+    }
+
+
+def _certificate(files: CertificateFiles) -> Values:
+    until = files.chain[0].not_valid_after_utc
+    left = (until - current_time()).total_seconds()
+    return {"names": list(files.names), "until": until.timestamp(), "days": int(left // DAY)}

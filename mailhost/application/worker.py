@@ -22,6 +22,7 @@ from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import LogLevel, globalLogBeginner
 
+from mailhost.application.clients import client_watch
 from mailhost.application.dmarc_reports import make_tally
 from mailhost.application.filters import BadFilter
 from mailhost.application.foundation import Foundation
@@ -88,7 +89,13 @@ class Worker:
         own = FanOut(self._log, self._counts.counts)
         self._tally = make_tally(reactor, startup.loaded.settings.data, own)
         self._trace = make_trace(reactor, startup.loaded.settings.data, own)
-        self._events = FanOut(self._log, self._counts.counts, self._tally, self._trace)
+        self._watch = client_watch(
+            reactor,
+            lambda sightings: self._channel.notify(calls.CLIENTS_SEEN, sightings),
+            lambda: self._foundation.directory.view,
+            lambda: self._loaded.settings,
+        )
+        self._events = FanOut(self._log, self._counts.counts, self._tally, self._watch, self._trace)
         self._served: dict[SocketKey, _Served] = {}
         self._factories: list[IServerFactory] = []
         self._ending = False
@@ -113,6 +120,7 @@ class Worker:
         self._use(self._loaded, self._new_services(self._loaded))
         self._foundation.start()
         self._tally.start()
+        self._watch.start()
         gc.freeze()  # as in the head
         self._channel.notify(calls.READY)
 
@@ -123,11 +131,13 @@ class Worker:
             calls.FOLDERS_CHANGED.answered_by(self._folders_changed),
             calls.SERVE_ALL_SENT.answered_by(lambda: self._channel.notify(calls.SERVING)),
             calls.RETIRE.answered_by(self._retire_for_head),
+            calls.SESSIONS.answered_by(self._sessions),
             calls.SETTINGS.answered_by(self._take_settings),
             calls.RELOAD.answered_by(self._reload),
             calls.CERTIFICATES.answered_by(self._use_certificates),
             calls.KEYS_CHANGED.answered_by(self._keys_changed),
             calls.END_SESSIONS.answered_by(self._end_sessions),
+            calls.STOPPED.answered_by(self._stop_addresses),
         ]
 
     def _send_changes(self, changes: Sequence[FolderChange]) -> None:
@@ -138,6 +148,10 @@ class Worker:
 
     def _end_sessions(self, accounts: Sequence[Address]) -> None:
         self._foundation.sessions.end(accounts)
+
+    def _stop_addresses(self, addresses: frozenset[str]) -> None:
+        self._foundation.stopped.replace(addresses)
+        self._watch.forget()  # a person may have looked
 
     def _keys_changed(self, domain: str) -> Deferred[None]:
         return Deferred.fromCoroutine(self._foundation.key_ring.read_again(domain))
@@ -182,6 +196,7 @@ class Worker:
     def _use(self, loaded: Loaded, services: Services) -> None:
         """Have the parts that live on work with the services of a new generation."""
         self._loaded, self._services = loaded, services
+        self._watch.forget()  # other networks may be listed now
         self._tally.reconfigure(loaded.settings.dmarc.send_reports, services.router.reports)
         self._trace.reconfigure(loaded.settings.trace.off)
 
@@ -206,6 +221,9 @@ class Worker:
             port = self._reactor.adoptStreamPort(shared.fileno(), shared.family, outer)
         self._served[listen.socket] = _Served(port, factory, listen)
         self._factories.append(factory)
+
+    def _sessions(self) -> dict[SocketKey, int]:
+        return {key: served.factory.open_count for key, served in self._served.items()}
 
     def stop(self) -> None:
         """End as at a stop of the whole host."""

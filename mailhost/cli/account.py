@@ -90,7 +90,7 @@ def list_(as_json: bool, config: str | None) -> None:
             "account": str(account.address),
             "where": where,
             "quota": account.quota,
-            "login": bool(account.secret or account.app_passwords),
+            "login": account.has_password,
             "id": account.id,
         }
         for where, view in both_views(load_settings(config))

@@ -1,4 +1,5 @@
-"""`mailhost check-config`: checks the settings file, the files that it names, and the directory."""
+"""`mailhost check-config`: checks the settings file, the files that it names, the directory, and
+the files with DKIM keys."""
 
 from __future__ import annotations
 
@@ -13,23 +14,24 @@ from mailhost.application.runnable import cannot_run
 from mailhost.cli.context import Fail, config_option, load_settings
 
 if TYPE_CHECKING:
-    from mailhost.config.load import Loaded
     from mailhost.config.model import Settings
-    from mailhost.directory.union import Union
 
 
 @click.command("check-config", short_help="Report the faults of the settings.")
 @click.option("--strict", is_flag=True, help="Treat warnings as faults: exit code 1.")
 @config_option
 def command(strict: bool, config: str | None) -> None:
-    """Report all faults of the settings, of the files that they name, and of the directory.
+    """Report all faults of the settings, of the files that they name, of the directory, and of the
+    files with DKIM keys.
 
     A fault gives exit code 1, a warning does not. Run it as root, so that it can check which files
     the host's user can read.
     """
-    from mailhost.cli.certificates import file_findings
+    from mailhost.cli.key_findings import key_findings
     from mailhost.cli.views import whole_directory
+    from mailhost.directory.hints import directory_hints
     from mailhost.directory.place import folder_is_new
+    from mailhost.doctor.host.certificate_files import file_findings
 
     loaded = load_settings(config)
     found = file_findings(loaded)
@@ -50,7 +52,7 @@ def command(strict: bool, config: str | None) -> None:
     warnings = [*(finding.text for finding in found), *map(str, loaded.warnings)]
     if not os.path.isdir(loaded.settings.data) and loaded.settings.demo is None:
         warnings.append(f"data: {folder_is_new(loaded.settings.data)}")
-    warnings += _of_directory(loaded, union)
+    warnings += [*key_findings(loaded.settings), *directory_hints(loaded.settings, union)]
     for warning in warnings:
         click.echo(f"warning: {warning}")
     if warnings and strict:
@@ -66,21 +68,6 @@ def _of_data_folder(settings: Settings) -> Iterator[str]:
         check_data_folder(settings.data, settings.user)
     except WrongFolder as error:
         yield f"data: {error}"
-
-
-def _of_directory(loaded: Loaded, union: Union) -> Iterator[str]:
-    """Yield the faults that can be found only in the settings file and the directory together."""
-    from mailhost.config.plausible import takes_own_mail
-    from mailhost.directory.alias_faults import alias_faults, unknown_targets
-
-    settings, view = loaded.settings, union.view
-    yield from union.clashes
-    if not view.domains and takes_own_mail(settings) and settings.demo is None:
-        yield "there is no domain, so mail is answered 451; run: mailhost domain add example.com"
-    admin = settings.admin
-    if admin and admin.domain not in settings.domain:
-        yield from (f"admin: {text}" for text in unknown_targets(view, [admin]))
-    yield from alias_faults(view)
 
 
 def _many(count: int, what: str) -> str:

@@ -190,7 +190,11 @@ def administration(loaded: Loaded, force_hint: str = "") -> Iterator[Administrat
     with refusals():
         try:
             view = view_of_settings(loaded.settings, loaded.secrets)
-            yield Administration(view, loaded.path, lambda: open_database(loaded.settings), changed)
+            settings = loaded.settings
+            reports = {(each.domain, each.key) for each in settings.report_addresses.values()}
+            yield Administration(
+                view, loaded.path, lambda: open_database(settings), changed, reports
+            )
         except NeedsForce as error:
             raise Fail(f"{error}{force_hint}") from error
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Sequence
-from contextlib import suppress
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,8 +12,10 @@ from mailhost.cli.context import DOMAIN, config_option, load_settings
 from mailhost.cli.table import plain, print_json, print_table
 
 if TYPE_CHECKING:
+    from mailhost.config.model import Settings
     from mailhost.dmarc_reports.ladder import Advice
     from mailhost.dmarc_reports.summary import ReportSummary, Source
+    from mailhost.interfaces.reactor import IReactor
 
 MOST_NAMES = 50  # addresses that are looked up
 NAMES_LIMIT = 5.0  # seconds for all of them
@@ -44,7 +43,7 @@ def command(name: str, days: int, names: bool, as_json: bool, config: str | None
         found = results_about(data, name, time.time() - days * DAY)
     summary = summarize(name, found)
     wanted = [source.address for source in summary.sources[:MOST_NAMES]]
-    known = _names(wanted) if names and loaded.settings.demo is None else {}
+    known = _names(loaded.settings, wanted) if names else {}
     advice = advise(summary)
     if as_json:
         print_json(_as_json(summary, advice, known))
@@ -102,22 +101,16 @@ def _day(seconds: int) -> str:
     return time.strftime("%Y-%m-%d", time.gmtime(seconds))
 
 
-def _names(addresses: Sequence[str]) -> dict[str, str]:
-    """Look up the names of addresses, as far as DNS answers in time."""
-    found: dict[str, str] = {}
+def _names(settings: Settings, addresses: Sequence[str]) -> dict[str, str]:
+    """Look up the names of addresses, as far as DNS answers in time. The demo asks nothing."""
+    from mailhost.cli.asynchronous import run_on_reactor
+    from mailhost.net.dns.names import names_of
+    from mailhost.net.dns.resolver import Resolver
 
-    def look_up(address: str) -> None:
-        with suppress(OSError):
-            found[address] = socket.gethostbyaddr(address)[0]
+    async def ask(reactor: IReactor) -> dict[str, str]:
+        return await names_of(addresses, Resolver(reactor, settings.dns), reactor, NAMES_LIMIT)
 
-    # daemons, so that a slow look-up does not keep the command from ending
-    threads = [Thread(target=look_up, args=(each,), daemon=True) for each in addresses]
-    for thread in threads:
-        thread.start()
-    until = time.monotonic() + NAMES_LIMIT
-    for thread in threads:
-        thread.join(max(0.0, until - time.monotonic()))
-    return dict(found)
+    return run_on_reactor(ask) if addresses and settings.demo is None else {}
 
 
 def _as_json(summary: ReportSummary, advice: Advice, names: dict[str, str]) -> dict[str, Any]:

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
 from mailhost.cli.context import DOMAIN, Fail, config_option, load_settings
-from mailhost.cli.key_files import key_files
+from mailhost.cli.own_domains import find_own_domain
 from mailhost.cli.table import plain, print_json
-from mailhost.interfaces.dns import is_for_tests
 from mailhost.message.address import unicode_domain
-from mailhost.message.domains import names_above
 
 if TYPE_CHECKING:
     from mailhost.config.load import Loaded
-    from mailhost.config.model import Settings
-    from mailhost.dns_records.facts import DomainFacts, HostAddresses
+    from mailhost.dns_records.facts import HostAddresses
     from mailhost.dns_records.finding import DNSFinding
+    from mailhost.dns_records.own_domain import OwnDomain
     from mailhost.dns_records.record import DNSPlan
-    from mailhost.interfaces.accounts import DirectoryView
     from mailhost.interfaces.reactor import IReactor
-    from mailhost.interfaces.signing import DomainKey
 
 
 class NotAsked(Fail):
@@ -53,11 +47,13 @@ def command(name: str | None, check: bool, form: str, config: str | None) -> Non
     --check asks the authoritative servers. Its exit code is 0 if all records are right, 1 if some
     are different, 2 if some are missing or harmful, 3 if DNS could not be asked.
     """
+    from mailhost.dns_records.from_settings import is_in_dns
+
     try:
         loaded = load_settings(config)
         subject = _subject(loaded, name or loaded.settings.hostname)
-        if check and not subject.is_in_dns(subject.own.domain):
-            raise Fail(f"{subject.own.domain} is no name of the public DNS: nothing was asked")
+        if check and not is_in_dns(loaded.settings, subject.name):
+            raise Fail(f"{subject.name} is no name of the public DNS: nothing was asked")
     except Fail as error:
         if check:
             raise NotAsked(error.message) from error
@@ -107,73 +103,17 @@ def _print_findings(plan: DNSPlan, findings: list[DNSFinding], form: str) -> Non
     sys.exit(exit_code(findings))
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    """A domain of this host. `host_receives`: the host's name is a domain of mail too."""
-
-    settings: Settings
-    own: DomainFacts
-    host_receives: bool
-
-    def plan(self, addresses: HostAddresses) -> DNSPlan:
-        """Return the plan of the domain, with these addresses of the host."""
-        from mailhost.dns_records.from_settings import host_facts
-        from mailhost.dns_records.plan import make_plan
-
-        return make_plan(host_facts(self.settings, addresses, self.host_receives), self.own)
-
-    def is_in_dns(self, name: str) -> bool:
-        """False for the demo and for names below example, test, localhost and invalid, unless the
-        settings name servers that may have them."""
-        settings = self.settings
-        return bool(settings.dns.servers) or not (is_for_tests(name) or settings.demo)
-
-    def known_addresses(self) -> HostAddresses | None:
-        """Return the addresses of the host as far as they need no DNS; None if they do."""
-        from mailhost.dns_records.addresses import addresses_without_dns
-        from mailhost.dns_records.facts import AddressSource, HostAddresses
-
-        if self.settings.dns.addresses:
-            return HostAddresses(self.settings.dns.addresses, AddressSource.SETTINGS)
-        return None if self.is_in_dns(self.settings.hostname) else addresses_without_dns()
-
-
-def _subject(loaded: Loaded, domain: str) -> _Subject:
-    """Return the facts about a domain of this host. Raises Fail for another domain."""
+def _subject(loaded: Loaded, domain: str) -> OwnDomain:
+    """Return a domain of this host. Raises Fail for another domain."""
     from mailhost.cli.views import whole_directory
-    from mailhost.dns_records.from_settings import domain_facts
-    from mailhost.signing.rules import SigningRules
 
-    settings, view = loaded.settings, whole_directory(loaded).view
-    receives = view.domain(domain) is not None
-    rules = SigningRules(settings)
-    signer = rules.signing_domain(domain)
-    signs = rules.signs(signer, view)
-    keys = _keys(settings.data, signer) if signs else ()
-    if not receives and not keys and domain != settings.hostname:
+    found = find_own_domain(loaded.settings, whole_directory(loaded).view, domain)
+    if found is None:
         raise Fail(f"{domain} is no domain of this host; `mailhost domain add {domain}` adds it")
-    facts = domain_facts(settings, domain, receives, signer if signs else "", keys)
-    facts = replace(facts, policy_of=_above(view, domain))
-    return _Subject(settings, facts, view.domain(settings.hostname) is not None)
+    return found
 
 
-def _above(view: DirectoryView, domain: str) -> str:
-    """Return the nearest domain of this host above a name, empty if there is none."""
-    return next(filter(view.domain, names_above(domain)), "")
-
-
-def _keys(data: str, domain: str) -> tuple[DomainKey, ...]:
-    """Return the keys of a domain; none before the host or `mailhost dkim make` made them."""
-    from mailhost.application.privileges import as_owner
-
-    if not os.path.isdir(data):
-        return ()
-    with as_owner(data):
-        pairs = key_files(data).read(domain) or ()
-    return tuple(pair.public for pair in pairs)
-
-
-def _results(subject: _Subject, check: bool) -> tuple[DNSPlan, HostAddresses, list[DNSFinding]]:
+def _results(subject: OwnDomain, check: bool) -> tuple[DNSPlan, HostAddresses, list[DNSFinding]]:
     """Return the plan, the addresses of the host, and with `check` what was found. No reactor runs
     for a plan that needs no DNS."""
     from mailhost.cli.asynchronous import run_on_reactor
@@ -185,7 +125,7 @@ def _results(subject: _Subject, check: bool) -> tuple[DNSPlan, HostAddresses, li
 
 
 async def _asked(
-    reactor: IReactor, subject: _Subject, addresses: HostAddresses | None, check: bool
+    reactor: IReactor, subject: OwnDomain, addresses: HostAddresses | None, check: bool
 ) -> tuple[DNSPlan, HostAddresses, list[DNSFinding]]:
     from mailhost.dns_records.addresses import find_addresses
     from mailhost.dns_records.checking import check_plan
@@ -196,6 +136,7 @@ async def _asked(
     if addresses is None:
         addresses = await find_addresses(subject.settings.hostname, resolver, reactor)
     plan = subject.plan(addresses)
-    servers = AuthoritativeServers(reactor, resolver)
+    port = subject.settings.dns.authority_port
+    servers = AuthoritativeServers(reactor, resolver, port=lambda: port)
     findings = await check_plan(plan, servers, resolver, reactor) if check else []
     return plan, addresses, findings

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailhost.cli.context import Fail
+from mailhost.cli.context import Fail, ask, config_option
 from mailhost.cli.doctor_check import check
+from mailhost.cli.doctor_send import send
 from mailhost.cli.table import plain, print_json
+from mailhost.message.client import plain_address
 
 if TYPE_CHECKING:
     from mailhost.doctor.replies.explain import Explained
@@ -19,7 +21,9 @@ class _CheckByDefault(click.Group):
     """A group whose first argument is a TARGET if it is none of the commands."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Name the command `check` where none is named."""
+        """Name the command `check` where none is named, or `send` with the option --send."""
+        if any(each.partition("=")[0] == "--send" for each in args):
+            args = ["send", *(each.removeprefix("--send=") for each in args if each != "--send")]
         if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
             args = ["check", *args]
         return super().parse_args(ctx, args)
@@ -30,7 +34,7 @@ class _CheckByDefault(click.Group):
     cls=_CheckByDefault,
     short_help="Find out why mail does not flow.",
     options_metavar="",
-    subcommand_metavar="[TARGET] [OPTIONS] | reply TEXT",
+    subcommand_metavar="[TARGET] [OPTIONS] | --send ADDRESS | reply TEXT | looked ADDRESS",
 )
 def command() -> None:
     """Find out why mail does not flow: examine this host, or TARGET (a domain, a host[:port], or a
@@ -38,6 +42,24 @@ def command() -> None:
 
 
 command.add_command(check)
+command.add_command(send)
+
+
+@command.command(short_help="Relay again for an address that was noticed.")
+@click.argument("address")
+@config_option
+def looked(address: str, config: str | None) -> None:
+    """Forget what was noticed about the client address ADDRESS, and relay for it again.
+
+    Call it once you have looked why strangers seem to arrive from that address. If they still do,
+    the address is noticed again.
+    """
+    try:
+        plain_ip = str(plain_address(address))
+    except ValueError as error:
+        raise Fail(f"{address!r} is no IP address") from error
+    ask(config, "clients.looked", address=plain_ip)
+    click.echo(f"nothing is noticed about {plain_ip} any more, and nothing is stopped for it")
 
 
 @command.command(short_help="Explain the reply of a mail server.")

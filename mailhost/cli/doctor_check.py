@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,10 @@ from mailhost.cli.table import plain, print_json, terminal_width
 if TYPE_CHECKING:
     from mailhost.config.load import Loaded
     from mailhost.doctor.checks import Check, CheckResult
-    from mailhost.doctor.context import DoctorContext
+    from mailhost.doctor.context import DoctorContext, OwnDomains
+    from mailhost.doctor.host.local_facts import LocalFacts
+    from mailhost.doctor.target import Target
+    from mailhost.doctor.targets import TargetOptions
     from mailhost.interfaces.reactor import IReactor
 
 WIDTH = 80  # columns where the output is no terminal
@@ -29,21 +33,32 @@ class NotExamined(Fail):
 
 @click.command("check", short_help="Examine this host, or TARGET.")
 @click.argument("target", required=False)
+@click.option("--abuse", is_flag=True, help="Try whether strangers can abuse TARGET.")
+@click.option("--to", "recipient", default="", help="A mailbox at TARGET that may get tests.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
-def check(target: str | None, as_json: bool, config: str | None) -> None:
+def check(
+    target: str | None, abuse: bool, recipient: str, as_json: bool, config: str | None
+) -> None:
     """Examine this host, or TARGET: a domain, a host[:port], or a mail address.
 
     The exit code is 0 if all is fine, 1 with warnings, 2 with failures, 3 if the checks could not
     be run.
     """
+    from mailhost.doctor.targets import TargetOptions
+
+    wanted, options = _parsed(target), TargetOptions(recipient=recipient, abuse=abuse)
+    try:
+        results = _results(_loaded(config, wanted), wanted, options)
+    except Fail as error:
+        results = _wrong_settings(error)
+    show_report(results, as_json)
+
+
+def show_report(results: list[CheckResult], as_json: bool) -> None:
+    """Print the report, and exit with its code."""
     from mailhost.doctor.report import code_of, report_text, report_values
 
-    try:
-        loaded = load_settings(config) if config or not target else None
-    except Fail as error:
-        raise NotExamined(error.message) from error
-    results = _results(loaded, target)
     if as_json:
         print_json(report_values(results))
     else:
@@ -52,35 +67,105 @@ def check(target: str | None, as_json: bool, config: str | None) -> None:
     sys.exit(code_of(results))
 
 
-def _results(loaded: Loaded | None, target: str | None) -> list[CheckResult]:
+def _parsed(text: str | None) -> Target | None:
+    from mailhost.doctor.target import BadTarget, parse_target
+
+    try:
+        return None if text is None else parse_target(text)
+    except BadTarget as error:
+        raise NotExamined(str(error)) from error
+
+
+def _loaded(config: str | None, target: Target | None) -> Loaded | None:
+    """Return the settings. A TARGET can be examined without, unless `config` names them."""
+    try:
+        return load_settings(config)
+    except Fail:
+        if target is not None and config is None:
+            return None
+        raise
+
+
+def _wrong_settings(error: Fail) -> list[CheckResult]:
+    """Return the findings about settings that cannot be used. Raises NotExamined for another error,
+    and if there is no file to read."""
+    from mailhost.config.problems import BadSettings
+    from mailhost.doctor.checks import CheckResult
+    from mailhost.doctor.this_host import wrong_settings_check
+
+    cause = error.__cause__
+    if not isinstance(cause, BadSettings) or not os.access(cause.path, os.R_OK):
+        raise NotExamined(error.message) from error
+    checked, findings = wrong_settings_check(cause)
+    return [CheckResult(checked, findings)]
+
+
+def _results(
+    loaded: Loaded | None, target: Target | None, options: TargetOptions
+) -> list[CheckResult]:
+    from mailhost.application.local_facts import collect_facts
+    from mailhost.cli.own_domains import domains_to_examine
+    from mailhost.doctor.context import OwnDomains
+    from mailhost.doctor.target import domain_of
+
+    only = None if target is None else domain_of(target)
+    own = domains_to_examine(loaded, only) if loaded else OwnDomains()
+    local = collect_facts(loaded) if loaded and not target else None
+    return examined(loaded, lambda context: _checks(context, target, options, local), own)
+
+
+def examined(
+    loaded: Loaded | None,
+    checks_of: Callable[[DoctorContext], Awaitable[Sequence[Check]]],
+    own: OwnDomains | None = None,
+) -> list[CheckResult]:
+    """Run the checks that `checks_of` returns, and show their progress. Root runs them with the
+    rights of the data folder's owner, unless that user cannot load this program."""
+    from mailhost.application.privileges import as_owner
+    from mailhost.application.runnable import cannot_run
     from mailhost.cli.asynchronous import run_on_reactor
-    from mailhost.concurrency.threads import threads_of
+    from mailhost.concurrency.threads import own_threads
     from mailhost.config.model import DNS
     from mailhost.doctor.checks import run_checks
-    from mailhost.doctor.context import DoctorContext
+    from mailhost.doctor.context import DoctorContext, OwnDomains
+    from mailhost.doctor.host.readable import user_of_host
     from mailhost.net.dns.resolver import Resolver
 
     async def run(reactor: IReactor) -> list[CheckResult]:
         resolver = Resolver(reactor, loaded.settings.dns if loaded else DNS())
-        context = DoctorContext(reactor, threads_of(reactor), resolver, loaded)
-        checks = _checks(context, target)
+        threads = own_threads(reactor)
+        context = DoctorContext(reactor, threads, resolver, loaded, own or OwnDomains())
+        checks = await checks_of(context)
         with _progress(len(checks)) as ended:
             return await run_checks(checks, reactor, ended)
 
-    return run_on_reactor(run)
+    data = loaded.settings.data if loaded else ""
+    owned = loaded and os.path.isdir(data) and not cannot_run(user_of_host(loaded.settings))
+    with as_owner(data) if owned else nullcontext():
+        return run_on_reactor(run)
 
 
-def _checks(context: DoctorContext, target: str | None) -> Sequence[Check]:
-    from mailhost.doctor.targets import TargetOptions, checks_of_target
+async def _checks(
+    context: DoctorContext,
+    target: Target | None,
+    options: TargetOptions,
+    local: LocalFacts | None,
+) -> Sequence[Check]:
+    from mailhost.doctor.targets import checks_of_target
     from mailhost.doctor.this_host import checks_of_this_host
 
     if target is None:
-        assert context.loaded is not None  # `check` has loaded them
-        return checks_of_this_host(context, context.loaded)
-    try:
-        return checks_of_target(context, target, TargetOptions())
-    except ValueError as error:
-        raise NotExamined(str(error)) from error
+        assert context.loaded is not None and local is not None  # `_results` has collected them
+        return checks_of_this_host(context, context.loaded, local)
+    return await checks_of_target(context, target, options, _checks_of_server)
+
+
+def _checks_of_server(
+    context: DoctorContext, host: str, port: int | None, options: TargetOptions
+) -> Sequence[Check]:
+    from mailhost.doctor.network.checks import dns_servers_check
+
+    return [dns_servers_check(context, host)]
 
 
 def _progress(count: int) -> AbstractContextManager[Callable[[CheckResult], Any]]:

@@ -23,10 +23,12 @@ from mailhost.cli.context import (
     open_database,
     refusals,
 )
+from mailhost.cli.table import plain
 from mailhost.directory.place import in_use
 from mailhost.message.address import Address, BadAddress, parse_address
 
 if TYPE_CHECKING:
+    from mailhost.config.load import Loaded
     from mailhost.config.model import Settings
 
 
@@ -94,7 +96,10 @@ def command(
     made = _make_data(settings.data, settings.user)
     click.echo(f"{settings.data} is {'made' if made else 'there already: left as it is'}")
     _add_domains(settings, domains, made or new_directory or not in_use(settings.data))
-    click.echo("\n".join(_next_steps(path, settings, dict.fromkeys(domains))))
+    option = f"--config {path}" if path not in PLACES else ""
+    click.echo("\n".join(_next_steps(path, option, settings, dict.fromkeys(domains))))
+    for line in _checked(loaded, f"mailhost doctor {option}".rstrip()):
+        click.echo(plain(line))
 
 
 def _add_domains(settings: Settings, domains: Sequence[str], create: bool) -> None:
@@ -176,10 +181,11 @@ def _need_user(user: str) -> None:
         raise Fail(f"--user: this machine has no user {user!r}; make one first") from error
 
 
-def _next_steps(path: str, settings: Settings, domains: dict[str, None]) -> Iterator[str]:
+def _next_steps(
+    path: str, option: str, settings: Settings, domains: dict[str, None]
+) -> Iterator[str]:
     hostname, admin = settings.hostname, settings.admin
     first = admin if admin and admin.domain in domains else f"you@{next(iter(domains))}"
-    option = f"--config {path}" if path not in PLACES else ""
     yield ""
     yield "Next:"
     yield f"  1. make accounts:  mailhost account add {first} {option}".rstrip()
@@ -194,3 +200,17 @@ def _next_steps(path: str, settings: Settings, domains: dict[str, None]) -> Iter
         yield "       " + " ".join(filter(None, ("mailhost dns", name, option)))
     yield f"     and ask your provider for {hostname} as the reverse name (PTR) of the addresses of"
     yield "     this machine: many hosts refuse mail from an address without a name."
+
+
+def _checked(loaded: Loaded, command: str) -> Iterator[str]:
+    """Yield the shortest form of the doctor's report, as far as it needs no running host."""
+    from mailhost.application.local_facts import collect_facts
+    from mailhost.doctor.host.short import findings_before_start, short_lines
+
+    found = findings_before_start(loaded, collect_facts(loaded))
+    yield ""
+    if found:
+        yield "The doctor found:"
+        yield from (f"  {line}" for line in short_lines(found, command))
+    else:
+        yield f"The doctor found nothing wrong so far. Next: start the host, then run `{command}`."

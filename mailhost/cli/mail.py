@@ -173,7 +173,7 @@ def _text(text: object) -> str:
 @password_file_option
 @config_option
 def read(account: Address, password_file: str | None, config: str | None) -> None:
-    """Print the messages in an account's inbox, oldest first. Nothing is removed."""
+    """Print the messages in an account's inbox, oldest first. They stay there."""
     settings = load_settings(config).settings
     address = listener_address(settings.listen, (ListenProtocol.POP3S, ListenProtocol.POP3))
     password_file = password_file or _demo_password(settings.demo, account)

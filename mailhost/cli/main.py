@@ -32,10 +32,12 @@ _GROUPS = {
     "queue": "mailhost.cli.queue",
     "trace": "mailhost.cli.trace",
     "filters": "mailhost.cli.filters",
+    "explain": "mailhost.cli.explain",
     "login": "mailhost.cli.login",
     "mail": "mailhost.cli.mail",
     "mailbox": "mailhost.cli.mailbox",
     "doctor": "mailhost.cli.doctor",
+    "playground": "mailhost.cli.playground",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from mailhost.cli.context import Fail, ask, config_option
-from mailhost.cli.table import plain, print_json, print_table, size
+from mailhost.cli.table import plain, print_json, print_table, size, span
 
 
 @click.group("queue", short_help="Show the mail in the queue, and change it.")
@@ -141,21 +141,14 @@ def _next(entry: dict[str, Any]) -> str:
 
 
 def _ago(at: float | None) -> str:
-    return "" if at is None else f"{_span(time.time() - at)} ago"
+    return "" if at is None else f"{span(time.time() - at)} ago"
 
 
 def _ahead(at: float | None) -> str:
     if at is None:
         return ""
     wait = at - time.time()
-    return "now" if wait <= 0 else f"in {_span(wait)}"
-
-
-def _span(seconds: float) -> str:
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{int(seconds // length)} {unit}"
-    return f"{max(int(seconds), 0)} s"
+    return "now" if wait <= 0 else f"in {span(wait)}"
 
 
 def _at(at: float | None) -> str:

@@ -1,18 +1,21 @@
-"""`mailhost status`: the counts of the running host since its start, and its processes."""
+"""`mailhost status`: the running host on one screen."""
 
 from __future__ import annotations
 
 import click
 
 from mailhost.cli.context import ask, config_option
-from mailhost.cli.table import print_json, print_table
+from mailhost.cli.table import plain, print_json, terminal_width
+
+WIDTH = 80  # columns where the output is no terminal
 
 
-@click.command("status", short_help="Show what the host did since its start.")
+@click.command("status", short_help="Show the running host on one screen.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs: with details.")
 @config_option
 def command(as_json: bool, config: str | None) -> None:
-    """Show what the host did since its start, and the connections of each process.
+    """Show the running host: its processes, listeners, queue, disk and certificates, and what it
+    did since its start.
 
     `received` counts messages; `delivered`, `relayed`, `deferred` and `failed` count attempts for
     one recipient each, so a message that waits is counted as deferred more than once. With --json
@@ -22,8 +25,7 @@ def command(as_json: bool, config: str | None) -> None:
     if as_json:
         print_json(status)
         return
-    counts = [(name.replace("_", " "), count) for name, count in status["totals"].items()]
-    print_table(("event", "count"), counts, "")
-    click.echo()
-    processes = [(each["role"], each["pid"], each["connections"]) for each in status["processes"]]
-    print_table(("process", "pid", "connections"), processes, "")
+    from mailhost.cli.status_text import status_lines
+
+    for line in status_lines(status, terminal_width() or WIDTH):
+        click.echo(plain(line))

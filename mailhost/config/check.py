@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from mailhost.config.client_endpoint import parse_client_endpoint
@@ -47,7 +47,7 @@ def check(settings: Settings) -> Iterator[Problem]:
     yield from _account_ids(settings)
     yield from _dkim(settings)
     yield from _report_addresses(settings)
-    names = NamesInFile(settings)
+    names = NamesInFile(settings, reports=settings.report_addresses.values())
     for name, domain in settings.domain.items():
         yield from _domain(names, name, domain)
     if settings.admin and not names.reaches(settings.admin):
@@ -259,10 +259,17 @@ def _address(target: str, domain: str) -> Address:
 
 class NamesInFile:
     """The names of the accounts and aliases in the settings file. `roles` are local parts that
-    every domain has. The names of a domain are collected once, when they are needed."""
+    every domain has, `reports` addresses that take reports of DMARC. The names of a domain are
+    collected once, when they are needed."""
 
-    def __init__(self, settings: Settings, roles: Sequence[str] = ALWAYS) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        roles: Sequence[str] = ALWAYS,
+        reports: Collection[Address] = (),
+    ) -> None:
         self._roles = roles
+        self._reports = frozenset((each.domain, each.key) for each in reports)
         self._domains: dict[str, DomainSettings] = {}
         self._local_parts: dict[int, frozenset[str]] = {}  # by the id of the domain's settings
         for own, domain in settings.domain.items():
@@ -270,7 +277,10 @@ class NamesInFile:
                 self._domains.setdefault(name, domain)
 
     def reaches(self, address: Address) -> bool:
-        """True if the file has a reader for mail to the address, or does not have its domain."""
+        """True if the file has a reader for mail to the address, or does not have its domain. Mail
+        to an address for reports has one."""
+        if (address.domain, address.key) in self._reports:
+            return True
         domain = self._domains.get(address.domain)
         return domain is None or bool(domain.catch_all) or self._in(domain, address)
 

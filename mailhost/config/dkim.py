@@ -30,8 +30,9 @@ class DomainDKIM(Section):
 
 
 class DKIM(Section):
-    """`[dkim]`. `expire_after` is the validity of signatures (`x=`), 0 for no end. `sign_as` says
-    for other author domains by which domain their mail is signed."""
+    """`[dkim]`. `expire_after` is the validity of signatures (`x=`), 0 for no end. `convert_8bit`
+    has 8-bit bodies encoded before they are signed. `sign_as` says for other author domains by
+    which domain their mail is signed."""
 
     sign: Switch = True
     algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)] = (
@@ -41,5 +42,6 @@ class DKIM(Section):
     rsa_bits: RSABits = 2048
     rotate_after: Seconds = 180 * DAY
     expire_after: Seconds = 0.0
+    convert_8bit: Switch = True
     sign_as: dict[DomainPattern, DomainName] = {}
     domain: dict[DomainName, DomainDKIM] = {}

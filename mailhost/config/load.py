@@ -29,9 +29,9 @@ from mailhost.config.toml_faults import explained
 
 __all__ = ["BadSettings", "Loaded", "Problem", "data_of", "load"]
 
-# What stands in for a wrong value while the rest is checked. It clashes with nothing, and what is
-# said about it is not reported. Keys are those of the table or list around it, or its own at the
-# top.
+# Values that take the place of wrong ones while the rest is checked. They clash with no others, and
+# findings about them are not reported. Keys are those of the table or list around the value, or its
+# own at the top.
 _STAND_INS: dict[str, object] = {
     "version": 1,
     "hostname": "stand-in.invalid",

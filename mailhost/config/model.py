@@ -14,6 +14,7 @@ from pydantic import Field
 
 from mailhost.config.dkim import DKIM, DomainDKIM
 from mailhost.config.dmarc import DMARC
+from mailhost.config.doctor import Doctor
 from mailhost.config.filters.kinds import AnyFilter, Mode
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
@@ -161,12 +162,14 @@ class IMAP(Section):
 
 
 class DNS(Section):
-    """`[dns]`. Without servers, the resolvers of the system are used. The others are for `mailhost
-    dns` alone: `addresses` are those at which other hosts reach this one, `spf` are mechanisms for
-    the SPF records of all domains, `spf_of` of one domain."""
+    """`[dns]`. Without servers, the resolvers of the system are used. `authority_port` is that of
+    the authoritative servers of all zones: another than 53 in a test network. The others are for
+    `mailhost dns` alone: `addresses` are those at which other hosts reach this one, `spf` are
+    mechanisms for the SPF records of all domains, `spf_of` of one domain."""
 
     servers: tuple[ServerAddress, ...] = ()
     timeout: Positive = 20.0
+    authority_port: Annotated[Count, Field(ge=1, le=65535)] = 53
     addresses: tuple[PublicAddress, ...] = ()
     spf: tuple[SPFMechanism, ...] = ()
     spf_of: dict[DomainName, tuple[SPFMechanism, ...]] = {}
@@ -286,6 +289,7 @@ class Settings(Section):
     store: StoreSettings = StoreSettings()
     dmarc: DMARC = DMARC()
     dkim: DKIM = DKIM()
+    doctor: Doctor = Doctor()
     trace: Trace = Trace()
     domain: dict[DomainName, DomainSettings] = {}
     demo: Demo | None = None

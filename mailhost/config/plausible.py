@@ -47,6 +47,7 @@ _NO_ADMIN = (
     'is missing; write admin = "you@example.com", the reader of mail for postmaster and abuse: '
     "without an admin this mail is answered 451"
 )
+_NO_READER = 'has no effect; write admin = "you@example.com", the reader of what the doctor finds'
 _NOTHING_TO_REPORT = (
     'has no effect; add a [[filter]] with kind = "authenticity": its results are what is reported'
 )
@@ -105,6 +106,8 @@ def warnings(settings: Settings) -> Iterator[Problem]:
     judges = any(isinstance(each, Authenticity) for each in settings.filter)
     if settings.dmarc.send_reports and not judges:
         yield Problem("dmarc.send_reports", _NOTHING_TO_REPORT)
+    if settings.doctor.daily and settings.admin is None:
+        yield Problem("doctor.daily", _NO_READER)
 
 
 def hostname_fault(name: str) -> str:

@@ -250,6 +250,13 @@ def _certificate_name(value: Any) -> str:
     return name
 
 
+def _host_name(value: Any) -> str:
+    name = normal_certificate_name(value) if isinstance(value, str) else ""
+    if not name:
+        raise ValueError('write the name or the IP address of a host, such as "mx.example.net"')
+    return name
+
+
 def normal_certificate_name(host: str) -> str:
     """Return the host or IP address in the form of a certificate, empty if no certificate can be
     for it."""
@@ -375,6 +382,7 @@ ServerAddress = Annotated[str, BeforeValidator(_server_address)]
 ServerEndpoint = Annotated[str, BeforeValidator(_server_endpoint)]
 Upstream = Annotated[str, BeforeValidator(_upstream)]
 CertificateName = Annotated[str, BeforeValidator(_certificate_name)]
+HostName = Annotated[str, BeforeValidator(_host_name)]
 Upstreams = Annotated[tuple[Upstream, ...], BeforeValidator(_upstreams)]
 DeviceName = Annotated[str, BeforeValidator(_device_name)]
 ClientEndpoint = Annotated[str, BeforeValidator(_client_endpoint)]

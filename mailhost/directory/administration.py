@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
 from zope.interface import implementer
 
-from mailhost.directory.alias_faults import circles, stars, unknown_targets
+from mailhost.directory.alias_faults import Name, circles, stars, unknown_targets
 from mailhost.directory.sqlite import DirectoryDatabase
 from mailhost.directory.union import unite
 from mailhost.interfaces.accounts import DirectoryView, name_fault
@@ -27,7 +27,8 @@ from mailhost.message.address import Address
 @implementer(IDirectoryAdministration)
 class Administration:
     """`file` is the view of the settings file at `file_path`. `open_database` opens the database
-    for one change, `changed` is called after each."""
+    for one change, `changed` is called after each. `reports` are the addresses that take reports of
+    DMARC."""
 
     def __init__(
         self,
@@ -35,11 +36,13 @@ class Administration:
         file_path: str,
         open_database: Callable[[], AbstractContextManager[DirectoryDatabase]],
         changed: Callable[[], None],
+        reports: Container[Name] = (),
     ) -> None:
         self._file = file
         self._file_path = file_path
         self._open_database = open_database
         self._changed = changed
+        self._reports = reports
 
     def halves(self) -> Halves:
         with self._open_database() as database:
@@ -114,7 +117,8 @@ class Administration:
     def add_alias(self, address: Address, targets: Sequence[Address], force: bool = False) -> None:
         with self._changing(address.domain) as database:
             if not force:
-                _check_alias(unite(self._file, database.view()).view, address, tuple(targets))
+                view = unite(self._file, database.view()).view
+                _check_alias(view, address, tuple(targets), self._reports)
             database.add_alias(address, targets)
 
     def remove_alias(self, address: Address) -> None:
@@ -144,13 +148,16 @@ def _hash(password: str) -> str:
         raise DirectoryError(f"this password cannot be used: {error}") from error
 
 
-def _check_alias(view: DirectoryView, address: Address, targets: tuple[Address, ...]) -> None:
+def _check_alias(
+    view: DirectoryView, address: Address, targets: tuple[Address, ...], reports: Container[Name]
+) -> None:
     """Raise NeedsForce if a target does not exist, or leads back to the alias."""
     domain = view.domains.get(address.domain)
     if domain is None:
         return  # the database will refuse it, with the reason
     aliases = {**domain.aliases, address.key: targets}
     view = replace(view, domains={**view.domains, domain.name: replace(domain, aliases=aliases)})
-    faults = [*unknown_targets(view, targets), *circles(view, [address]), *stars(address, targets)]
+    faults = [*unknown_targets(view, targets, reports=reports)]
+    faults += [*circles(view, [address]), *stars(address, targets)]
     if faults:
         raise NeedsForce("; ".join(faults))

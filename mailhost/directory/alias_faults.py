@@ -7,7 +7,7 @@ part without `+detail`, then the catch-all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from difflib import get_close_matches
 from typing import TypeAlias
 
@@ -15,14 +15,18 @@ from mailhost.interfaces.accounts import DirectoryView, Domain
 from mailhost.message.address import Address
 from mailhost.routing import ROLES, keys_of
 
+Name: TypeAlias = tuple[str, str]
+"""The domain and the key of an address; the key is empty for the catch-all."""
+
 ALIKE = 0.6  # the least likeness, by difflib's measure, of a name that is suggested
 
 
-def alias_faults(view: DirectoryView) -> Iterator[str]:
-    """Yield the faults of all aliases and catch-alls."""
+def alias_faults(view: DirectoryView, reports: Container[Name] = ()) -> Iterator[str]:
+    """Yield the faults of all aliases and catch-alls. `reports` are the addresses that take reports
+    of DMARC."""
     aliases = list(_aliases(view))
     for alias, targets in aliases:
-        for text in unknown_targets(view, targets):
+        for text in unknown_targets(view, targets, reports=reports):
             yield f"{alias}: {text}"
         yield from stars(alias, targets)
     for domain in view.domains.values():
@@ -33,13 +37,20 @@ def alias_faults(view: DirectoryView) -> Iterator[str]:
 
 
 def unknown_targets(
-    view: DirectoryView, targets: Iterable[Address], catch_all: bool = True
+    view: DirectoryView,
+    targets: Iterable[Address],
+    catch_all: bool = True,
+    reports: Container[Name] = (),
 ) -> Iterator[str]:
     """Yield a text for each target that is in a domain of this host and does not exist.
 
-    With `catch_all`, every name in a domain with a catch-all counts as existing.
+    With `catch_all`, every name in a domain with a catch-all counts as existing. So do `reports`.
     """
-    return (_nobody(view, each) for each in targets if _is_nobody(view, each, catch_all))
+    return (
+        _nobody(view, each)
+        for each in targets
+        if (each.domain, each.key) not in reports and _is_nobody(view, each, catch_all)
+    )
 
 
 def stars(alias: Address, targets: Iterable[Address]) -> Iterator[str]:
@@ -55,19 +66,16 @@ def stars(alias: Address, targets: Iterable[Address]) -> Iterator[str]:
 
 def circles(view: DirectoryView, aliases: Iterable[Address]) -> Iterator[str]:
     """Yield each circle to which these aliases lead, once."""
-    done: set[_Name] = set()
+    done: set[Name] = set()
     for alias in aliases:
         for way in _circles(view, alias, done):
             yield f"{way[0]} leads back to itself: {' -> '.join(map(str, [*way, way[0]]))}"
 
 
-_Name: TypeAlias = tuple[str, str]  # domain and key, empty for the catch-all
-
-
-def _circles(view: DirectoryView, start: Address, done: set[_Name]) -> Iterator[list[Address]]:
+def _circles(view: DirectoryView, start: Address, done: set[Name]) -> Iterator[list[Address]]:
     """Follow all targets, depth first, and yield each way from a name back to itself."""
-    on_the_way: dict[_Name, Address] = {}
-    ahead: list[tuple[_Name, Iterator[Address]]] = []
+    on_the_way: dict[Name, Address] = {}
+    ahead: list[tuple[Name, Iterator[Address]]] = []
     targets = iter([start])
     while True:
         target = next(targets, None)
@@ -88,7 +96,7 @@ def _circles(view: DirectoryView, start: Address, done: set[_Name]) -> Iterator[
             targets = iter(further)
 
 
-def _followed(view: DirectoryView, address: Address) -> tuple[_Name, tuple[Address, ...]]:
+def _followed(view: DirectoryView, address: Address) -> tuple[Name, tuple[Address, ...]]:
     """Return the name under which an address is found, and the targets if it is an alias or
     catch-all."""
     domain = view.domain(address.domain)

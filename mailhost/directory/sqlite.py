@@ -91,6 +91,12 @@ class DirectoryDatabase:
             row = self._connection.execute("PRAGMA data_version").fetchone()
             return row[0], self._changes
 
+    def damage(self) -> str:
+        """Return the first fault of the file's structure, empty for none. Reads the whole file."""
+        with _explained(self.path):
+            found = str(self._connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+            return "" if found == "ok" else found
+
     def replaced(self) -> bool:
         """True if `path` is another file now, or none: it was restored from a backup, or moved."""
         try:

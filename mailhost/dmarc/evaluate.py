@@ -62,7 +62,7 @@ def evaluate(author: str, by: PassingDomains) -> Lookups[DMARCResult]:
         found = yield from walk(author)
     except WalkFailed as failed:
         return DMARCResult(DMARCStatus.TEMPERROR, author, reason=str(failed))
-    policy_domain, record = _policy_record(found)
+    policy_domain, record = found.policy_record
     if record is None:
         return DMARCResult(DMARCStatus.NONE, author)
     alignment = _Alignment(author, found)
@@ -91,17 +91,6 @@ def evaluate(author: str, by: PassingDomains) -> Lookups[DMARCResult]:
 
 def _given(domain: str | None) -> Sequence[str]:
     return [domain] if domain else []
-
-
-def _policy_record(found: Walk) -> tuple[str, DMARCRecord | None]:
-    """Return the record that applies: the author's domain has one, or its organizational domain,
-    or the public suffix above (RFC 9989 §4.10.1)."""
-    for domain in (found.start, found.organizational_domain, found.public_suffix):
-        if domain is not None:
-            exists, record = found.record_of(domain)
-            if exists:
-                return domain, record
-    return "", None
 
 
 def _policy(author: str, domain: str, record: DMARCRecord, status: DMARCStatus) -> Lookups[Policy]:

@@ -8,6 +8,7 @@ have no effect on the result.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -15,6 +16,7 @@ from functools import lru_cache
 LONGEST_RECORD = 8192  # octets
 MOST_ADDRESSES = 20  # of rua= or ruf= that are read
 _VERSION = re.compile(rb"v[ \t]*=[ \t]*DMARC1[ \t]*(?:;|$)")
+_URI = re.compile(r"[ \t]*(?:mailto:[^@\s]+@[^@\s]+|(?!mailto:)[a-z][a-z0-9+.-]*:\S+)[ \t]*")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _SIZE = re.compile(r"![0-9]+[kmgt]?", re.IGNORECASE)  # RFC 7489 §6.2; to be ignored
 
@@ -91,6 +93,32 @@ def parse_record(record: bytes) -> DMARCRecord | None:
         report_format=tags.get("rf"),
         report_interval=_number(tags, "ri"),
     )
+
+
+def faulty_tags(record: bytes) -> tuple[str, ...]:
+    """Return the tags of a record that have a value that cannot be used, as `name=value`. Receivers
+    take the default of such a tag."""
+    tags = _tags(record[:LONGEST_RECORD].decode("utf-8", "replace"))
+    return tuple(
+        f"{name}={value}"
+        for name, value in tags.items()
+        if name in _VALUES and not _VALUES[name](value.lower())
+    )
+
+
+def _are_uris(value: str) -> bool:
+    """True for a list of URIs; those that are no `mailto:` are ignored, and are no fault."""
+    return all(map(_URI.fullmatch, value.split(",")))
+
+
+_POLICIES = frozenset(policy.value for policy in Policy)
+_VALUES: Mapping[str, Callable[[str], bool]] = {
+    **dict.fromkeys(("p", "sp", "np"), _POLICIES.__contains__),
+    **dict.fromkeys(("adkim", "aspf"), frozenset("rs").__contains__),
+    **dict.fromkeys(("rua", "ruf"), _are_uris),
+    "psd": frozenset("ynu").__contains__,
+    "t": frozenset("yn").__contains__,
+}
 
 
 def _tags(text: str) -> dict[str, str]:

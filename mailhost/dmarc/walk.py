@@ -44,6 +44,17 @@ class Walk:
         return False, None
 
     @property
+    def policy_record(self) -> tuple[str, DMARCRecord | None]:
+        """The record that applies, and its domain: that of `start`, of its organizational domain,
+        or of the public suffix above (RFC 9989 §4.10.1); an empty domain where there is none."""
+        for domain in (self.start, self.organizational_domain, self.public_suffix):
+            if domain is not None:
+                exists, record = self.record_of(domain)
+                if exists:
+                    return domain, record
+        return "", None
+
+    @property
     def public_suffix(self) -> str | None:
         """The domain with psd=y above `start`, None for none."""
         for domain, record in self.found:

@@ -16,13 +16,8 @@ from ipaddress import ip_address
 from typing import Final
 from xml.parsers import expat
 
-from mailhost.dmarc_reports.report import (
-    AggregateReport,
-    BadReport,
-    CheckedDomain,
-    Published,
-    Row,
-)
+from mailhost.dmarc_reports.report import AggregateReport, BadReport, CheckedDomain, Row
+from mailhost.interfaces.authentication import PublishedPolicy
 
 LONGEST_TEXT = 1000  # characters of one element
 MOST_ROWS = 50_000
@@ -172,8 +167,8 @@ class _Reading:
             rows=tuple(self.rows),
         )
 
-    def _policy(self, domain: str) -> Published:
-        return Published(
+    def _policy(self, domain: str) -> PublishedPolicy:
+        return PublishedPolicy(
             domain=domain,
             policy=_one_of(_POLICIES, self._published("p")),
             subdomains=_one_of(("", *_POLICIES), self._published("sp")),

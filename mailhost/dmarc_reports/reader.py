@@ -45,7 +45,8 @@ _LONGEST_NAME = 100  # characters of the name of a reporter in the log
 class ReportPlaces:
     """The services that the reader uses in one generation of the settings: the Maildir of reports,
     the mailboxes of accounts, the directory's newest view, the handover for mail to the admin, the
-    name of this host. `admin` is None too if it is itself an address for reports."""
+    name of this host. `admin` is None too if it is itself an address for reports.
+    `collects` is false without addresses for reports: no more mail comes into the Maildir then."""
 
     incoming: IMailbox
     store: IMailStore
@@ -53,6 +54,7 @@ class ReportPlaces:
     handover: IHandover
     admin: Address | None
     hostname: str
+    collects: bool = True
 
     async def deliver(self, content: Content, header: bytes) -> Status:
         """Deliver a message that is no report to the account with the address for reports, or to
@@ -100,6 +102,7 @@ class ReportReader:
         self._events = events
         self._wall = wall
         self._later: dict[str, float] = {}  # when each message that waits is tried again, by name
+        self._may_have_mail = True  # of the former process, or of former settings
         self._rounds = Rounds(clock, PERIOD, self._read_all, self._failed)
         self._daily = Rounds(clock, DAY, self._forget_old, self._failed)
 
@@ -115,7 +118,10 @@ class ReportReader:
 
     async def _read_all(self) -> None:
         places = self._places()
+        if not (self._may_have_mail or places.collects):
+            return
         messages = await places.incoming.messages()
+        self._may_have_mail = places.collects or bool(messages)
         names = {message.unique for message in messages}
         self._later = {name: at for name, at in self._later.items() if name in names}
         for message in messages:

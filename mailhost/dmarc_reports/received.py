@@ -13,7 +13,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mailhost.dmarc_reports.database import database_path, opened
-from mailhost.dmarc_reports.report import DAY, AggregateReport, CheckedDomain, Published, Row
+from mailhost.dmarc_reports.report import (
+    DAY,
+    AggregateReport,
+    CheckedDomain,
+    Row,
+    policy_from_json,
+    policy_to_json,
+)
+from mailhost.interfaces.authentication import PublishedPolicy
 
 KEPT = 400 * DAY  # seconds after the end of their period that reports are kept
 MOST_REPORTS = 20_000  # of one domain
@@ -27,7 +35,7 @@ class ReportedRow:
     organization: str
     begin: int
     end: int
-    published: Published
+    published: PublishedPolicy
     row: Row
 
 
@@ -44,7 +52,7 @@ def keep_report(data: str, report: AggregateReport) -> bool:
                 report.report_id,
                 report.begin,
                 report.end,
-                json.dumps(asdict(report.published)),
+                policy_to_json(report.published),
             ),
         )
         if not added.rowcount:
@@ -93,7 +101,7 @@ def results_about(data: str, domain: str, since: float) -> Sequence[ReportedRow]
             (domain, int(since)),
         )
         return [
-            ReportedRow(each[0], each[1], each[2], Published(**json.loads(each[3])), _row(each[4:]))
+            ReportedRow(each[0], each[1], each[2], policy_from_json(each[3]), _row(each[4:]))
             for each in found
         ]
 

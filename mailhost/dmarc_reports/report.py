@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+
+from mailhost.interfaces.authentication import PublishedPolicy
 
 DAY = 86_400  # seconds, the period of a report
 WHERE = "DMARC reports"  # in the log
@@ -20,21 +23,6 @@ class CheckedDomain:
     domain: str
     result: str
     selector: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """The policy of a domain as the reporter found it in DNS. `subdomains` and `nonexistent` (sp
-    and np) are empty where the report does not name them."""
-
-    domain: str
-    policy: str
-    subdomains: str = ""
-    nonexistent: str = ""
-    strict_dkim: bool = False
-    strict_spf: bool = False
-    testing: bool = False
-    failure_options: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +59,20 @@ class AggregateReport:
     report_id: str
     begin: int
     end: int
-    published: Published
+    published: PublishedPolicy
     rows: Sequence[Row]
+
+
+def policy_to_json(policy: PublishedPolicy) -> str:
+    """Return the policy as it is kept in the database, without the URIs for reports."""
+    found = asdict(policy)
+    del found["reports"]
+    return json.dumps(found)
+
+
+def policy_from_json(text: str) -> PublishedPolicy:
+    """Return the policy that `policy_to_json` wrote."""
+    return PublishedPolicy(**json.loads(text))
 
 
 def fault_text(error: BaseException | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mailhost.dmarc_reports.received import ReportedRow
-from mailhost.dmarc_reports.report import Published
+from mailhost.interfaces.authentication import PublishedPolicy
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class ReportSummary:
     begin: int
     end: int
     reporters: tuple[str, ...]
-    published: Published | None
+    published: PublishedPolicy | None
     sources: tuple[Source, ...]
 
     @property

@@ -11,17 +11,17 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailhost.concurrency.rounds import Rounds
 from mailhost.concurrency.threads import InThread
-from mailhost.dmarc_reports.report import DAY, CheckedDomain, Published, Row
+from mailhost.dmarc_reports.report import DAY, CheckedDomain, Row
 from mailhost.interfaces.authentication import (
     Authentication,
     Disposition,
@@ -41,10 +41,11 @@ _OVERRIDES = ("local_policy", "mailing_list", "other", "policy_test_mode", "trus
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A kind of message: the day since 1970 (UTC), the policy, and a row with the count 0."""
+    """A kind of message: the day since 1970 (UTC), the policy without its URIs, and a row with the
+    count 0."""
 
     day: int
-    published: Published
+    published: PublishedPolicy
     row: Row
 
 
@@ -71,8 +72,7 @@ class Tally:
         self._waiting: list[tuple[int, Authenticated]] = []  # each with its day
         self._reports = False
         self._not_from: Container[tuple[str, str]] = ()
-        self._periodic = LoopingCall(self.flush)
-        self._periodic.clock = clock
+        self._rounds = Rounds(clock, PERIOD, self._flush, self._failed)
 
     def reconfigure(self, reports: bool, addresses: Container[tuple[str, str]]) -> None:
         """Count where `reports` is true, but for mail to `addresses`, each as its domain and key:
@@ -82,7 +82,7 @@ class Tally:
 
     def start(self) -> None:
         """Write from time to time."""
-        self._periodic.start(PERIOD, now=False)
+        self._rounds.start(now=False)
 
     def emit(self, event: Event) -> None:
         """See IEventSink."""
@@ -103,7 +103,10 @@ class Tally:
             await self._in_thread(partial(self._count_and_write, waiting, self._not_from))
         except Exception:  # noqa: BLE001 - logged; mail does not wait for it
             self._waiting = [*waiting, *self._waiting][:MOST_WAITING]
-            self._events.emit(Faulted("DMARC results", Failure().getErrorMessage()))
+            self._failed(Failure())
+
+    def _failed(self, failure: Failure) -> None:
+        self._events.emit(Faulted("DMARC results", failure.getErrorMessage()))
 
     def _count_and_write(
         self, waiting: Sequence[tuple[int, Authenticated]], not_from: Container[tuple[str, str]]
@@ -114,8 +117,7 @@ class Tally:
 
     async def stop(self) -> None:
         """Write the rest."""
-        if self._periodic.running:
-            self._periodic.stop()
+        self._rounds.stop()
         await self.flush()
 
 
@@ -132,21 +134,8 @@ def count(
         if is_for_tests(published.domain):
             continue
         if not any((each.domain, each.key) in not_from for each in event.recipients):
-            counts[Judged(day, _policy(published), _row(event))] += 1
+            counts[Judged(day, replace(published, reports=()), _row(event))] += 1
     return counts
-
-
-def _policy(published: PublishedPolicy) -> Published:
-    return Published(
-        published.domain,
-        published.policy,
-        published.subdomains,
-        published.nonexistent,
-        published.strict_dkim,
-        published.strict_spf,
-        published.testing,
-        published.failure_options,
-    )
 
 
 def _row(event: Authenticated) -> Row:

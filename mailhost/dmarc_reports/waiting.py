@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 
 from mailhost.dmarc_reports.database import database_path, opened
-from mailhost.dmarc_reports.report import CheckedDomain, Published, Row
+from mailhost.dmarc_reports.report import CheckedDomain, Row, policy_from_json, policy_to_json
 from mailhost.dmarc_reports.tally import Judged, ResultCounts
+from mailhost.interfaces.authentication import PublishedPolicy
 
 MOST_ROWS = 5_000  # of one report
 MOST_DOMAINS = 20_000  # of one day
@@ -53,12 +54,12 @@ def _has_room(connection: sqlite3.Connection, day: int, domain: str) -> bool:
 
 
 def _add_policy(
-    connection: sqlite3.Connection, day: int, domain: str, published: Published
+    connection: sqlite3.Connection, day: int, domain: str, published: PublishedPolicy
 ) -> None:
     connection.execute(
         "INSERT INTO policy (day, domain, published, sent) VALUES (?, ?, ?, '[]') "
         "ON CONFLICT DO UPDATE SET published = excluded.published",
-        (day, domain, json.dumps(asdict(published))),
+        (day, domain, policy_to_json(published)),
     )
 
 
@@ -89,7 +90,7 @@ def waiting_before(data: str, day: int) -> Sequence[Waiting]:
         return [Waiting(day, domain, tuple(json.loads(sent))) for day, domain, sent in found]
 
 
-def results_of(data: str, waiting: Waiting) -> tuple[Published, Sequence[Row]]:
+def results_of(data: str, waiting: Waiting) -> tuple[PublishedPolicy, Sequence[Row]]:
     """Return the policy and the rows of a report."""
     where = (waiting.day, waiting.domain)
     with opened(data) as connection:
@@ -97,7 +98,7 @@ def results_of(data: str, waiting: Waiting) -> tuple[Published, Sequence[Row]]:
         published = connection.execute(query, where).fetchone()[0]
         query = "SELECT result, count FROM judged WHERE day = ? AND domain = ?"
         rows = [_row(result, count) for result, count in connection.execute(query, where)]
-    return Published(**json.loads(published)), rows
+    return policy_from_json(published), rows
 
 
 def note_sent(data: str, waiting: Waiting, address: str) -> Waiting:

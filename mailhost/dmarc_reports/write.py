@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from xml.sax.saxutils import escape
 
 from mailhost import __version__
-from mailhost.dmarc_reports.report import AggregateReport, CheckedDomain, Published, Row
+from mailhost.dmarc_reports.report import AggregateReport, CheckedDomain, Row
+from mailhost.interfaces.authentication import PublishedPolicy
 
 _NAMESPACE = "urn:ietf:params:xml:ns:dmarc-2.0"
 
@@ -34,7 +35,7 @@ def _lines(report: AggregateReport) -> Iterator[str]:
     yield ""
 
 
-def _policy(published: Published) -> Iterator[str]:
+def _policy(published: PublishedPolicy) -> Iterator[str]:
     yield "<policy_published>"
     yield _element("domain", published.domain)
     yield _element("p", published.policy)

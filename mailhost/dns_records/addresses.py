@@ -26,11 +26,12 @@ async def find_addresses(
     resolver: IResolver,
     clock: IReactorTime,
     own: Callable[[], Sequence[str]] | None = None,
+    seconds: float = LOOKUP_SECONDS,
 ) -> HostAddresses:
     """Return the addresses of a host whose settings name none, and how they were found. `own`
-    returns the global addresses of this machine."""
+    returns the global addresses of this machine. DNS has `seconds` to answer."""
     machine = addresses_without_dns(own)
-    found = await _looked_up(hostname, resolver, clock)
+    found = await _looked_up(hostname, resolver, clock, seconds)
     if found:
         other = tuple(address for address in machine.found if address not in found)
         return HostAddresses(tuple(found), AddressSource.RESOLVER, other)
@@ -53,14 +54,16 @@ def machine_addresses() -> list[str]:
     return [address for address in found if ip_address(address).is_global]
 
 
-async def _looked_up(hostname: str, resolver: IResolver, clock: IReactorTime) -> list[str]:
+async def _looked_up(
+    hostname: str, resolver: IResolver, clock: IReactorTime, seconds: float
+) -> list[str]:
     """Return the global addresses of a name, IPv4 first; none if they cannot be looked up."""
 
     async def ask() -> Sequence[str]:
         return await resolver.addresses(hostname)
 
     try:
-        found = await Deferred.fromCoroutine(ask()).addTimeout(LOOKUP_SECONDS, clock)
+        found = await Deferred.fromCoroutine(ask()).addTimeout(seconds, clock)
     except (NoSuchDomain, ResolveFailed, TimeoutError):
         return []
     return sorted((each for each in found if ip_address(each).is_global), key=lambda a: ":" in a)

@@ -37,7 +37,7 @@ from mailhost.interfaces.dns import (
 from mailhost.message.domains import is_at_or_below
 from mailhost.net.dns.lookups import run_lookups
 
-SECONDS = 60.0  # for all look-ups of one topic
+SECONDS = 60.0
 _CHECKS: tuple[Callable[[DNSPlan], Lookups[list[DNSFinding]]], ...] = (
     check_mail,
     check_addresses,
@@ -51,12 +51,17 @@ _CHECKS: tuple[Callable[[DNSPlan], Lookups[list[DNSFinding]]], ...] = (
 
 
 async def check_plan(
-    plan: DNSPlan, servers: IAuthoritativeServers, resolver: ILookUp, clock: IReactorTime
+    plan: DNSPlan,
+    servers: IAuthoritativeServers,
+    resolver: ILookUp,
+    clock: IReactorTime,
+    seconds: float = SECONDS,
 ) -> list[DNSFinding]:
-    """Return what is found about each record of a plan, and about the servers."""
+    """Return what is found about each record of a plan, and about the servers, with at most
+    `seconds` for all look-ups of one topic."""
     look_ups = PlanLookUps(plan, servers, resolver)
     running = [
-        Deferred.fromCoroutine(run_lookups(check(plan), look_ups, clock, SECONDS))
+        Deferred.fromCoroutine(run_lookups(check(plan), look_ups, clock, seconds))
         for check in _CHECKS
     ]
     found = await gatherResults(running, consumeErrors=True)

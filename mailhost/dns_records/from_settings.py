@@ -10,6 +10,7 @@ from mailhost.config.model import Listen, Route, Settings
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.types import split_host_port
 from mailhost.dns_records.facts import DomainFacts, HostAddresses, HostFacts, MailService
+from mailhost.interfaces.dns import is_for_tests
 from mailhost.interfaces.signing import DomainKey
 from mailhost.message.domains import fits, is_at_or_below
 
@@ -32,6 +33,12 @@ PROVIDERS: Mapping[str, str] = {
     "postmarkapp.com": "include:spf.mtasv.net",
     "sendgrid.net": "include:sendgrid.net",
 }
+
+
+def is_in_dns(settings: Settings, name: str) -> bool:
+    """False for the demo and for names below example, test, localhost and invalid, unless the
+    settings name servers that may have them."""
+    return bool(settings.dns.servers) or not (is_for_tests(name) or settings.demo)
 
 
 def host_facts(settings: Settings, addresses: HostAddresses, receives: bool = False) -> HostFacts:

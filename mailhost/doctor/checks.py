@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError, gatherResults
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    FirstError,
+    TimeoutError,
+    gatherResults,
+)
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -68,4 +74,7 @@ async def _result(check: Check, clock: IReactorTime) -> CheckResult:
 
 
 async def _findings(check: Check) -> Sequence[Finding]:
-    return await check.run()
+    try:
+        return await check.run()
+    except FirstError as error:  # of a check that waits for several results
+        error.subFailure.raiseException()

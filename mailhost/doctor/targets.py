@@ -3,26 +3,82 @@ address."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
+from mailhost.dns_records.published.mx import PublishedMX, published_mx
+from mailhost.doctor.abuse.target import abuse_check
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
-from mailhost.doctor.network.resolvers import resolvers_check
+from mailhost.doctor.domain.checks import checks_of_domain
+from mailhost.doctor.domain.mx import usable_hosts
+from mailhost.doctor.domain.reach import reachable_for
+from mailhost.doctor.network.checks import dns_servers_check
+from mailhost.doctor.target import Recipient, Server, Target, domain_of
+from mailhost.interfaces.dns import Found
+from mailhost.message.address import literal_address
+from mailhost.net.dns.lookups import run_lookups
+
+SECONDS = 12.0  # for the look-ups of MX records and addresses, which say what is to be examined
+MOST_HOSTS = 3  # MX hosts that are connected to
+SMTP = 25
 
 
 @dataclass(frozen=True, slots=True)
 class TargetOptions:
     """What the operator wants to be tried at the TARGET. `user` and `password` are for a login,
-    `recipient` is tried by MAIL and RCPT without sending; empty for none."""
+    `recipient` is tried by MAIL and RCPT without sending; empty for none. With `abuse` it is tried
+    whether strangers can abuse the server."""
 
     user: str = ""
     password: str = ""
     recipient: str = ""
+    abuse: bool = False
 
 
-def checks_of_target(
-    context: DoctorContext, target: str, options: TargetOptions
+ServerChecks: TypeAlias = Callable[[DoctorContext, str, int | None, TargetOptions], Sequence[Check]]
+"""Returns the checks of a host: at one port, or at all ports of mail."""
+
+
+async def checks_of_target(
+    context: DoctorContext, target: Target, options: TargetOptions, checks_of_server: ServerChecks
 ) -> Sequence[Check]:
-    """Return all checks of a target. Raises ValueError for a text that is none."""
-    return [resolvers_check(context.resolver, target)]
+    """Return all checks of a target. DNS says whether a bare name is a server, and which hosts take
+    the mail of a domain. To those of an own domain no connection is made, unless it is asked for
+    a recipient: the checks of this host examine the listeners."""
+    checks = await _checks(context, target, options, checks_of_server)
+    if options.abuse:
+        checks = [*checks, abuse_check(context, target, options.recipient)]
+    return checks
+
+
+async def _checks(
+    context: DoctorContext, target: Target, options: TargetOptions, checks_of_server: ServerChecks
+) -> Sequence[Check]:
+    if isinstance(target, Server):
+        return checks_of_server(context, target.host, target.port, options)
+    recipient = str(target.address) if isinstance(target, Recipient) else ""
+    options = replace(options, recipient=options.recipient or recipient)
+    name, port = domain_of(target), SMTP + context.port_offset
+    literal = literal_address(name)
+    if literal is not None:
+        return checks_of_server(context, literal, port, options)
+    published = await run_lookups(published_mx(name), context.resolver, context.reactor, SECONDS)
+    if not recipient and _is_server(context, published):
+        return checks_of_server(context, name, None, options)
+    checks: list[Check] = checks_of_domain(context, published)
+    if published.reply.found is Found.FAILED:
+        return [dns_servers_check(context, name), *checks]
+    if recipient or context.own.get(name) is None:
+        for host in usable_hosts(published, reachable_for(context, name))[:MOST_HOSTS]:
+            # the name by which the doctor advises to replace an alias has the certificate
+            checks += checks_of_server(context, host.alias or host.name, port, options)
+    return checks
+
+
+def _is_server(context: DoctorContext, published: PublishedMX) -> bool:
+    """True for a name with addresses and without MX records, which is no domain of this host."""
+    if context.own.get(published.domain) is not None or not published.implicit:
+        return False
+    return bool(published.hosts[0].addresses)

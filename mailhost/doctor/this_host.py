@@ -3,18 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mailhost.config.load import Loaded
+from mailhost.config.problems import BadSettings
+from mailhost.doctor.abuse.this_host import abuse_checks
 from mailhost.doctor.checks import Check
+from mailhost.doctor.clients.check import lost_addresses_check
 from mailhost.doctor.context import DoctorContext
+from mailhost.doctor.domain.hosted import own_domains_check
 from mailhost.doctor.far_ends.checks import far_end_checks
-from mailhost.doctor.network.resolvers import resolvers_check
+from mailhost.doctor.finding import Finding
+from mailhost.doctor.host.certificates import certificates_check
+from mailhost.doctor.host.data_folder import data_folder_check
+from mailhost.doctor.host.directory import directory_check
+from mailhost.doctor.host.host_name import host_name_check
+from mailhost.doctor.host.listeners import listeners_check
+from mailhost.doctor.host.local_facts import LocalFacts
+from mailhost.doctor.host.queue import queue_check
+from mailhost.doctor.host.served_certificates import served_certificates_check
+from mailhost.doctor.host.settings_file import TOPIC, settings_findings, wrong_settings
+from mailhost.doctor.network.checks import network_checks
+from mailhost.doctor.running_host import ask_host
+
+MOST_SECONDS = 4.5  # of each check, so that the report is there in five seconds
 
 
-def checks_of_this_host(context: DoctorContext, loaded: Loaded) -> Sequence[Check]:
-    """Return all checks of the host that `loaded` describes."""
-    settings = loaded.settings
-    return [
-        resolvers_check(context.resolver, settings.hostname),
+def checks_of_this_host(
+    context: DoctorContext, loaded: Loaded, local: LocalFacts
+) -> Sequence[Check]:
+    """Return all checks of the host that `loaded` describes. Without a user who can run the host,
+    the data folder is not looked into, since that is done with the rights of this user."""
+    settings, in_thread = loaded.settings, context.in_thread
+    ask = ask_host(in_thread, settings.data)
+    inside = [
+        queue_check(settings.data, in_thread),
         *far_end_checks(context, settings.data, settings.trace.off),
     ]
+    return _in_time(
+        [
+            _at_once(TOPIC, "settings file", settings_findings(loaded, local.user_fault)),
+            listeners_check(settings, local.listening, in_thread),
+            *network_checks(context, loaded),
+            *_always(context, loaded, local),
+            served_certificates_check(settings, local.listening, in_thread),
+            *([] if local.user_fault else inside),
+            own_domains_check(context),
+            lost_addresses_check(ask),
+            *abuse_checks(context, loaded, ask),
+        ]
+    )
+
+
+def checks_of_first_start(context: DoctorContext, loaded: Loaded) -> Sequence[Check]:
+    """Return the checks for the end of the very first start, which has read the settings and the
+    certificates, and opened the listeners, a moment ago."""
+    return _in_time(_always(context, loaded, LocalFacts()))
+
+
+def _always(context: DoctorContext, loaded: Loaded, local: LocalFacts) -> list[Check]:
+    settings, in_thread = loaded.settings, context.in_thread
+    inside = [
+        data_folder_check(settings, local.folder_fault, in_thread, context.reactor),
+        directory_check(loaded, in_thread),
+    ]
+    return [
+        host_name_check(settings, context.resolver, context.reactor),
+        certificates_check(settings, local.files, in_thread),
+        *([] if local.user_fault else inside),
+    ]
+
+
+def _in_time(checks: Sequence[Check]) -> list[Check]:
+    return [replace(each, seconds=min(each.seconds, MOST_SECONDS)) for each in checks]
+
+
+def wrong_settings_check(error: BadSettings) -> tuple[Check, Sequence[Finding]]:
+    """Return the only check of settings that cannot be used, and its findings."""
+    findings = wrong_settings(error)
+    return _at_once(TOPIC, "settings file", findings), findings
+
+
+def _at_once(topic: str, title: str, findings: Sequence[Finding]) -> Check:
+    async def run() -> Sequence[Finding]:
+        return findings
+
+    return Check(topic, title, MOST_SECONDS, run)

@@ -52,7 +52,7 @@ class Batch:
         gaining = {work.gains for work in good if work.gains}
         losing = {work.loses for work in good if work.loses}
         self._folders.sync_many(gaining | losing)
-        self._sync_written([work for work in good if work.written], gaining)
+        self._sync_written([work for work in good if work.written])
         self._sync_folders(gaining, self._gained, lambda work: work.gains)
         self._sync_folders(losing, self._lost, lambda work: work.loses)
         return [work.error for work in self._works]
@@ -123,11 +123,10 @@ class Batch:
     def _name(self, work: Work) -> None:
         work.name(self._folders)
 
-    def _sync_written(self, works: Sequence[Work], folders: Collection[str]) -> None:
-        """Sync files that the caller has written to, each at the same time as a folder."""
-        waiting = iter(folders)
+    def _sync_written(self, works: Sequence[Work]) -> None:
+        """Sync files that the caller has written to."""
         for work in works:
-            work.error = _fault(self._folders.sync_file, work.written, next(waiting, ""))
+            work.error = _fault(self._folders.sync_file, work.written)
 
     def _sync_folders(
         self,

@@ -98,21 +98,13 @@ class Folders:
             return error
         return None
 
-    def sync_file(self, path: str, beside: str) -> None:
-        """Make the octets of a file durable. The folder `beside`, if it is not empty, is synced at
-        the same time: a journal commits both at once. Raises OSError for the file."""
+    def sync_file(self, path: str) -> None:
+        """Make the octets of a file durable. Raises OSError."""
         fd = self.system.open_file(path)
         try:
-            if not beside or beside in self._results:
-                self.system.sync(fd)
-                return
-            fault, self._results[beside] = self.system.together(
-                lambda: self.system.sync(fd), lambda: self.system.sync_folder(beside)
-            )
+            self.system.sync(fd)
         finally:
             self.system.close(fd)
-        if fault is not None:
-            raise fault
 
     def root(self, folder: str) -> None:
         """Make the folder's own name durable, and those of the folders above it. Raises OSError."""

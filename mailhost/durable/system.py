@@ -9,8 +9,7 @@ import ctypes
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 
 # file systems whose syncfs(2) waits for the disk and reports the errors of all files: ext, XFS,
 # Btrfs, tmpfs. overlayfs does not report errors of its upper layer; FUSE and 9p do not pass a sync
@@ -65,15 +64,6 @@ class OperatingSystem:
     def set_time_of(self, fd: int, seconds: float) -> None:
         """The same for a file that is open. Raises OverflowError too."""
         os.utime(fd, (seconds, seconds))
-
-    def together(
-        self, one: Callable[[], None], other: Callable[[], None]
-    ) -> tuple[OSError | None, OSError | None]:
-        """Make two calls that wait for the disk, at the same time. Returns what they raise."""
-        with ThreadPoolExecutor(1) as thread:
-            first = thread.submit(one)
-            second = _error_of(other)
-            return _error_of(first.result), second
 
     def sync(self, fd: int) -> None:
         """Return when the file's bytes are on the disk."""
@@ -161,14 +151,6 @@ class OperatingSystem:
     def is_mount(self, path: str) -> bool:
         """True where a file system begins: what is above it is none of its names."""
         return os.path.ismount(path)
-
-
-def _error_of(call: Callable[[], None]) -> OSError | None:
-    try:
-        call()
-    except OSError as error:
-        return error
-    return None
 
 
 def _linux_release() -> tuple[int, ...]:

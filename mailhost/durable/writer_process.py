@@ -46,6 +46,12 @@ class WriterProcess:
         else:
             self._process = process
 
+    @property
+    def pid(self) -> int | None:
+        """The number of the process, None while there is none."""
+        transport = self._process.transport if self._process else None
+        return transport.pid if transport is not None else None
+
     async def stop(self) -> None:
         """End the process. Its clients have closed their connections."""
         self._stopping = True

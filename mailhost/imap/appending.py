@@ -87,16 +87,20 @@ class Appending:
             text = "The message cannot be stored now; please try again later"
             context.refused("message", Status(452, "4.3.1", text, str(self._fault)))
             return no(text, b"UNAVAILABLE")
-        folder = await context.mail.open(command.mailbox)
-        if isinstance(folder, StoreRefusal):
-            return refused_target(folder)
         messages = [
             NewMessage(content, message.flags, message.date)
             for content, message in zip(self._contents, command.messages, strict=True)
         ]
-        added = await folder.add(messages)
+        folder = context.appended_to.get(command.mailbox)
+        added = None if folder is None else await folder.add(messages)
+        if folder is None or added is None or isinstance(added, StoreRefusal):
+            opened = await context.mail.open(command.mailbox)  # another one may have the name now
+            if isinstance(opened, StoreRefusal):
+                return refused_target(opened)
+            folder, added = opened, await opened.add(messages)
         if isinstance(added, StoreRefusal):
             return refused(added)
+        context.appended_to = {command.mailbox: folder}
         if context.selected is not None and context.selected.folder.name == folder.name:
             context.selected.changed = True
         return ok("Message added", append_uid(added.uid_validity, added.uids))

@@ -15,7 +15,7 @@ from mailhost.imap.grammar.response import OK, UNTAGGED, number_code, status
 from mailhost.imap.notifying import Notifying
 from mailhost.imap.selected import Selected
 from mailhost.interfaces.events import IEventSink, Refused
-from mailhost.interfaces.folders import IAccountMail, IAccountStore
+from mailhost.interfaces.folders import IAccountMail, IAccountStore, IFolder
 from mailhost.interfaces.logins import IPasswordLogins
 from mailhost.interfaces.wire import IWire
 from mailhost.message.address import Address
@@ -78,6 +78,7 @@ class Context:
     account: Address | None = None
     _mail: IAccountMail | None = field(default=None, repr=False)
     selected: Selected | None = None
+    appended_to: dict[str, IFolder] = field(default_factory=dict)  # the folder of the last APPEND
     over: bool = False
     tag: bytes = b""
     notifying: Notifying | None = None

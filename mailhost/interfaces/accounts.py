@@ -49,6 +49,11 @@ class Account:
     id: str = ""
     app_passwords: tuple[AppPassword, ...] = ()
 
+    @property
+    def has_password(self) -> bool:
+        """True for an account that somebody can log in to."""
+        return bool(self.secret or self.app_passwords)
+
 
 @dataclass(frozen=True, slots=True)
 class Domain:

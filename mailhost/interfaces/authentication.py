@@ -41,19 +41,20 @@ class DKIMOutcome:
 class PublishedPolicy:
     """The DMARC record that applies to a message, and the policy in it for the author's domain.
 
-    `domain` is where the record is; `policy`, `subdomains` and `nonexistent` are p, sp and np.
-    `reports` are the URIs of rua.
+    `domain` is where the record is; `policy`, `subdomains` and `nonexistent` are p, sp and np, the
+    last two empty where they are not known. `reports` are the URIs of rua; a report of DMARC does
+    not have them.
     """
 
     domain: str
     policy: str
-    subdomains: str
-    nonexistent: str
-    strict_dkim: bool
-    strict_spf: bool
-    testing: bool
-    failure_options: str
-    reports: tuple[str, ...]
+    subdomains: str = ""
+    nonexistent: str = ""
+    strict_dkim: bool = False
+    strict_spf: bool = False
+    testing: bool = False
+    failure_options: str = ""
+    reports: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

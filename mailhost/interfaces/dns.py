@@ -133,7 +133,7 @@ class Reply(Generic[Record]):
 
     `secure` is true for a reply, also one without records, that a validating resolver on this
     machine has authenticated (RFC 4035 §3.2.3), and false for NO_DOMAIN. `trouble` says for the
-    log why a look-up failed.
+    log why a look-up failed, or why none of the records can be used.
     """
 
     found: Found

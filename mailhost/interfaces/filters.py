@@ -28,6 +28,15 @@ class IFilter(Interface):
         is deferred or passes, as `on_error` of the settings says."""
 
 
+class IPreview(Interface):
+    """A filter that can say what it would answer, for an operator who asks about mail that is not
+    sent (`mailhost explain`)."""
+
+    def preview(mail: Mail) -> Answer[Verdict]:
+        """Return the verdict that `look` would return now, and raise what it would raise. Nothing
+        is counted, recorded or sent to another program."""
+
+
 class IFilterPlugin(IPlugin):
     """A Twisted plugin that makes filters, for `kind = "python"` in the settings."""
 
@@ -73,6 +82,13 @@ class IRates(Interface):
         """Count one for `key`, and return True. If the count has reached `limit`, return False and
         count nothing. The count decreases steadily, by `limit` in `within` seconds (a leaky
         bucket)."""
+
+
+class IRatePreview(Interface):
+    """Rates that can be asked without counting."""
+
+    def allows(key: str, limit: int, within: float) -> bool:
+        """Return what `IRates.take` would return now."""
 
 
 class IWitness(Interface):

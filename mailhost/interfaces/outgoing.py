@@ -73,7 +73,7 @@ class IOutgoingStep(Interface):
 
 
 class IForwarding(Interface):
-    """What is added to a message of others that an alias sends on to another host."""
+    """The seal of a message of others that an alias sends on to another host."""
 
     def seal(content: Content, domains: Collection[str]) -> Answer[Content]:
         """Return the message for recipients in these domains, with a seal of ARC if the settings

@@ -84,7 +84,7 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a filter has found out about a mail, as an edited mail and tags. Unlike the decision of
+    """The findings of a filter about a mail, as an edited mail and tags. Unlike the decision of
     the filter, facts have their effect in the mode "observe" too."""
 
     mail: Mail

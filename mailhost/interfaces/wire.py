@@ -18,6 +18,7 @@ class IServerFactory(IProtocolFactory):
     another kind, such as HTTP."""
 
     tls: IOpenSSLServerConnectionCreator = Attribute("For listeners with implicit TLS.")
+    open_count: int = Attribute("The number of open connections in this process.")
 
     def serve(maker: Any) -> None:
         """Serve new connections with the objects that `maker` makes: sessions on a pump, or for a

@@ -86,13 +86,16 @@ class LoginGuard:
     def refusal(self, client: Client, username: str) -> Status | None:
         """Return the refusal for a client that may not try to log in now, and log it; None for
         others."""
+        status = self.why_refused(client, username)
+        return None if status is None else self.refuse(client, username, status)
+
+    def why_refused(self, client: Client, username: str) -> Status | None:
+        """Return what `refusal` returns, without a line in the log."""
         name = self._normal(username)
         seconds = self._failures.wait(client.ip, name)
         if seconds:
-            return self.refuse(client, username, _wait_for(seconds))
-        if self._refused_as_stranger(client, name):
-            return self.refuse(client, username, TOO_MANY_GUESSES)
-        return None
+            return _wait_for(seconds)
+        return TOO_MANY_GUESSES if self._refused_as_stranger(client, name) else None
 
     def _refused_as_stranger(self, client: Client, name: str) -> bool:
         return bool(name) and self._attacked.refuses(client.ip, name)

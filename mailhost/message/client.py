@@ -56,12 +56,19 @@ class Client:
 
     def trusted(self, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
         """True where the client has logged in, or its IP address is in one of `networks`."""
+        return self.trusted_for(networks) is not None
+
+    def trusted_for(
+        self, networks: Iterable[IPv4Network | IPv6Network]
+    ) -> Address | IPv4Network | IPv6Network | None:
+        """Return why the client is trusted: the account that it has logged in to, or the first of
+        `networks` that has its IP address; None if it is not trusted."""
         if self.account is not None:
-            return True
+            return self.account
         if not self.ip:
-            return False
+            return None
         address = ip_address(self.ip.partition("%")[0])
-        return any(address in network for network in networks)
+        return next((network for network in networks if address in network), None)
 
     def __str__(self) -> str:
         return f"[{self.ip}]:{self.port}" if self.ip else "a local socket"

@@ -93,6 +93,11 @@ class LimitedFactory(WrappingFactory[_Limited]):
         self._limits.release(protocol.ip)
         self._connections.forget(protocol)
 
+    @property
+    def open_count(self) -> int:
+        """See IServerFactory."""
+        return len(self._connections)
+
     async def drain(self, seconds: float) -> None:
         """See IServerFactory. Connections have `seconds` to end by themselves."""
         await self._connections.drain(self._clock, seconds, _abort)

@@ -475,6 +475,11 @@ class PumpFactory(Factory):
         self._limits.release(client.ip)
         self.connections.forget(pump)
 
+    @property
+    def open_count(self) -> int:
+        """See IServerFactory."""
+        return len(self.connections)
+
     async def drain(self, seconds: float) -> None:
         """See IServerFactory: steps and transactions under way have `seconds` to end."""
         for pump in list(self.connections):

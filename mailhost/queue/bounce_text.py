@@ -15,7 +15,7 @@ _LONGEST_REPLY_SHOWN = 900  # characters of an answer
 
 _HEADINGS = {
     Fate.FAILED: "It could not be delivered to the following, and is not tried again:",
-    Fate.DEFERRED: "It has not been delivered yet to the following. Nothing is lost, and there "
+    Fate.DEFERRED: "It has not been delivered yet to the following. It is not lost, and there "
     "is nothing you need to do:",
     Fate.DELIVERED: "It was delivered to the mailbox of:",
     Fate.RELAYED: "It was passed on to a host that sends no reports of its own, for:",

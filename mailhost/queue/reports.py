@@ -2,7 +2,7 @@
 
 `wanted` says whether an outcome must be reported, and `compose_report` makes one message of all
 such outcomes. `Reports` returns the completed message; its caller hands the message over (see
-`own_messages`). Nothing is reported about a message from `<>`, so that bounces make no loops.
+`own_messages`). No report is made about a message from `<>`, so that bounces make no loops.
 """
 
 from __future__ import annotations

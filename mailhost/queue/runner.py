@@ -28,6 +28,7 @@ from mailhost.message.status import Status
 from mailhost.queue.active import ActiveEntry, Phase
 from mailhost.queue.attempt import Attempts, QueueServices
 from mailhost.queue.attempt_runner import AttemptRunner
+from mailhost.queue.census import Census, census_of
 from mailhost.queue.content_cache import ContentCache
 from mailhost.queue.entry import Entry, EntryState, decode_entry, first_state
 from mailhost.queue.intake import Intake
@@ -214,6 +215,11 @@ class QueueRunner:
     def views(self) -> list[View]:
         """Every entry, oldest first."""
         return [self._view(active) for _, active in sorted(self._table.entries.items())]
+
+    def census(self) -> Coroutine[Any, Any, Census]:
+        """Count the entries by their states."""
+        entries, broken = self._table.entries.values(), len(self._reader.broken)
+        return census_of(entries, broken, pauses_of(self._clock))
 
     def view(self, id: str) -> View | None:
         """One entry as it is now."""

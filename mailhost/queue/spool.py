@@ -94,11 +94,11 @@ class Spool:
 
     def message_path(self, id: str) -> str:
         """Where an entry's message lies."""
-        return os.path.join(self._folder, f"{id}.msg")
+        return _message_path(self._folder, id)
 
     def state_path(self, id: str) -> str:
         """Where an entry's state lies, once it has any."""
-        return os.path.join(self._folder, f"{id}.state")
+        return _state_path(self._folder, id)
 
     def _new(self, path: str, *contents: Content, replaces: bool = False) -> NewFile:
         temporary = f"{path}.{self._token}.{next(self._numbers)}.tmp"
@@ -160,7 +160,7 @@ class Spool:
 
     def read(self, id: str) -> Awaitable[ReadingResult | None]:
         """Read one entry again, None where there is none."""
-        return self._in_thread(lambda: self._read_one(id))
+        return self._in_thread(partial(read_entry, self._folder, id))
 
     async def ids(self) -> list[str]:
         """Return the ids of all messages that lie here now. Raises OSError."""
@@ -209,32 +209,45 @@ class Spool:
         return self._given is not None and id in self._given
 
     def _read(self, ids: Sequence[str]) -> list[ReadingResult]:
-        results = (self._read_one(id) for id in ids if not self._ours(id))
+        results = (read_entry(self._folder, id) for id in ids if not self._ours(id))
         return [result for result in results if result is not None]
 
-    def _read_one(self, id: str) -> ReadingResult | None:
-        try:
-            return self._read_state(self._read_entry(id))
-        except FileNotFoundError:
-            return None
-        except Unreadable as error:
-            return UnreadableEntry(id, str(error))
-        except OSError as error:
-            return UnreadableEntry(id, str(error), passing=True)
 
-    def _read_entry(self, id: str) -> Entry:
-        with open(self.message_path(id), "rb") as file:
-            line = file.readline(LONGEST_ENTRY_LINE)
-            return decode_entry(line, id, os.fstat(file.fileno()).st_size)
+def _message_path(folder: str, id: str) -> str:
+    return os.path.join(folder, f"{id}.msg")
 
-    def _read_state(self, entry: Entry) -> FoundEntry:
-        """Read the state. A damaged one parks its entry, as it is unknown which recipients already
-        have the message. Raises OSError."""
-        cache = first_state(entry)
-        try:
-            with open(self.state_path(entry.id), "rb") as file:
-                return FoundEntry(entry, decode_state(file.read(LONGEST_ENTRY_LINE), entry), True)
-        except FileNotFoundError:
-            return FoundEntry(entry, cache, False)
-        except Unreadable as error:
-            return FoundEntry(entry, replace(cache, parked=str(error)), True, damage=str(error))
+
+def _state_path(folder: str, id: str) -> str:
+    return os.path.join(folder, f"{id}.state")
+
+
+def read_entry(folder: str, id: str) -> ReadingResult | None:
+    """Read one entry of a queue's folder, None where there is none. Changes nothing, and blocks for
+    the disk."""
+    try:
+        return _read_state(folder, _read_message(folder, id))
+    except FileNotFoundError:
+        return None
+    except Unreadable as error:
+        return UnreadableEntry(id, str(error))
+    except OSError as error:
+        return UnreadableEntry(id, str(error), passing=True)
+
+
+def _read_message(folder: str, id: str) -> Entry:
+    with open(_message_path(folder, id), "rb") as file:
+        line = file.readline(LONGEST_ENTRY_LINE)
+        return decode_entry(line, id, os.fstat(file.fileno()).st_size)
+
+
+def _read_state(folder: str, entry: Entry) -> FoundEntry:
+    """Read the state. A damaged one parks its entry, as it is unknown which recipients already have
+    the message. Raises OSError."""
+    cache = first_state(entry)
+    try:
+        with open(_state_path(folder, entry.id), "rb") as file:
+            return FoundEntry(entry, decode_state(file.read(LONGEST_ENTRY_LINE), entry), True)
+    except FileNotFoundError:
+        return FoundEntry(entry, cache, False)
+    except Unreadable as error:
+        return FoundEntry(entry, replace(cache, parked=str(error)), True, damage=str(error))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mailhost.concurrency.pauses import Pause, no_pause
 from mailhost.concurrency.threads import InThread
@@ -14,6 +14,7 @@ from mailhost.interfaces.outgoing import IOutgoing
 from mailhost.interfaces.reception import IHandover
 from mailhost.interfaces.store import IMailStore
 from mailhost.reception.rules import Rules
+from mailhost.reception.stopped import StoppedAddresses
 from mailhost.routing import Router
 
 
@@ -23,7 +24,8 @@ class ListenerContext:
 
     A reload makes another one; a session keeps the one that it began with. The content of large
     messages is written to files in `folder`, by `in_thread`. `pause` is awaited between the parts
-    of long work. `now` returns the time in seconds since the epoch.
+    of long work. `now` returns the time in seconds since the epoch. Clients at `stopped` addresses
+    may not relay.
     """
 
     rules: Rules
@@ -37,3 +39,4 @@ class ListenerContext:
     events: IEventSink
     pause: Pause = no_pause
     now: Callable[[], float] = time.time
+    stopped: StoppedAddresses = field(default_factory=StoppedAddresses)

@@ -60,7 +60,7 @@ class Reception:
 
         def judge(view: DirectoryView) -> Status | None:
             known = view.account(account)
-            if known is None or not known.secret:  # removed, or without a password, since the login
+            if known is None or not known.has_password:  # since the login
                 return LOG_IN_AGAIN
             router = self._context.router
             return sender_refusal(sender, lambda each: router.reaches(view, each, account))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
 from mailhost.interfaces.extensions import Extensions
+from mailhost.message.address import Address
 from mailhost.message.client import Client
 
 
@@ -30,4 +31,17 @@ class Rules:
 
     def may_relay(self, client: Client) -> bool:
         """True for a client that may send to domains of other hosts."""
-        return client.trusted(self.networks)
+        return self.right_to_relay(client) is not None
+
+    def right_to_relay(self, client: Client) -> Address | IPv4Network | IPv6Network | None:
+        """Return why a client may send to domains of other hosts: its account, or the network that
+        it is in; None if it may not."""
+        return client.trusted_for(self.networks)
+
+    def leaves_in_our_name(self, client: Client) -> bool:
+        """True for a client whose mail passes the last steps for mail that leaves, such as the
+        signature: it has logged in, or is in a listed network. An LMTP client passes on mail of
+        others."""
+        if client.account is not None:
+            return True
+        return bool(self.networks) and client.protocol != "lmtp" and self.may_relay(client)

@@ -98,10 +98,17 @@ class ReceptionTransaction:
             return found
         domain = path.address.domain  # empty for <postmaster>, an address of this host
         foreign = bool(domain) and view.domain(domain) is None
-        if foreign and not self._context.rules.may_relay(self._client):
-            return NO_RELAY
+        refused = self._relay_refusal() if foreign else None
+        if refused is not None:
+            return refused
         self._sole_account = _only_account(found)
         return None
+
+    def _relay_refusal(self) -> Status | None:
+        context = self._context
+        if not context.rules.may_relay(self._client):
+            return NO_RELAY
+        return context.stopped.refusal(self._client)
 
     def _accept_if_fits(self, path: ForwardPath) -> Answer[Status]:
         """Accept a recipient. Defer a recipient that leads to one mailbox only and that is full."""
@@ -187,9 +194,9 @@ class ReceptionTransaction:
         return Prepared(content, received, received, identity, message_id)
 
     def leave(self, message: Prepared) -> Answer[Prepared | Status]:
-        relayed = self._client.account is None
-        if relayed and not self._is_in_listed_network():  # it is in the name of others
+        if not self._context.rules.leaves_in_our_name(self._client):
             return message
+        relayed = self._client.account is None  # it may be in the name of others
         envelope = self._envelope.to(self._accepted)
         author = envelope.reverse_path or self._client.account
         author = author or Address("postmaster", self._context.rules.hostname)
@@ -197,10 +204,6 @@ class ReceptionTransaction:
         outgoing = OutgoingMessage(envelope, content, author, identity, self._completed, relayed)
         leaving = self._context.outgoing.leave(outgoing)
         return then(leaving, lambda found: _with_content(message, found))
-
-    def _is_in_listed_network(self) -> bool:
-        rules, client = self._context.rules, self._client
-        return bool(rules.networks) and client.protocol != "lmtp" and rules.may_relay(client)
 
     def abandon(self) -> None:
         """Do nothing: nothing was written."""

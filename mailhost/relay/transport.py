@@ -41,7 +41,7 @@ FAILURE_MEMORY = 10.0  # seconds for which a destination is not tried after no h
 
 @implementer(IRelay)
 class RelayTransport:
-    """Sends mail to other hosts. `settings` are replaced by `reconfigure` alone."""
+    """Sends mail to other hosts. `settings` and `services` are replaced by `reconfigure` alone."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class RelayTransport:
         self._connector.bind = settings.bind
         self._connector.connect_timeout = settings.connect_timeout
         own = OwnAddresses(hostname, where_we_take_mail(listeners), settings.allow_loopback)
-        self._services = RelayServices(self._resolver, own, self._connect)
+        self.services = RelayServices(self._resolver, own, self._connect)
         self._failures.clear()
 
     async def stop(self) -> None:
@@ -137,7 +137,7 @@ class RelayTransport:
             kept.append(await attempt.send(connection))
         if attempt.over:
             return
-        fault = await attempt.try_hosts(self._services)
+        fault = await attempt.try_hosts(self.services)
         attempt.give_up(reported([fault, *kept]))
         if fault.status.temporary and not attempt.reached:
             self._remember_failure(destination, fault)

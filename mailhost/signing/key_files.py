@@ -80,7 +80,7 @@ class KeyFiles:
 
         Raises OSError, KeysUnreadable.
         """
-        path = self._path(domain)
+        path = self.path(domain)
         try:
             with open(path, "rb") as file:
                 octets = file.read()
@@ -94,7 +94,7 @@ class KeyFiles:
     def open_to_others(self, domain: str) -> str:
         """Return the path of the keys of a domain if other users may read the file, else an empty
         text. Raises OSError."""
-        path = self._path(domain)
+        path = self.path(domain)
         with suppress(FileNotFoundError):
             return path if stat.S_IMODE(os.stat(path).st_mode) & 0o077 else ""
         return ""
@@ -103,10 +103,11 @@ class KeyFiles:
         """Replace the keys of a domain, durably; return them in their order. Raises OSError."""
         ordered = sorted(keys, key=lambda pair: pair.public.made, reverse=True)
         text = json.dumps({"version": 1, "keys": [*map(_entry, ordered)]}, indent=1)
-        self._write(self._path(domain), text + "\n")
+        self._write(self.path(domain), text + "\n")
         return tuple(ordered)
 
-    def _path(self, domain: str) -> str:
+    def path(self, domain: str) -> str:
+        """Return the path of the file with the keys of a domain."""
         return os.path.join(self._folder, domain, NAME)
 
     def _write(self, path: str, text: str) -> None:

@@ -14,6 +14,7 @@ from mailhost.message.domains import names_above
 
 # seconds that other hosts keep mail in their queues (RFC 5321 §4.5.4)
 TIME_IN_OTHER_QUEUES = 5 * DAY
+OFF = "the settings say that it does not sign"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class SigningRules:
         }
         self._asks_dns = settings.demo is None
         self.validity = int(dkim.expire_after) or None
+        self.convert_8bit = dkim.convert_8bit
         self._rotate_after = dkim.rotate_after
         self._retire_for = settings.queue.expire_after + max(
             dkim.expire_after, TIME_IN_OTHER_QUEUES
@@ -74,6 +76,14 @@ class SigningRules:
             if found is not None:
                 return found
         return self._sign_as.get("*", author)
+
+    def choose(self, author: str, view: DirectoryView) -> tuple[str, str]:
+        """Return the domain that signs for authors in the domain `author`, and why it does not
+        sign; the reason is empty where it does."""
+        domain = self.signing_domain(author)
+        if self.is_off(domain):
+            return domain, OFF
+        return domain, "" if self.signs(domain, view) else "it is no domain that signs here"
 
     def signs(self, domain: str, view: DirectoryView) -> bool:
         """True for a domain that is to have keys: of this host, its name, or one of `sign_as`."""

@@ -4,8 +4,11 @@ The domain of the From field signs, so that the signature is aligned (RFC 9989 ย
 has a signature of that domain already, from a milter, is not signed again. Mail of a domain without
 a key leaves without a signature; the log says so once a day for each domain.
 
-Nothing changes the content of a message after this step. The relay sends 8-bit text as it is, also
-to hosts without 8BITMIME, so the form that is signed is the form that leaves.
+Before a message is signed, its 8-bit bodies are converted to transfer encodings of 7 bits if the
+settings say so, because a host on the way may convert them and break the signature (RFC 6376 ยง5.3).
+Mail with a signature of another domain, relayed mail and binary mail are not converted. Nothing
+changes the content of a message after this step: the relay sends each message as it is, also to
+hosts without 8BITMIME, so the form that is signed is the form that leaves.
 
 A small message is signed at once: hashing it and signing by an RSA key of 2048 bits take less than
 a millisecond. Large messages, and larger keys, are left to a thread.
@@ -34,12 +37,16 @@ from mailhost.interfaces.outgoing import IOutgoingStep, OutgoingMessage
 from mailhost.interfaces.signing import IKeyMaker
 from mailhost.message.address import BadAddress
 from mailhost.message.content import Content
-from mailhost.message.header import addresses, values
+from mailhost.message.envelope import Body
+from mailhost.message.header import addresses, has_field, values
+from mailhost.message.mime.seven_bit import is_seven_bit, to_seven_bit
 from mailhost.message.status import LOCAL_ERROR, Status
 from mailhost.signing.key_ring import KeyRing
-from mailhost.signing.rules import SigningRules
+from mailhost.signing.rules import OFF, SigningRules
 
 LARGEST_KEY_AT_ONCE = 2048  # bits of an RSA key by which the reactor signs
+LARGEST_CONVERTED_AT_ONCE = 1 << 13  # octets of a message that the reactor converts
+LARGEST_CONVERTED = 5_000_000  # octets; larger messages are signed as they are
 MOST_NAMES = 1000  # domains that are remembered as logged
 
 
@@ -85,11 +92,11 @@ class Signing:
             author = _author_domain(header)
         except BadAddress as bad:
             return self._unsigned(message, message.author.domain, f"its From field: {bad}")
-        domain = self._rules.signing_domain(author)
-        if self._rules.is_off(domain):
+        domain, why_not = self._rules.choose(author, self._directory.view)
+        if why_not is OFF:
             return message.content
-        if not self._rules.signs(domain, self._directory.view):
-            return self._unsigned(message, author, "it is no domain that signs here")
+        if why_not:
+            return self._unsigned(message, author, why_not)
         if self._ring.keys(domain) is not None:
             return self._sign_by(message, header, domain)
         return self._sign_by_first_key(message, header, domain)
@@ -111,19 +118,20 @@ class Signing:
             return self._unsigned(message, domain, "it has no key in use; see mailhost dkim list")
         if self._rules.validity is not None:
             signers = tuple(replace(each, validity=self._rules.validity) for each in signers)
-        work = partial(_signatures, message.content, header, signers, self._now())
-        if is_hashed_at_once(message.content) and all(map(_is_fast, signers)):
+        convert = self._rules.convert_8bit and _may_be_converted(message, header)
+        work = partial(_signed, message.content, header, signers, self._now(), convert)
+        if _is_signed_at_once(message.content, convert) and all(map(_is_fast, signers)):
             try:
-                return message.content.after(work(), header)
+                return work()
             except NotSigned as bad:
                 return self._unsigned(message, domain, str(bad))
-        return self._sign_in_thread(message, header, domain, work)
+        return self._sign_in_thread(message, domain, work)
 
     async def _sign_in_thread(
-        self, message: OutgoingMessage, header: bytes, domain: str, work: Callable[[], bytes]
+        self, message: OutgoingMessage, domain: str, work: Callable[[], Content]
     ) -> Content | Status:
         try:
-            return message.content.after(await self._in_thread(work), header)
+            return await self._in_thread(work)
         except NotSigned as bad:
             return self._unsigned(message, domain, str(bad))
         except OSError as error:
@@ -158,7 +166,32 @@ def _is_fast(signer: Signer) -> bool:
     return not isinstance(key, RSAPrivateKey) or key.key_size <= LARGEST_KEY_AT_ONCE
 
 
-def _signatures(content: Content, header: bytes, signers: Sequence[Signer], now: float) -> bytes:
-    """Return the signature fields. Raises NotSigned, OSError."""
+def _may_be_converted(message: OutgoingMessage, header: bytes) -> bool:
+    """False for a message without 8-bit octets, for one that others are responsible for, and for
+    one that has a signature. Whether a file has such octets is not examined here."""
+    content = message.content
+    if message.relayed or message.envelope.body is Body.BINARY or content.size > LARGEST_CONVERTED:
+        return False
+    if content.in_memory and is_seven_bit(content):
+        return False
+    return not has_field(header, "DKIM-Signature")
+
+
+def _is_signed_at_once(content: Content, convert: bool) -> bool:
+    """True for a message that the reactor signs."""
+    small = not convert or content.size <= LARGEST_CONVERTED_AT_ONCE
+    return small and is_hashed_at_once(content)
+
+
+def _signed(
+    content: Content, header: bytes, signers: Sequence[Signer], now: float, convert: bool
+) -> Content:
+    """Return the message with its signature fields, converted before if `convert` is true and it
+    has 8-bit octets. Raises NotSigned, OSError."""
+    if convert and not is_seven_bit(content):
+        octets = to_seven_bit(content.read())
+        if octets is not None:
+            content = Content((octets,))
+            header = content.header()
     hashes = hash_body(content, header, [BODY_FORM])
-    return sign(header, hashes[BODY_FORM], signers, now)
+    return content.after(sign(header, hashes[BODY_FORM], signers, now), header)

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 from mailhost.config.model import Listen
+from mailhost.config.protocol import ListenProtocol
 from mailhost.interfaces.events import CountKey
 from mailhost.interfaces.logins import ScramKeys
+from mailhost.interfaces.sightings import Sightings
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.status import Status
@@ -130,6 +132,9 @@ MAKE_KEYS: Call[[str], None] = Call("make_keys")
 COUNTED: Notification[[Mapping[CountKey, int], Mapping[FilterKey, int]]] = Notification("counted")
 """The events, and what filters did, since the last such notification."""
 
+CLIENTS_SEEN: Notification[[Sightings]] = Notification("clients_seen")
+"""New names of clients at inner addresses, since the last such notification."""
+
 LOG: Notification[[Sequence[tuple[bool, str]]]] = Notification("log")
 """Log lines: whether each is serious, and its text."""
 
@@ -143,6 +148,9 @@ SERVE: DescriptorCall[[Listen]] = DescriptorCall("serve")
 
 SERVE_ALL_SENT: Notification[[]] = Notification("serve_all_sent")
 """All sockets were sent; the worker answers SERVING."""
+
+SESSIONS: Call[[], Mapping[tuple[ListenProtocol, str], int]] = Call("sessions")
+"""The result has the number of open connections by the sockets of listeners (`Listen.socket`)."""
 
 SETTINGS: DescriptorCall[[]] = DescriptorCall("settings")
 """A file with new settings and certificates, pickled; RELOAD follows."""
@@ -158,6 +166,10 @@ KEYS_CHANGED: Notification[[str]] = Notification("keys_changed")
 
 END_SESSIONS: Notification[[Sequence[Address]]] = Notification("end_sessions")
 """Accounts whose passwords were revoked. It follows the results of logins with those passwords."""
+
+STOPPED: Notification[[frozenset[str]]] = Notification("stopped")
+"""All client addresses for which nothing is relayed. The names of clients that were seen are
+forgotten, so that an address can be noticed again."""
 
 RETIRE: Notification[[float | None]] = Notification("retire")
 """Take nothing new and end within so many seconds; None for no limit."""

@@ -17,7 +17,7 @@ import pickle
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -47,6 +47,7 @@ RETIREMENT_DRAIN = 30.0  # seconds that a transaction under way has after that
 ACKNOWLEDGEMENT = 60.0  # seconds until a retired worker that has not acknowledged it is killed
 STARTUP_LIMIT = 120.0  # seconds that a worker has to ask for its sockets
 RELOAD_TIMEOUT = 30.0  # seconds that a worker has to take new settings
+SESSIONS_TIMEOUT = 1.0  # seconds that a worker has to count its connections
 KILL_AFTER = 5.0  # seconds beyond its time until a worker that does not stop is killed
 
 SocketKey = tuple[ListenProtocol, str]
@@ -107,6 +108,7 @@ class WorkerPool:
         self._deadlines: dict[WorkerProcess, list[IDelayedCall]] = {}  # of its start or retirement
         self._delays = RestartDelays(1.0)
         self._assignment: Assignment | None = None
+        self._stopped_addresses: frozenset[str] = frozenset()
         self._stopping = False
         self._empty: Deferred[None] | None = None
 
@@ -152,6 +154,12 @@ class WorkerPool:
         for member in self._members:
             member.channel.notify(calls.FOLDERS_CHANGED, changes)
 
+    def stop_addresses(self, addresses: frozenset[str]) -> None:
+        """Have all workers relay nothing for these addresses, also those that start later."""
+        self._stopped_addresses = addresses
+        for member in self._members:
+            member.channel.notify(calls.STOPPED, addresses)
+
     async def reloaded(self) -> None:
         """Wait until each worker has taken, or refused, the settings that it was sent."""
         await gatherResults([member.reloading for member in self._members if member.reloading])
@@ -177,6 +185,8 @@ class WorkerPool:
 
     def started(self, member: WorkerProcess) -> None:
         """A worker has asked for its sockets."""
+        if self._stopped_addresses:
+            member.channel.notify(calls.STOPPED, self._stopped_addresses)
         if not member.retired:
             self._cancel_deadlines(member)
 
@@ -296,6 +306,22 @@ class WorkerPool:
         """Return process number and row of each worker, those that retire included."""
         return [(member.pid, member.row) for member in sorted(self._members, key=_row)]
 
+    async def sessions(self) -> Mapping[int, Mapping[SocketKey, int] | None]:
+        """Return the open connections of each worker that serves, by the sockets of its listeners,
+        and None for a worker that does not answer; all by the numbers of their processes."""
+        serving = [member for member in self._members if member.has_sockets]
+        asked = [
+            (member.pid, Deferred.fromCoroutine(self._sessions_of(member))) for member in serving
+        ]
+        return {pid: await answer for pid, answer in asked}
+
+    async def _sessions_of(self, member: WorkerProcess) -> Mapping[SocketKey, int] | None:
+        asking = Deferred.fromCoroutine(member.channel.ask(calls.SESSIONS))
+        try:
+            return await asking.addTimeout(SESSIONS_TIMEOUT, self._reactor)
+        except Exception:  # noqa: BLE001 - whatever keeps it from answering
+            return None
+
     def limit(self, reloading: Deferred[None]) -> None:
         """Have a worker fail that does not answer in time."""
         reloading.addTimeout(RELOAD_TIMEOUT, self._reactor, _no_answer)
@@ -378,6 +404,11 @@ class WorkerProcess(Child):
             if listen.socket not in handed:
                 self.channel.hand(fd, calls.SERVE, listen)
         self._sockets = wanted
+
+    @property
+    def has_sockets(self) -> bool:
+        """True once the worker was handed its sockets."""
+        return self._sockets is not None
 
     def serves(self) -> None:
         """The worker has taken all its sockets."""

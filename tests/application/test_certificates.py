@@ -61,7 +61,7 @@ class Watching(Folder):
         return shake(self.tls, client_tls("x.example", verify=False))[1].subject
 
     def lines(self) -> list[str]:
-        """What was told since the last call."""
+        """The findings since the last call."""
         lines = [event.line for event in self.events.told]
         self.events.told.clear()
         return lines

@@ -42,7 +42,7 @@ class DemoTests(SynchronousTestCase):
         return self.loaded.settings.demo
 
     def secret_of(self, account: str) -> str:
-        """What the directory keeps of an account's password."""
+        """The hash of an account's password in the directory."""
         path = os.path.join(self.loaded.settings.data, "directory.sqlite")
         found = DirectoryDatabase(path).view().account(parse_address(account))
         assert found is not None

@@ -51,6 +51,7 @@ admin = "ann@example.org"
 [store]
 [dmarc]
 [dkim]
+[doctor]
 [trace]
 [relay]
 
@@ -88,9 +89,11 @@ OTHERS = {
     "relay.route.via": '"127.0.0.1:2527"',
     "relay.route.user": None,  # not without a password
     "relay.route.password": None,
+    "doctor.shared_addresses": '["192.0.2.0/24"]',
     "dkim.algorithms": '["rsa"]',
     "dkim.sign_as": '{ "*.example.org" = "example.org" }',
     "dkim.domain": '{ "other.example" = { off = true } }',
+    "doctor.port_25_hosts": '["mx.example.net"]',
     "domain.dkim": "{ off = true }",
     "domain.aliases": '["also.example.org"]',
     "domain.catch_all": '"ann@example.org"',
@@ -116,6 +119,7 @@ OWN = {
     "reactor",
     "clock",
     "_checked_at",
+    "_forgotten",
     "_newest",
     "_system",
     "_nobody",
@@ -411,7 +415,8 @@ class EverySettingTests(SynchronousTestCase):
         head = self.head(self.old)
         asked: list[int] = []
         head._sockets = lambda: [(0, self.old.settings.listen[0])]
-        head.workers = cast(Any, SimpleNamespace(assign=lambda work, count: asked.append(count)))
+        workers = {"assign": lambda work, count: asked.append(count), "stop_addresses": id}
+        head.workers = cast(Any, SimpleNamespace(**workers))
         head.replace(new)
         head.assign_workers()
         self.assertEqual([], asked, "the queue has not been read")

@@ -192,7 +192,7 @@ class DemoTests(ChainsCase):
 
 
 class ToldTests(ChainsCase):
-    """What `mailhost filters` shows."""
+    """The output of `mailhost filters`."""
 
     def test_names(self) -> None:
         filters = [self.one("size"), self.one("size"), self.one("rate", name="flood")]

@@ -1,4 +1,4 @@
-"""What is done once a day."""
+"""Work that is done once a day."""
 
 from __future__ import annotations
 

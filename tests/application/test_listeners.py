@@ -1,4 +1,4 @@
-"""What a listener does with its endpoint, and as which user unix sockets are made."""
+"""Listeners and their endpoints, and the user that makes unix sockets."""
 
 from __future__ import annotations
 

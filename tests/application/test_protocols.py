@@ -22,6 +22,7 @@ from mailhost.net.account_limit import AccountLimit
 from mailhost.net.account_sessions import AccountSessions
 from mailhost.net.limits import Bounds, ConnectionLimits
 from mailhost.pop3.session import Pop3Session
+from mailhost.reception.stopped import StoppedAddresses
 from mailhost.smtp.server.session import Session
 from tests.fake_wire import FakeWire, drive
 
@@ -55,6 +56,7 @@ def foundation() -> Foundation:
             limits=ConnectionLimits(Bounds(0, 0)),
             account_limit=AccountLimit(1),
             sessions=AccountSessions(),
+            stopped=StoppedAddresses(),
             tls=SimpleNamespace(factory=lambda role: role),
         ),
     )

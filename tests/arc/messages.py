@@ -35,7 +35,7 @@ def sealed_often(times: int, message: bytes = PLAIN) -> bytes:
 def verified(
     message: bytes, records: Any = KEYS, asked: list[Question[Any]] | None = None
 ) -> ARCResult:
-    """What we say of the chain of a message."""
+    """Our result for the chain of a message."""
     content = Content((message,))
     header = content.header()
     chain = read_chain(header)

@@ -1,4 +1,4 @@
-"""What the tests of commands share: a folder with settings, and servers that say what they must."""
+"""Shared by the tests of commands: a folder with settings, and servers with given replies."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class CommandCase(SynchronousTestCase):
 
 
 class Requests(list[Any]):
-    """What was asked of a host that is not there."""
+    """The requests to a host that is not there."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What `mailhost check-config` tells of certificates, and of files that only root can read."""
+"""Findings of `mailhost check-config` about certificates, and files that only root can read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from twisted.trial.unittest import SkipTest
 
 from mailhost.cli import check_config
-from mailhost.cli.readable import unreadable_by
+from mailhost.doctor.host.readable import unreadable_by
 from tests.cli.bench import CommandCase
 from tests.net.tls.handshakes import issue, key_pem, pem
 
@@ -38,7 +38,7 @@ class CertificateCase(CommandCase):
                 file.write(contents)
 
     def warned(self) -> str:
-        """What is told where all is right otherwise."""
+        """The findings where all is right otherwise."""
         result = self.call("check-config")
         self.assertEqual(0, result.exit_code, result.output)
         first, _, rest = result.stdout.partition("\n")

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from typing import Any
 
-from twisted.internet import reactor as running_reactor
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.utils import getProcessOutputAndValue
-from twisted.trial.unittest import TestCase
 
-from tests.cli.bench import SETTINGS, CommandCase
-from tests.dns_server import DNSServer, Records
-
-reactor: Any = running_reactor
+from tests.cli.bench import CommandCase
+from tests.cli.served_domain import SERVED, ServedDomainCase
 
 ADDRESSES = '[dns]\naddresses = ["192.0.2.1"]\n'
 
@@ -78,45 +71,16 @@ class PlanTests(CommandCase):
         self.assertIn("books.example is no name of the public DNS", result.stderr)
 
 
-_MAIN = (
-    "from mailhost.net.dns import authoritative; authoritative.PORT = {port}\n"
-    "from mailhost.cli.main import main; main()"
-)
-_SPF = "v=spf1 ip4:127.0.0.1 -all"
-SERVED: Records = {
-    "books.example": [["NS", "mail.example.com"], ["MX", 10, "mail.example.com"], ["TXT", _SPF]],
-    "mail.example.com": [["NS", "mail.example.com"], ["A", "127.0.0.1"], ["TXT", _SPF]],
-    "1.0.0.127.in-addr.arpa": [["PTR", "mail.example.com"]],
-    "_dmarc.books.example": [["TXT", "v=DMARC1; p=none"]],
-    "_submissions._tcp.books.example": [["SRV", 0, 1, 465, "mail.example.com"]],
-    "_imaps._tcp.books.example": [["SRV", 0, 1, 993, "mail.example.com"]],
-    "_pop3s._tcp.books.example": [["SRV", 10, 1, 995, "mail.example.com"]],
-}
+class CheckTests(ServedDomainCase):
+    """`mailhost dns books.example`."""
 
-
-class CheckTests(TestCase):
-    """The command as a process of its own, since it runs a reactor."""
-
-    def setUp(self) -> None:
-        self.server = DNSServer(SERVED)
-        self.port = self.server.start(reactor)
-        self.addCleanup(lambda: Deferred.fromCoroutine(self.server.stop()))
-        self.config = os.path.abspath(self.mktemp())
-        with open(self.config, "w", encoding="utf-8") as file:
-            file.write(SETTINGS.replace('"data"', f'"{self.config}.data"'))
-            file.write(f'[dns]\nservers = ["127.0.0.1:{self.port}"]\naddresses = ["127.0.0.1"]\n')
-            file.write('[dkim]\nsign = false\n[domain."books.example"]\n')
-
-    def call(self, *arguments: str) -> Deferred[Any]:
-        """Start `mailhost dns books.example`; its output, errors and exit code come."""
-        main = ["-c", _MAIN.format(port=self.port), "dns", "books.example", *arguments]
-        environment = dict(os.environ, MAILHOST_CONFIG=self.config)
-        called: Deferred[Any] = getProcessOutputAndValue(sys.executable, main, environment)
-        return called
+    def dns(self, *arguments: str) -> Deferred[Any]:
+        """Start the command; its output, errors and exit code come."""
+        return self.call("dns", "books.example", *arguments)
 
     async def _check(self) -> None:
         right, values = await gatherResults(
-            [self.call("--check"), self.call("--check", "--format", "json")]
+            [self.dns("--check"), self.dns("--check", "--format", "json")]
         )
         self.assertEqual(0, right[2], right)
         self.assertIn(b"right      MX of books.example: 10 mail.example.com.\n", right[0])
@@ -124,7 +88,7 @@ class CheckTests(TestCase):
         verdicts = {each["verdict"] for each in json.loads(values[0])["findings"]}
         self.assertEqual({"right"}, verdicts)
         self.server.records = {**SERVED, "_dmarc.books.example": []}
-        wrong = await self.call("--check", "--format", "nsupdate")
+        wrong = await self.dns("--check", "--format", "nsupdate")
         self.assertEqual(2, wrong[2], wrong)
         update = b'update add _dmarc.books.example. 3600 TXT "v=DMARC1; p=none"\nsend\n'
         self.assertTrue(wrong[0].endswith(update), wrong)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 
-from tests.cli.bench import CommandCase
+from twisted.internet.defer import Deferred, gatherResults
+
+from tests.cli.bench import CommandCase, fake_host
+from tests.cli.served_domain import SERVED, ServedDomainCase
 
 
 class ReplyTests(CommandCase):
@@ -34,3 +38,79 @@ class ReplyTests(CommandCase):
     def test_no_control_characters_reach_the_terminal(self) -> None:
         output = self.run_ok("doctor", "reply", "550 \x1b[31m no such user")
         self.assertNotIn("\x1b", output)
+
+
+class TargetTests(CommandCase):
+    """What cannot be examined."""
+
+    def test_wrong_texts(self) -> None:
+        for text in ("a b", "ann@", "example.org:0"):
+            result = self.call("doctor", text)
+            self.assertEqual(3, result.exit_code, result.output)
+            self.assertIn(
+                "a TARGET is a domain, a host, host:port, or a mail address", result.stderr
+            )
+
+    def test_no_settings(self) -> None:
+        result = self.call("doctor", "--config", "/nowhere.toml", "example.org")
+        self.assertEqual(3, result.exit_code, result.output)
+
+
+class OwnDomainTests(ServedDomainCase):
+    """A domain of this host."""
+
+    async def _examine(self) -> None:
+        self.server.records = {**SERVED, "_dmarc.books.example": []}
+        domain, host = await gatherResults(
+            [self.call("doctor", "books.example", "--json"), self.call("doctor", "--json")]
+        )
+        self.assertEqual(1, domain[2], domain)
+        findings = json.loads(domain[0])["findings"]
+        [wrong] = [each for each in findings if each["verdict"] != "ok"]
+        self.assertEqual("doctor/dns-dmarc", wrong["name"])
+        self.assertEqual("Domain books.example", wrong["topic"])
+        record = '_dmarc.books.example. 3600 IN TXT "v=DMARC1; p=none"'
+        self.assertEqual([record], wrong["copy"])
+        about = [each for each in json.loads(host[0])["findings"] if "Domains" in each["topic"]]
+        self.assertEqual(["doctor/dns-dmarc"], [each["name"] for each in about])
+
+    def test_one_fault(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._examine())
+
+
+class LookedTests(CommandCase):
+    """`mailhost doctor looked`."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.settings()
+
+    def test_the_host_is_asked(self) -> None:
+        control = os.path.join(self.data, "control.sock")
+        with fake_host(control, lambda _: {"ok": True, "result": None}) as requests:
+            output = self.run_ok("doctor", "looked", "::ffff:10.0.0.1")
+        self.assertIn("10.0.0.1", output)
+        wanted = {"command": "clients.looked", "arguments": {"address": "10.0.0.1"}}
+        self.assertEqual(requests, [wanted])
+
+    def test_no_address(self) -> None:
+        self.assertIn("'app' is no IP address", self.run_fails("doctor", "looked", "app"))
+
+    def test_no_host_runs(self) -> None:
+        self.assertIn("no host is running", self.run_fails("doctor", "looked", "10.0.0.1"))
+
+
+class SendTests(CommandCase):
+    """`mailhost doctor --send`, as far as it goes without a host."""
+
+    def test_an_option_names_the_command(self) -> None:
+        for arguments in (
+            ("doctor", "--send", "you"),
+            ("doctor", "--json", "--send", "you"),
+            ("doctor", "--send=you"),
+        ):
+            self.assertIn("'you'", self.call(*arguments).output, arguments)
+
+    def test_settings_that_cannot_be_read(self) -> None:
+        result = self.call("doctor", "--send", "you@example.net", "--config", "/nowhere")
+        self.assertEqual(result.exit_code, 3, result.output)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import pwd
 import stat
+import textwrap
 
 from twisted.trial.unittest import SkipTest
 
+from mailhost.application import local_facts
 from mailhost.cli import check_config, init
 from mailhost.config.load import load
+from mailhost.doctor.host.sockets import ListeningSocket, Process
 from tests.cli.bench import CommandCase
 
 
@@ -28,6 +31,32 @@ class InitTests(CommandCase):
         for name in ("", " example.com", " example.net"):
             self.assertIn(f"\n       mailhost dns{name} --config {self.config}\n", output)
         self.assertIn(f"mailhost run --config {self.config}", output)
+
+    def test_it_ends_with_what_the_doctor_finds(self) -> None:
+        self.patch(local_facts, "listening_sockets", list)
+        output = self.init("mail.example.com", "--admin", "ann@elsewhere.example")
+        last = output.splitlines()[-1]
+        self.assertTrue(last.startswith("The doctor found nothing wrong so far. Next: "), last)
+        self.assertIn(f"`mailhost doctor --config {self.config}`", last)
+        postfix = ListeningSocket("0.0.0.0", 25, (Process(811, "master"),))
+        self.patch(local_facts, "listening_sockets", lambda: [postfix])
+        last = self.init("mail.example.com").splitlines()[-1]
+        self.assertIn(
+            "doctor/port-taken: failure: ports that master has: master (process 811)", last
+        )
+
+    def test_a_listener_for_networks_that_close_the_usual_ports(self) -> None:
+        self.init()
+        with open(self.config, encoding="utf-8") as file:
+            text = file.read()
+        block = '[[listen]]\nprotocol = "submission"\nendpoint = "tcp:[::]:2525"\n'
+        self.assertIn(textwrap.indent(block, "#"), text)
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(text.replace(textwrap.indent(block, "#"), block))
+        self.assertEqual(
+            ["tcp6:2525:interface=\\:\\:"],
+            [each.endpoint for each in load(self.config).settings.listen],
+        )
 
     def test_the_admin(self) -> None:
         output = self.init("mail.example.com", "--admin", "ann@example.com")

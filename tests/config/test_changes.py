@@ -1,4 +1,4 @@
-"""What a reload says of the difference between two files."""
+"""The differences between two files that a reload reports."""
 
 from __future__ import annotations
 

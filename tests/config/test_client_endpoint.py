@@ -68,7 +68,7 @@ WRONG = {
 
 
 class ParseTests(SynchronousTestCase):
-    """What is an endpoint, and what is told of one that is not."""
+    """Endpoints, and the faults of texts that are none."""
 
     def test_right_ones_are_read(self) -> None:
         for text, (host, tls_first) in RIGHT.items():

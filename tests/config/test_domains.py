@@ -1,4 +1,4 @@
-"""What is checked between domains, accounts and aliases."""
+"""Checks between domains, accounts and aliases."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config import check as check_module
+from mailhost.config.load import load
 from mailhost.config.model import Settings
 from mailhost.message.address import Address
 from tests.config.test_load import HEAD, LoadCase
 
 
 class DomainTests(LoadCase):
-    """What is checked between domains, accounts and aliases."""
+    """Checks between domains, accounts and aliases."""
 
     def test_targets_that_nobody_has(self) -> None:
         problems = self.problems(
@@ -55,6 +56,18 @@ class DomainTests(LoadCase):
         self.assertEqual(keys, set(problems))
         for explanation in problems.values():
             self.assertIn("write example.com here", explanation)
+
+    def test_an_alias_of_an_address_for_reports(self) -> None:
+        table = """
+            [domain."example.com"]
+            dmarc_reports = "dmarc@example.com"
+            alias.rua = ["dmarc"]
+            """
+        load(self.write("mailhost.toml", HEAD + table), {})
+        self.assertEqual(
+            {'domain."example.com".alias.rua[1]'},
+            set(self.problems(HEAD + table.replace('rua = ["dmarc"]', 'rua = ["dmarc2"]'))),
+        )
 
     def test_ids_of_accounts(self) -> None:
         same, table = "0123456789abcdef" * 2, 'domain."example.com".account'

@@ -77,7 +77,7 @@ WRONG = {
 
 
 class ParseTests(SynchronousTestCase):
-    """What is an endpoint, and what is told of one that is not."""
+    """Endpoints, and the faults of texts that are none."""
 
     def test_right_ones_are_taken_as_twisted_takes_them(self) -> None:
         for text in RIGHT:

@@ -19,7 +19,7 @@ class ProxyTests(LoadCase):
         return self.load(HEAD + LISTEN + "\n".join(lines)).settings.listen[0]
 
     def faults(self, *lines: str) -> dict[str, str]:
-        """What is wrong with the listener."""
+        """The faults of the listener."""
         problems = self.problems(HEAD + LISTEN + "\n".join(lines))
         return {key.removeprefix("listen[1]."): text for key, text in problems.items()}
 

@@ -6,10 +6,11 @@ import os
 from collections.abc import Sequence
 from typing import Any, cast
 
-from twisted.internet.defer import succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.delivery.dispatch import Dispatch
 from mailhost.delivery.junk import JunkFolders
 from mailhost.delivery.local import LocalDelivery
 from mailhost.interfaces.folders import FolderInfo, Reason, StoreRefusal
@@ -19,6 +20,7 @@ from mailhost.message.authentication_results import (
     MethodResult,
     results_field,
 )
+from mailhost.message.content import Content
 from mailhost.store.accounts import AccountParts, AccountStore
 from mailhost.store.folders.account_thread import AccountThreads
 from mailhost.store.folders.file_watches import FileWatches
@@ -26,8 +28,10 @@ from mailhost.store.folders.watchers import Watchers
 from mailhost.store.maildir.folder_names import find_folders
 from mailhost.store.maildir.subscriptions import SubscriptionsFile
 from mailhost.store.quota import no_quota
-from tests.delivery.test_local import MESSAGE, LocalCase
-from tests.fakes import DELIVERED, now
+from tests.delivery.test_dispatch import FakeRelay
+from tests.delivery.test_local import MESSAGE, ROUTER, LocalCase
+from tests.fakes import DELIVERED, FakeDirectory, envelope, now
+from tests.queue.fakes import START, RunningQueue
 from tests.store.boxes import ANN, StoreCase, here
 from tests.store.folder_disk import disk_at
 
@@ -112,6 +116,35 @@ class JunkTests(LocalCase):
     def test_the_usual_name_where_no_delivery_can_use_the_other(self) -> None:
         folders = [FolderInfo("a//b", special_use="\\Junk")]
         self.assertEqual(self.deliver_with(folders, MARKED), ["ann@a.example/Junk"])
+
+
+class QueuedTests(LocalCase):
+    """The result of the filter "authenticity" stays with a message that waits in the queue."""
+
+    def queue(self, folder: str, wall: float) -> RunningQueue:
+        """A process with the queue in this folder."""
+        queue = RunningQueue(folder, wall=wall)
+        junk = JunkFolders(cast(Any, FakeAccounts([])), "", HOST)
+        delivery = LocalDelivery(self.store, self.events, junk=junk)
+        directory = FakeDirectory(self.view)
+        transport = Dispatch(directory, ROUTER, delivery, FakeRelay(), self.events)
+        queue.transport = cast(Any, transport)
+        queue.start()
+        return queue
+
+    def test_a_mailbox_that_takes_no_mail_for_now(self) -> None:
+        folder = self.mktemp()
+        self.store.answers["ann@a.example/Junk"] = OSError(28, "No space left on device")
+        field = results_field(HOST, [MethodResult("dmarc", "fail", [(APPLIED, "quarantine")])])
+        queue = self.queue(folder, START)
+        queue.accept(envelope("ann@a.example"), content=Content((field + MESSAGE,)))
+        self.assertEqual(self.store.boxes, {})
+        self.successResultOf(Deferred.fromCoroutine(queue.runner.stop(1.0)))
+        self.store.answers.clear()
+        again = self.queue(folder, queue.wall())
+        again.pass_time(600.0)
+        self.assertEqual(["ann@a.example/Junk"], list(self.store.boxes))
+        self.assertEqual([], again.files())
 
 
 class MaildirTests(StoreCase):

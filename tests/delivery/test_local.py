@@ -147,7 +147,7 @@ class LoopTests(LocalCase):
 
 
 class OthersTests(LocalCase):
-    """What happens to one does not happen to the others."""
+    """The failure of one recipient does not affect the others."""
 
     def check(self, answer: Status | Exception, wanted: Status) -> None:
         self.store.answers["ann@a.example"] = answer

@@ -1,4 +1,4 @@
-"""What the directory's tests share."""
+"""Shared by the tests of the directory."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Events:
 
     @property
     def lines(self) -> list[str]:
-        """What the operator reads, and forget it."""
+        """Return the lines of the log, and forget them."""
         told, self.told = self.told, []
         return [event.line for event in told]
 

@@ -50,6 +50,11 @@ class FindTests(SynchronousTestCase):
         self.assertEqual(len(faults), 1, faults)
         self.assertIn("leads back to itself", faults[0])
 
+    def test_an_address_for_reports_is_a_target(self) -> None:
+        view = view_of(domain(A, "ann", {"rua": "dmarc", "other": "dmarcs"}))
+        (fault,) = alias_faults(view, {(A, "dmarc")})
+        self.assertTrue(fault.startswith("other@a.example: there is no account or alias"), fault)
+
     def test_targets_that_do_not_exist(self) -> None:
         faults = self.faults({"team": "ann bart", "other": "qqq@b.example", "back": "ann"})
         self.assertEqual(

@@ -35,7 +35,7 @@ field_values = st.lists(
 
 
 def records_of(*signers: Signer) -> dict[tuple[str, str], list[bytes]]:
-    """What DNS shows of the keys."""
+    """The records of the keys in DNS."""
     return {
         ("TXT", f"{each.selector}._domainkey.{each.domain}"): [each.key.record().encode()]
         for each in signers
@@ -59,7 +59,7 @@ def results(
     now: float = NOW,
     asked: list[Question[Any]] | None = None,
 ) -> list[SignatureResult]:
-    """What we say of the signatures of a message."""
+    """Our results for the signatures of a message."""
     content = Content((message,))
     header = content.header()
     found = read_signatures(header)

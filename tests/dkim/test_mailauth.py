@@ -1,4 +1,4 @@
-"""What mailauth, a library for Node.js, says of our signatures, and what we say of its own."""
+"""Our signatures, verified by mailauth, a library for Node.js, and its signatures here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What OpenDKIM says of our signatures, where it is installed."""
+"""Our signatures, verified by OpenDKIM, where it is installed."""
 
 from __future__ import annotations
 

@@ -240,7 +240,7 @@ def signed_up_to(length: int) -> bytes:
 
 
 def _record_with(bits: int) -> bytes:
-    """A record with an RSA key of this length. Nobody can sign by it."""
+    """A record with an RSA key of this length. It has no private half."""
     key = RSAPublicNumbers(65537, (1 << (bits - 1)) + 1).public_key()
     octets = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return b"v=DKIM1; p=" + base64.b64encode(octets)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.dmarc.record import DMARCRecord, Policy, Suffix, is_dmarc, parse_record
+from mailhost.dmarc.record import DMARCRecord, Policy, Suffix, faulty_tags, is_dmarc, parse_record
 
 NONE, QUARANTINE, REJECT = Policy.NONE, Policy.QUARANTINE, Policy.REJECT
 
@@ -66,3 +66,17 @@ class Records(SynchronousTestCase):
             self.assertIsNone(parse_record(b"v=DMARC1;" + tags.encode()))
             record = read(f"{tags}; rua=mailto:a@b.example")
             self.assertEqual((record.policy, record.subdomains), (NONE, NONE))
+
+
+class FaultyTags(SynchronousTestCase):
+    """Tags with values that cannot be used."""
+
+    def test_each_tag(self) -> None:
+        for tag in ("p=rejct", "sp=", "np=all", "adkim=x", "aspf=rs", "psd=yes", "t=1"):
+            self.assertEqual((tag,), faulty_tags(f"v=DMARC1; {tag}; pct=x".encode()))
+        for tag in ("rua=a@b.example", "ruf=mailto:a@b.example,c@d.example", "rua=", "rua=mailto:"):
+            self.assertEqual((tag,), faulty_tags(f"v=DMARC1; p=none; {tag}".encode()))
+
+    def test_none(self) -> None:
+        text = b"v=DMARC1; P=Reject; rua=mailto:a@b.example!10m, https://c.example; t=y; x=1"
+        self.assertEqual((), faulty_tags(text))

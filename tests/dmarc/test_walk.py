@@ -54,6 +54,17 @@ class Walks(SynchronousTestCase):
         ):
             self.assertEqual(organization(start, **records), wanted, records)
 
+    def test_the_record_that_applies(self) -> None:
+        start = "a.mail.example.com"
+        for domains, wanted in (
+            ((), ""),
+            (("mail.example.com",), "mail.example.com"),
+            (("mail.example.com", "example.com"), "example.com"),
+            ((start, "example.com"), start),
+        ):
+            zone = {("TXT", f"_dmarc.{domain}"): [b"v=DMARC1; p=none"] for domain in domains}
+            self.assertEqual(answered(walk(start), zone).policy_record[0], wanted, domains)
+
     def test_the_walk_ends_where_a_record_says_what_it_is(self) -> None:
         for suffix in "yn":
             asked: list[Question[Any]] = []

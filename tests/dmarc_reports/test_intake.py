@@ -104,6 +104,7 @@ class ReaderTests(SynchronousTestCase):
         self.view = view_of(domain("example.org", "ann"))
         self.admin: Address | None = address("ann@example.org")
         self.handover = FakeHandover()
+        self.collects = True
         self.reader = ReportReader(
             self.clock, here, self.data, self.places, self.events, lambda: self.wall
         )
@@ -111,7 +112,13 @@ class ReaderTests(SynchronousTestCase):
 
     def places(self) -> ReportPlaces:
         return ReportPlaces(
-            self.incoming, self.store, lambda: self.view, self.handover, self.admin, "mx.x"
+            self.incoming,
+            self.store,
+            lambda: self.view,
+            self.handover,
+            self.admin,
+            "mx.x",
+            self.collects,
         )
 
     def add(self, message: bytes) -> None:
@@ -120,7 +127,7 @@ class ReaderTests(SynchronousTestCase):
         now(self.incoming.deliver((Content((top, message)),)))
 
     def organizations(self) -> list[str]:
-        """Who reported."""
+        """The names of the reporters."""
         found = results_about(self.data, "example.org", 0)
         return [each.organization for each in found]
 
@@ -134,6 +141,19 @@ class ReaderTests(SynchronousTestCase):
         self.add(gzipped(NEW.replace(b"one@", b"two@")))
         self.clock.advance(PERIOD)
         self.assertEqual(3, len(self.organizations()))
+
+    def test_without_addresses_only_what_was_there_is_read(self) -> None:
+        self.collects = False
+        self.add(gzipped())
+        self.reader.start()
+        self.assertEqual(["Far Mail"], self.organizations())
+        self.clock.advance(PERIOD)
+        self.add(gzipped(NEW.replace(b"one@", b"two@")))
+        self.clock.advance(PERIOD)
+        self.assertEqual(1, len(self.organizations()), "the Maildir is not listed")
+        self.collects = True
+        self.clock.advance(PERIOD)
+        self.assertEqual(2, len(self.organizations()))
 
     def test_old_reports_are_removed_once_a_day(self) -> None:
         self.add(gzipped())

@@ -6,8 +6,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.dmarc_reports.ladder import Advice, advise
 from mailhost.dmarc_reports.received import ReportedRow
-from mailhost.dmarc_reports.report import DAY, CheckedDomain, Published, Row
+from mailhost.dmarc_reports.report import DAY, CheckedDomain, Row
 from mailhost.dmarc_reports.summary import summarize
+from mailhost.interfaces.authentication import PublishedPolicy
 
 OWN, FORGER, SERVICE = "192.0.2.1", "198.51.100.66", "203.0.113.9"
 
@@ -20,7 +21,7 @@ def row(source: str, count: int, passes: bool = True, signer: str = "") -> Row:
 
 def advice(*rows: Row, policy: str = "none", days: int = 20, testing: bool = False) -> Advice:
     """The advice after reports with these rows on the first and the last day."""
-    published = Published("example.org", policy, testing=testing)
+    published = PublishedPolicy("example.org", policy, testing=testing)
     reported = [ReportedRow("far", 0, DAY, published, each) for each in rows]
     reported += [ReportedRow("far", (days - 1) * DAY, days * DAY, published, rows[0])]
     return advise(summarize("example.org", reported))

@@ -8,7 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.dmarc_reports import read
 from mailhost.dmarc_reports.read import read_report
-from mailhost.dmarc_reports.report import BadReport, CheckedDomain, Published
+from mailhost.dmarc_reports.report import BadReport, CheckedDomain
+from mailhost.interfaces.authentication import PublishedPolicy
 from tests.dmarc_reports.samples import NEW, OLD
 
 RECORD = NEW[NEW.index(b" <record>") : NEW.index(b"</feedback>")]
@@ -26,7 +27,7 @@ class ReadingTests(SynchronousTestCase):
         self.assertEqual((report.begin, report.end), (1795564800, 1795651199))
         self.assertEqual(
             report.published,
-            Published("example.org", "none", "quarantine", "reject", True, False, True),
+            PublishedPolicy("example.org", "none", "quarantine", "reject", True, False, True),
         )
         (row,) = report.rows
         self.assertEqual(
@@ -44,7 +45,9 @@ class ReadingTests(SynchronousTestCase):
 
     def test_old_schema(self) -> None:
         report = read_report(OLD)
-        self.assertEqual(report.published, Published("example.org", "reject", strict_spf=True))
+        self.assertEqual(
+            report.published, PublishedPolicy("example.org", "reject", strict_spf=True)
+        )
         (row,) = report.rows
         self.assertEqual(
             (row.source, row.passes, row.disposition), ("2001:db8::1", False, "reject")

@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.dkim.verify import DKIMStatus
 from mailhost.dmarc_reports import tally as tally_module
 from mailhost.dmarc_reports import waiting as waiting_module
 from mailhost.dmarc_reports.read import read_report
@@ -27,9 +28,11 @@ from mailhost.interfaces.dns import Found, Question, Reply
 from mailhost.interfaces.events import Authenticated, Notice
 from mailhost.message.client import Client
 from mailhost.message.status import Status
+from tests.dkim.messages import results
 from tests.fakes import FakeHandover, RecordingEvents, address, now, outgoing_of
 from tests.queue.fakes import here
 from tests.relay.fake_resolver import FakeResolver
+from tests.signing.fakes import make_keys, signing_outgoing
 
 TODAY = 20_000
 POLICY = PublishedPolicy(
@@ -88,6 +91,7 @@ class ReportCase(SynchronousTestCase):
         )
         self.tally.reconfigure(True, {("x.org", "dmarc")})
         self.handover = FakeHandover()
+        self.outgoing = outgoing_of("mx.x.org")
         self.reports = True
         self.resolver = Resolver()
         self.sender = ReportSender(
@@ -103,7 +107,7 @@ class ReportCase(SynchronousTestCase):
         self.addCleanup(self.sender.stop)
 
     def services(self) -> SenderServices:
-        return SenderServices(self.reports, "mx.x.org", outgoing_of("mx.x.org"), self.handover)
+        return SenderServices(self.reports, "mx.x.org", self.outgoing, self.handover)
 
     def count(self, *events: Any) -> None:
         """Count events, and write the counts."""
@@ -218,6 +222,16 @@ class SenderTests(ReportCase):
         )
         for field in (subject, "From: DMARC reports <postmaster@mx.x.org>\r\n", "\r\nMessage-ID: "):
             self.assertIn(field.encode(), b"\r\n" + content)
+
+    def test_it_is_signed_by_the_name_of_this_host(self) -> None:
+        records = make_keys(self.data, "mx.x.org")
+        self.outgoing = signing_outgoing(self.data, "mx.x.org", self.clock.seconds)
+        self.pass_hours(24)
+        ((_, content, _),) = self.handover.taken
+        shown = {("TXT", name): [record.encode()] for name, record in records.items()}
+        (signature,) = results(content, shown, self.clock.seconds())
+        self.assertEqual((DKIMStatus.PASS, "mx.x.org"), (signature.status, signature.domain))
+        self.assertEqual("blue.com", self.sent()[0].published.domain)
 
     def test_again_under_the_same_name_after_a_deferral(self) -> None:
         self.handover.status = Status(452, "4.3.1", "The disk is full")

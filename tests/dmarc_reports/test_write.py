@@ -10,8 +10,9 @@ from lxml import etree
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.dmarc_reports.read import read_report
-from mailhost.dmarc_reports.report import AggregateReport, CheckedDomain, Published, Row
+from mailhost.dmarc_reports.report import AggregateReport, CheckedDomain, Row
 from mailhost.dmarc_reports.write import write_report
+from mailhost.interfaces.authentication import PublishedPolicy
 from tests.dmarc_reports.samples import NEW
 
 SCHEMA = Path(__file__).parent / "rfc9990.xsd"
@@ -44,7 +45,7 @@ REPORTS = st.builds(
     begin=st.just(1795564800),
     end=st.just(1795651199),
     published=st.builds(
-        Published,
+        PublishedPolicy,
         DOMAINS,
         POLICIES,
         POLICIES,

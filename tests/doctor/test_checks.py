@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -50,6 +50,17 @@ class RunChecksTests(SynchronousTestCase):
         )
         self.assertEqual("no result within 5 s", finding.seen)
         self.assertEqual(1, code_of([silent]))
+
+    def test_a_check_that_waits_for_several_results(self) -> None:
+        async def several() -> Sequence[Finding]:
+            await gatherResults([Deferred(), Deferred()], consumeErrors=True)
+            return ()
+
+        running = self.start(Check("Network", "silent", 5.0, several))
+        self.clock.advance(5)
+        [silent] = self.successResultOf(running)
+        self.assertEqual("doctor/check-timed-out", silent.findings[0].name)
+        self.assertFalse(silent.broken)
 
     def test_a_defect_of_a_check(self) -> None:
         def broken() -> Deferred[Sequence[Finding]]:

@@ -59,7 +59,7 @@ class FakeDisk(OneByOne):
         return {path: inode.safe for path, inode in self.names.items() if inode is not None}
 
     def files(self) -> dict[str, bytes]:
-        """What a process sees."""
+        """The files that a process sees."""
         return {path: inode.data for path, inode in self.names.items() if inode is not None}
 
     def _reachable(self, path: str) -> bool:

@@ -1,4 +1,4 @@
-"""What is called safe is on the disk, whatever call fails and wherever the process dies."""
+"""Changes that are reported as safe are on the disk, whichever call fails or kills the process."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class GoodTests(SynchronousTestCase):
 
 class FailureTests(SynchronousTestCase):
     def check(self, disk: FakeDisk, results: Sequence[OSError | None]) -> None:
-        """What is called safe is safe, and what is not has left nothing."""
+        """Changes that are reported as safe are safe, and the others have left no files."""
         safe = disk.after_crash()
         for change, result in zip(CHANGES, results, strict=True):
             if isinstance(change, RemovedFile):

@@ -1,4 +1,4 @@
-"""Who waits together is served together, and nobody waits for ever."""
+"""Changes that wait together are made together, and none waits for ever."""
 
 from __future__ import annotations
 

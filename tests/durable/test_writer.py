@@ -30,7 +30,7 @@ def file(name: str, *pieces: bytes) -> NewFile:
 
 
 def asked(*changes: Change) -> bytes:
-    """What a client sends."""
+    """The frames of a client."""
     return frame([plain(change) for change in changes])
 
 

@@ -195,7 +195,7 @@ class Asking(SharedWriterCase):
 
 
 class StandsStill(SharedWriterCase):
-    """What the operator hears of a writer that gives no answer."""
+    """The log lines about a writer that gives no answer."""
 
     def setUp(self) -> None:
         super().setUp()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Callable
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -57,7 +54,7 @@ class WrittenFileTests(SynchronousTestCase):
         self.assertIsInstance(listed, FileNotFoundError)
 
     def test_any_call_fails(self) -> None:
-        """What is called safe is safe, and the list stays."""
+        """Changes that are reported as safe are safe, and the list stays."""
         good = disk_before()
         Batch(good, [FILE, WrittenFile(LIST)], set()).run()
         for number in range(len(good.calls)):
@@ -91,15 +88,3 @@ class RealTests(SynchronousTestCase):
         root = Path(self.mktemp()).absolute()
         new = NewFile(str(root / "t"), str(root / "f"), (Content((b"a",)),), modified=1e30)
         self.assertEqual(Batch(OperatingSystem(), [new], set()).run(), [None])
-
-    def test_two_calls_together(self) -> None:
-        def failing(number: int) -> Callable[[], None]:
-            def call() -> None:
-                raise OSError(number, os.strerror(number))
-
-            return call
-
-        system = OperatingSystem()
-        self.assertEqual(system.together(lambda: None, lambda: None), (None, None))
-        one, other = system.together(failing(errno.EIO), failing(errno.ENOSPC))
-        self.assertEqual([each and each.errno for each in (one, other)], [errno.EIO, errno.ENOSPC])

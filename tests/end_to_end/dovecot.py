@@ -72,7 +72,7 @@ class Dovecot:
         return output.decode()
 
     def log(self) -> str:
-        """What Dovecot has to say."""
+        """The log of Dovecot."""
         path = self._folder / "log"
         return path.read_text() if path.exists() else ""
 

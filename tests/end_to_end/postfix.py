@@ -53,7 +53,7 @@ active bounce corrupt defer deferred flush hold incoming private saved trace
 """
 
 Service = Mapping[str, object]
-"""What a listener has different from main.cf."""
+"""The settings of a listener that differ from main.cf."""
 
 
 def installed() -> bool:
@@ -122,7 +122,7 @@ class Postfix:
         return [pid for pid in self._of_master() if program(pid) == name]
 
     def queue_file(self, identity: str) -> str:
-        """What postcat prints of a message in the queue."""
+        """The output of postcat for a message in the queue."""
         command = ["/usr/sbin/postcat", "-c", str(self._configuration), "-q", identity]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 

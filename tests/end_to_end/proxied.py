@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import re
-import shutil
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 
 from mailhost.net.tls.selfsigned import make_self_signed
 from tests.end_to_end.postfix import ADDRESS, HOSTNAME, Postfix, Service, installed
-from tests.end_to_end.running import RunningHost, free_port, until
+from tests.end_to_end.running import RunningHost, free_port, remove_folder, until
 from tests.end_to_end.shared import Raw, memory_of, new_folder
 
 SENDER = "sue@elsewhere.example"
@@ -114,7 +113,7 @@ class Client(Raw):
         super().__init__((address, port), hello=hello, source=source)
 
     def offers(self) -> dict[str, str]:
-        """What EHLO is answered."""
+        """The extensions in the reply to EHLO."""
         self.send("EHLO client.example\r\n")
         text = [line[4:].decode().partition(" ") for line in self.lines()[1:]]
         return {word: rest for word, _, rest in text}
@@ -223,7 +222,7 @@ class Stage:
         """Stop both, and remove what they leave."""
         self.proxy.stop()
         self.postfix.stop()
-        shutil.rmtree(self._folder)
+        remove_folder(self._folder)
 
 
 def _upstream(service: Service) -> str:
@@ -235,6 +234,11 @@ class Proxied(TestCase):
 
     stages: ClassVar[list[Stage]] = []
     timeout = 120
+
+    @property
+    def group(self) -> object:
+        """Equal for all tests of one stage, see `tests.trial`."""
+        return id(self.stages)
 
     def make_stage(self) -> Stage:
         """A new one, not started."""
@@ -295,7 +299,7 @@ class Proxied(TestCase):
 
 
 def memory(host: RunningHost) -> int:
-    """What all processes of a host used at most together, in octets."""
+    """The most memory that all processes of a host used together, in octets."""
     children = Path(f"/proc/{host.pid}/task/{host.pid}/children").read_text().split()
     return sum(memory_of(pid, "VmHWM") for pid in (host.pid, *map(int, children)))
 

@@ -44,8 +44,18 @@ def until(wanted: Callable[[], bool], explanation: str) -> None:
 def short_folder(test: TestCase) -> Path:
     """A new folder for a test, removed afterwards: sockets cannot have trial's long paths."""
     folder = tempfile.mkdtemp(prefix="mailhost-")
-    test.addCleanup(shutil.rmtree, folder)
+    test.addCleanup(remove_folder, folder)
     return Path(folder)
+
+
+def remove_folder(folder: str | Path) -> None:
+    """Remove a folder in which a process of a killed host may still make files."""
+    for _ in range(50):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not os.path.exists(folder):
+            return
+        time.sleep(0.1)
+    shutil.rmtree(folder)
 
 
 def _drawn_ports() -> Iterator[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import shutil
 import socket
 import ssl
 import tempfile
@@ -12,7 +11,7 @@ from typing import ClassVar
 
 from twisted.trial.unittest import TestCase
 
-from tests.end_to_end.running import RunningHost
+from tests.end_to_end.running import RunningHost, remove_folder
 
 # accounts in the file: no commands to run before the first start
 DOMAINS = """
@@ -116,15 +115,19 @@ class SharedHost(TestCase):
     timeout = 120
 
     def setUp(self) -> None:
-        wanted = (self.settings, self.domains, self.protocols)
-        if not self.running or self.running[0][0] != wanted:
+        if not self.running or self.running[0][0] != self.group:
             stop_running()
             host = RunningHost(new_folder(), self.settings + self.domains, protocols=self.protocols)
-            self.running.append((wanted, host))
+            self.running.append((self.group, host))
             self.prepare(host)
         self.host = self.running[0][1]
         if self.host.stopped:
             self.host.start()
+
+    @property
+    def group(self) -> object:
+        """Equal for all tests of one host, see `tests.trial`."""
+        return self.settings, self.domains, self.protocols
 
     def prepare(self, host: RunningHost) -> None:
         """Do what has to be done before the first start."""
@@ -160,7 +163,7 @@ class SharedHost(TestCase):
         return sum(text.encode() in path.read_bytes() for path in self.host.inbox(address))
 
     def memory(self, field: str = "VmRSS") -> int:
-        """What the host uses, or used at most (VmHWM), in octets."""
+        """The memory that the host uses, or used at most (VmHWM), in octets."""
         return memory(self.host, field)
 
 
@@ -170,16 +173,16 @@ def stop_running() -> None:
     while SharedHost.running:
         _, host = SharedHost.running.pop()
         host.stop()
-        shutil.rmtree(host.folder)
+        remove_folder(host.folder)
 
 
 def memory(host: RunningHost, field: str = "VmRSS") -> int:
-    """What a host's first process uses, or used at most (VmHWM), in octets."""
+    """The memory that a host's first process uses, or used at most (VmHWM), in octets."""
     return memory_of(host.pid, field)
 
 
 def memory_of(pid: int, field: str) -> int:
-    """What a process uses, or used at most, in octets."""
+    """The memory that a process uses, or used at most, in octets."""
     text = Path(f"/proc/{pid}/status").read_text()
     line = next(line for line in text.splitlines() if line.startswith(field))
     return int(line.split()[1]) * 1024

@@ -28,7 +28,7 @@ FETCHED = re.compile(r"\* \d+ FETCH \(UID (\d+) FLAGS \(([^)]*)\)")
 
 
 def uids_and_flags(session: Session) -> dict[int, set[str]]:
-    """What Dovecot says of each message, without \\Recent."""
+    """The flags of each message by Dovecot, without \\Recent."""
     lines = map(FETCHED.match, session.say("FETCH 1:* (UID FLAGS)"))
     return {int(line[1]): set(line[2].split()) - {"\\Recent"} for line in lines if line}
 
@@ -78,7 +78,7 @@ class DovecotCase(SynchronousTestCase):
         return found.uid_list
 
     def flags_by_uid(self) -> dict[int, set[str]]:
-        """What we read of each message that is there."""
+        """Our view of each message that is there."""
         known, uids = self.keywords.read(), self.listed().uids
         return {uids[base_of(name)]: set(known.flags(letters_of(name))) for name in self.names()}
 

@@ -1,4 +1,4 @@
-"""What may break below a running host: disks, mailboxes, the directory, the queue, the host."""
+"""Faults below a running host: disks, mailboxes, the directory, the queue, the host."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
 
-from tests.end_to_end.running import PATIENCE, RunningHost, free_port
+from tests.end_to_end.running import PATIENCE, RunningHost, free_port, remove_folder
 from tests.end_to_end.shared import DOMAINS, MAIL, Raw, SharedHost, new_folder
 from tests.soak.imap_client import PASSWORD, ImapClient
 
@@ -95,7 +95,7 @@ class FaultyHost(SharedHost):
             path.unlink()
 
     def queued(self) -> list[dict[str, object]]:
-        """What waits, as the running host says."""
+        """The waiting messages, as the running host lists them."""
         done = self.host.command("queue", "list", "--json")
         self.assertEqual(0, done.returncode, done.stderr + done.stdout)
         found = json.loads(done.stdout)
@@ -122,7 +122,7 @@ class FullDisk(FaultyHost):
 
     def setUp(self) -> None:
         folder = new_folder()
-        self.addCleanup(shutil.rmtree, folder)
+        self.addCleanup(remove_folder, folder)
         settings = self.settings + "[login]\nplaintext_on_loopback = true\n" + DOMAINS
         self.host = RunningHost(folder, settings, protocols=(*self.protocols, "imap"))
         self.host.data.mkdir()
@@ -144,8 +144,8 @@ class FullDisk(FaultyHost):
         return client
 
     def check_imap(self, client: ImapClient) -> None:
-        """What needs space is refused for now and leaves nothing; messages can be read, flagged and
-        removed."""
+        """Changes that need space are refused for now and leave no files; messages can be read,
+        flagged and removed."""
         for last in (client.append("INBOX", b"x" * 10_000)[-1], client.ask("CREATE New")[-1]):
             self.assertIn(b" NO [OVERQUOTA] The disk of the server is full", last)
         self.assertNotIn(b"New", b"".join(client.ok('LIST "" *')))

@@ -63,7 +63,7 @@ class Filtering(SharedHost):
         return ""
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """What `mailhost filters` says each filter did, those of former settings included."""
+        """The counts of `mailhost filters` for each filter, those of former settings included."""
         done = self.host.command("filters", "--json")
         self.assertEqual(0, done.returncode, done.stderr)
         return {each["name"]: each["did"] for each in json.loads(done.stdout)}

@@ -1,4 +1,4 @@
-"""What clients may do wrong: each gets a clear reply and a log line, and others are served."""
+"""Faults of clients: each gets a clear reply and a log line, and others are served."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class RoundcubeTests(ImapHost):
         return octets
 
     def action(self, name: str, query: str = "", **fields: str) -> str:
-        """What the page asks for by JavaScript; returns the calls that it is to make."""
+        """The requests of the page's JavaScript; returns the calls that it is to make."""
         answer = self.page(f"_task=mail&_action={name}&_remote=1&_unlock=0{query}", **fields)
         errors = self.folder / "errors.log"
         self.assertFalse(errors.exists() and errors.read_text(), "Roundcube logged an error")

@@ -109,7 +109,7 @@ class SyncCase(ImapHost):
         self.client.login(self.address, PASSWORD)
 
     def command(self) -> list[str]:
-        """What syncs once."""
+        """A client that syncs once."""
         raise NotImplementedError
 
     def sync(self) -> None:

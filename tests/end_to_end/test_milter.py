@@ -6,17 +6,17 @@ import smtplib
 import ssl
 from pathlib import Path
 
-from twisted.trial.unittest import TestCase
-
 from tests.end_to_end import rspamd
 from tests.end_to_end.opendkim import OpenDKIM, needed
 from tests.end_to_end.running import RunningHost, free_port, short_folder
+from tests.end_to_end.shared import SharedHost
 
 PASSWORD = "correct horse battery"
-FILTER = """
-workers = 1
+SETTINGS = """
 [login]
 plaintext_on_loopback = true
+"""
+FILTER = """
 [[filter]]
 kind = "milter"
 endpoint = "{endpoint}"
@@ -25,19 +25,27 @@ endpoint = "{endpoint}"
 MAIL = "From: ann@example.com\r\nSubject: {}\r\n\r\nHello, these words are signed.\r\n"
 
 
-class MilterCase(TestCase):
-    def start(self, endpoint: str, more: str = "") -> RunningHost:
-        """A host whose mail passes the milter at `endpoint`."""
-        host = RunningHost(
-            self.folder / "host",
-            FILTER.format(endpoint=endpoint, more=more),
-            protocols=("smtp", "submission"),
-        )
-        self.addCleanup(host.stop)
+class MilterCase(SharedHost):
+    """All tests share a host, which gets the filter of a test by a reload."""
+
+    settings = SETTINGS
+    domains = ""
+    protocols = ("smtp", "submission")
+
+    def prepare(self, host: RunningHost) -> None:
         host.add_accounts(PASSWORD, "ann@example.com")
-        return host.start()
+
+    def start(self, endpoint: str, more: str = "") -> RunningHost:
+        """The host, whose mail passes the milter at `endpoint` from now on."""
+        self.host.write_settings(SETTINGS + FILTER.format(endpoint=endpoint, more=more))
+        self.assertIn("reloaded", self.host.reload())
+        for path in self.host.inbox("ann@example.com"):
+            path.unlink()
+        self.since = self.host.mark()
+        return self.host
 
     def setUp(self) -> None:
+        super().setUp()
         self.folder = short_folder(self)
 
     def submit(self, host: RunningHost, subject: str) -> None:
@@ -61,11 +69,11 @@ class OpenDKIMTests(MilterCase):
         needed()
         super().setUp()
 
-    def sign(self, endpoint: str, socket: str) -> None:
+    def sign(self, name: str, endpoint: str, socket: str) -> None:
         milter = OpenDKIM(self.folder / "opendkim", socket)
         self.addCleanup(milter.stop)
         milter.start()
-        host = self.start(endpoint)
+        host = self.start(endpoint, f'name = "{name}"')
         self.submit(host, "signed")
         [path] = host.inbox("ann@example.com")
         signed = original(path)
@@ -77,15 +85,16 @@ class OpenDKIMTests(MilterCase):
         results = sorted(verdict(each) for each in host.inbox("ann@example.com"))
         self.assertEqual(["dkim=fail", "dkim=pass"], results)
         done = host.command("filters")
-        self.assertIn("edit 3", done.stdout)
+        (line,) = (each for each in done.stdout.splitlines() if name in each)
+        self.assertIn("edit 3", line)
 
     def test_over_tcp(self) -> None:
         port = free_port("127.0.0.1")
-        self.sign(f"tcp:127.0.0.1:{port}", f"inet:{port}@127.0.0.1")
+        self.sign("over-tcp", f"tcp:127.0.0.1:{port}", f"inet:{port}@127.0.0.1")
 
     def test_over_a_unix_socket(self) -> None:
         path = self.folder / "milter.sock"
-        self.sign(f"unix:{path}", f"local:{path}")
+        self.sign("over-unix", f"unix:{path}", f"local:{path}")
 
     def test_it_goes_and_comes_back(self) -> None:
         path = self.folder / "milter.sock"
@@ -95,14 +104,14 @@ class OpenDKIMTests(MilterCase):
         with self.assertRaises(smtplib.SMTPResponseException) as refused:
             self.receive(host, b"Subject: x\r\n\r\nx\r\n")
         self.assertEqual(421, refused.exception.smtp_code)
-        host.wait_for("no connection to the filter")
+        host.wait_for("no connection to the filter", self.since)
         milter.start()
         self.receive(host, b"Subject: x\r\n\r\nx\r\n")
         self.assertEqual(1, len(host.inbox("ann@example.com")))
 
 
 class RspamdTests(MilterCase):
-    """What it lets pass, marks and rejects."""
+    """Mail that it lets pass, marks and rejects."""
 
     def setUp(self) -> None:
         rspamd.needed()
@@ -136,7 +145,7 @@ class MissingTests(MilterCase):
         host = self.start(f"unix:{self.folder}/nobody.sock", 'on_error = "pass"')
         self.receive(host, b"Subject: x\r\n\r\nx\r\n")
         self.assertEqual(1, len(host.inbox("ann@example.com")))
-        host.wait_for("filter milter: no connection to the filter")
+        host.wait_for("filter milter: no connection to the filter", self.since)
 
 
 def original(path: Path) -> bytes:
@@ -146,7 +155,7 @@ def original(path: Path) -> bytes:
 
 
 def verdict(path: Path) -> str:
-    """What Authentication-Results says of a signature."""
+    """The result of a signature in Authentication-Results."""
     message = path.read_text()
     start = message.index("dkim=")
     return message[start:].split()[0]

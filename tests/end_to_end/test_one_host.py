@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import poplib
 import signal
 import smtplib
 import socket
 import ssl
+import subprocess
 from contextlib import closing
 from email.message import EmailMessage
 
 from twisted.trial.unittest import TestCase
 
-from tests.end_to_end.running import RunningHost, short_folder
+from tests.end_to_end.running import BIN, RunningHost, short_folder
 from tests.end_to_end.shared import SharedHost
 
 PASSWORD = "correct horse battery"
@@ -69,6 +71,31 @@ class OneHost(SharedHost):
         """The one message in an inbox."""
         (path,) = self.host.inbox(address)
         return path.read_bytes()
+
+
+class Asking(OneHost):
+    """Commands that ask the running host about itself."""
+
+    def test_what_is_explained_is_what_is_done(self) -> None:
+        client = self.smtp()
+        client.mail("sue@elsewhere.example")
+        for recipient in ("ann+x@example.com", "eve@example.com", "sue@elsewhere.example"):
+            code, text = client.rcpt(recipient)
+            command = ("explain", "--from", "sue@elsewhere.example", "--to", recipient)
+            found = json.loads(self.run_command(*command, "--json"))
+            self.assertTrue(found["running"])
+            self.assertEqual(f"{code} {text.decode()}", found["session"][-1]["reply"])
+        shown = self.run_command(*command, "--user", "ann@example.com")
+        self.assertIn("553 5.7.1 You may not send as <sue@elsewhere.example>", shown)
+
+    def test_the_status_has_the_sessions_of_all_processes(self) -> None:
+        clients = [self.smtp() for _ in range(4)]
+        found = json.loads(self.run_command("status", "--json"))
+        sessions = {each["protocol"]: each["sessions"] for each in found["listeners"]}
+        self.assertGreaterEqual(sessions["smtp"], len(clients))
+        self.assertEqual(0, sessions["pop3s"])
+        self.assertEqual([], found["silent"])
+        self.assertIn("mx.example.org", self.run_command("status").splitlines()[0])
 
 
 class Receiving(OneHost):
@@ -183,6 +210,21 @@ class SubmittingAndReading(OneHost):
 
 
 class Operating(OneHost):
+    def test_the_doctor_finds_the_listeners_and_the_certificate_of_each(self) -> None:
+        """Nothing is wrong but the certificate, which no authority has signed. The host's name is
+        not in DNS, so that topic is left out."""
+        command = [str(BIN / "mailhost"), "doctor", "--json", "--config", str(self.host.config)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        found = json.loads(done.stdout)["findings"]
+        topics = ("Settings", "Listeners", "Certificates", "Data folder", "Directory")
+        bad = {each["name"] for each in found if each["topic"] in topics and each["name"]}
+        self.assertEqual({"doctor/certificate-self-signed"}, bad, done.stdout)
+        [listeners] = [each["seen"] for each in found if each["topic"] == "Listeners"]
+        offered = [each["seen"] for each in found if each["tried"].startswith("certificates that")]
+        for protocol in self.protocols:
+            self.assertIn(f"{protocol} at 127.0.0.1:{self.host.ports[protocol]}", listeners)
+            self.assertIn(f"{protocol} at 127.0.0.1:", offered[0])
+
     def test_sighup_takes_new_settings_and_drops_nobody(self) -> None:
         client = self.smtp()
         self.addCleanup(self.host.reload)

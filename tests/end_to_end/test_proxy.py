@@ -24,7 +24,7 @@ MB = 1_000_000
 
 
 class Recipients(Mailing):
-    """Who gets the message is Postfix's word alone."""
+    """Postfix alone decides which recipients get the message."""
 
     def test_refusals_have_the_words_of_postfix(self) -> None:
         paths = [f"<{each}>" for each in (EVE, ANN, LATER, BOB, ABROAD)]
@@ -77,7 +77,7 @@ class Recipients(Mailing):
 
 
 class Contents(Mailing):
-    """What arrives is what was sent."""
+    """The content arrives as it was sent."""
 
     def test_byte_for_byte(self) -> None:
         bodies: dict[str, list[str | bytes]] = {

@@ -1,4 +1,4 @@
-"""What Postfix can do and what it cannot, by way of the proxy: SMTPUTF8, 8BITMIME, DSN, SIZE."""
+"""Extensions that Postfix has or lacks, by way of the proxy: SMTPUTF8, 8BITMIME, DSN, SIZE."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Addresses(Mailing):
 
 
 class QueueFiles(Mailing):
-    """What Postfix heard stands in its queue files: these messages are held there."""
+    """The queue files of Postfix have the commands that it got: these messages are held there."""
 
     def kept(self, mail: str, *paths: str, content: bytes = b"Subject: held\r\n\r\nx\r\n") -> str:
         """Send a message; return what its queue file says."""

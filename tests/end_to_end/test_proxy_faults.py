@@ -1,11 +1,10 @@
-"""What may go wrong behind the proxy: the client keeps its mail and hears why, and as soon as the
+"""Faults behind the proxy: the client keeps its mail and hears why, and as soon as the
 server is back its mail flows."""
 
 from __future__ import annotations
 
 import atexit
 import os
-import shutil
 import signal
 import sys
 import time
@@ -17,7 +16,7 @@ from twisted.trial.unittest import TestCase
 from tests.end_to_end.fake_upstream import CLOSE, CONTENT, END, GREETING, FakeUpstream
 from tests.end_to_end.postfix import ADDRESS
 from tests.end_to_end.proxied import ANN, SENDER, Client, Proxied, Stage, message, stuffed
-from tests.end_to_end.running import RunningHost, free_port, until
+from tests.end_to_end.running import RunningHost, free_port, remove_folder, until
 from tests.end_to_end.shared import new_folder
 
 MAIL, RCPT = f"MAIL FROM:<{SENDER}>\r\n", f"RCPT TO:<{ANN}>\r\n"
@@ -71,7 +70,7 @@ class Faulty(TestCase):
         settings = f"\nworkers = 1\n{listen}"
         host = self.host_class(folder, settings, protocols=("smtp",), ports={"smtp": port})
         self.hosts.append(host)
-        atexit.register(shutil.rmtree, folder)
+        atexit.register(remove_folder, folder)
         atexit.register(host.stop)
         host.start()
 
@@ -204,7 +203,7 @@ class Leaving(Faulty):
 
 
 class Talking(Faulty):
-    """What the server says that it should not, and what it must not hear."""
+    """Replies that a server should not give, and commands that it must not get."""
 
     def test_nonsense(self) -> None:
         for point in (GREETING, "EHLO", "MAIL", "RCPT", "DATA", END):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import json
 import random
-import shutil
 import smtplib
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -16,11 +15,13 @@ from twisted.trial.unittest import SkipTest, TestCase
 
 from tests.end_to_end.postfix import ADDRESS, Postfix, installed
 from tests.end_to_end.proxied import ANN, BOB, DOMAIN, EVE, SENDER, SETTINGS, without_trace
-from tests.end_to_end.running import RunningHost, until
+from tests.end_to_end.running import RunningHost, remove_folder, until
 from tests.end_to_end.shared import new_folder
 
 FILTERS = """
 workers = 2
+[dns]
+servers = ["127.0.0.1:9"]
 [[relay.route]]
 via = "127.0.0.1:{port}"
 [[filter]]
@@ -30,6 +31,16 @@ look_at = "sender"
 entries = ["ours.example"]
 action = "tag"
 tag = "ours"
+[[filter]]
+name = "judged"
+kind = "list"
+look_at = "sender"
+entries = ["judged.example"]
+action = "tag"
+tag = "judged"
+[[filter]]
+kind = "authenticity"
+when = ["judged"]
 [[filter]]
 name = "programs"
 kind = "attachment"
@@ -101,7 +112,7 @@ class Filtered(TestCase):
         folder, postfix, proxy = self.hosts.pop()
         proxy.stop()
         postfix.stop()
-        shutil.rmtree(folder)
+        remove_folder(folder)
 
     def send(self, content: bytes, *to: str, sender: str = SENDER) -> dict[str, Any]:
         """Send a message by way of the proxy; return who was refused."""
@@ -157,6 +168,17 @@ class EditTests(Filtered):
         wanted = odd.replace(b"Subject:  =?", b"Subject: [EXTERN] =?")
         self.assertEqual(b"X-Filtered: yes\r\n" + wanted, stored.replace(b"\n", b"\r\n"))
 
+    def test_the_results_of_sender_authentication(self) -> None:
+        forged = f"Authentication-Results: {self.proxy.hostname}; dmarc=pass\r\n"
+        authors = "From: sue@judged.example\r\nFrom: eve@judged.example\r\n"
+        content = f"{forged}{authors}Subject: two authors\r\n\r\nx\r\n"
+        self.send(content.encode(), sender="sue@judged.example")
+        stored = message_from_bytes(self.stored("two authors"), policy=policy.default)
+        (field,) = stored.get_all("Authentication-Results", [])
+        self.assertTrue(field.startswith(f"{self.proxy.hostname};"), field)
+        for result in ("spf=none", "dkim=none", "dmarc=permerror", "disposition=quarantine"):
+            self.assertIn(result, field)
+
     def test_a_large_message(self) -> None:
         mail = self.mail("large one from us")
         octets = random.Random(1).randbytes(8_000_000)
@@ -192,7 +214,7 @@ class EditTests(Filtered):
 
 
 class KeptOutTests(Filtered):
-    """What does not arrive, or not at once."""
+    """Mail that does not arrive, or not at once."""
 
     def test_a_program_is_refused_with_the_filters_name(self) -> None:
         mail = EmailMessage(policy.SMTP)

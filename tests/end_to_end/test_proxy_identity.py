@@ -1,11 +1,10 @@
-"""Who the client is, by way of the proxy: its address as Postfix sees it, and its login."""
+"""The client as Postfix sees it, by way of the proxy: its address, and its login."""
 
 from __future__ import annotations
 
 import atexit
 import base64
 import re
-import shutil
 import smtplib
 from typing import ClassVar
 
@@ -14,7 +13,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 from mailhost.logins.stored_secret import hash_password
 from tests.end_to_end.postfix import ADDRESS, can_log_in
 from tests.end_to_end.proxied import ANN, BOB, EVE, PASSWORD, SENDER, Mailing, message, trusting
-from tests.end_to_end.running import RunningHost
+from tests.end_to_end.running import RunningHost, remove_folder
 from tests.end_to_end.shared import Raw, new_folder
 
 ONE, OTHER = "127.0.0.9", "127.0.0.10"
@@ -192,7 +191,7 @@ class BehindIsAMailhost(TestCase):
             },
             hostname="proxy.example.org",
         )
-        atexit.register(shutil.rmtree, folder)
+        atexit.register(remove_folder, folder)
         for each in (host, proxy):
             self.hosts.append(each)
             atexit.register(each.stop)

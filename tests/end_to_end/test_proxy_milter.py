@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import json
-import shutil
 import smtplib
 from base64 import b64encode
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 from tests.end_to_end.opendkim import OpenDKIM, needed
 from tests.end_to_end.postfix import ADDRESS, Postfix, installed
 from tests.end_to_end.proxied import ANN, BOB, DOMAIN, SENDER, SETTINGS, without_trace
-from tests.end_to_end.running import RunningHost, free_port, short_folder, until
+from tests.end_to_end.running import RunningHost, free_port, remove_folder, short_folder, until
 from tests.end_to_end.scripted_milter import ScriptedMilter
 from tests.end_to_end.shared import new_folder
 
@@ -75,13 +74,13 @@ class MilterCase(TestCase):
         )
         milter = ScriptedMilter(port, lambda question: None)
         self.hosts.append((postfix, proxy, milter))
-        atexit.register(shutil.rmtree, folder)
+        atexit.register(remove_folder, folder)
         atexit.register(postfix.stop)
         atexit.register(proxy.stop)
         proxy.start()
 
     def says(self, **answers: Sequence[str | bytes]) -> None:
-        """What the milter answers, by the letter of the question."""
+        """The answers of the milter, by the letter of the question."""
         self.milter.script = lambda question: answers.get(question[0])
 
     def send(self, subject: str, *to: str) -> dict[str, Any]:
@@ -90,7 +89,7 @@ class MilterCase(TestCase):
             return client.sendmail(SENDER, to or [ANN], mail(subject))
 
     def refusal(self, subject: str) -> str:
-        """What the client hears of a message that is not taken."""
+        """The reply for a message that is not accepted."""
         try:
             refused = self.send(subject)
         except smtplib.SMTPRecipientsRefused as error:

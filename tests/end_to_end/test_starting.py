@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, TestCase
 
-from tests.end_to_end.running import BIN, RunningHost, until
+from tests.end_to_end.running import BIN, RunningHost, remove_folder, until
 from tests.end_to_end.shared import DOMAINS, Raw, new_folder
 
 
@@ -22,7 +21,7 @@ class Starting(TestCase):
 
     def setUp(self) -> None:
         self.folder = new_folder()
-        self.addCleanup(shutil.rmtree, self.folder)
+        self.addCleanup(remove_folder, self.folder)
         self.host = RunningHost(self.folder, self.settings + DOMAINS, protocols=("smtp",))
         self.addCleanup(self.host.stop)
 

@@ -35,6 +35,8 @@ delay = 0
 networks = ["127.0.0.0/8"]
 [[relay.route]]
 via = "127.0.0.1:9"
+[doctor]
+stop = true
 [domain."example.com".account.ann]
 password = { file = "ann" }
 quota = "500 kB"
@@ -171,7 +173,7 @@ class Workers(SharedHost):
         self.assertIn(("received", "smtp"), kinds)
 
     def status(self) -> dict[str, Any]:
-        """What `mailhost status --json` prints."""
+        """The output of `mailhost status --json`."""
         status: dict[str, Any] = json.loads(self.host.command("status", "--json").stdout)
         return status
 
@@ -205,6 +207,8 @@ class Workers(SharedHost):
     def test_connections_are_counted_together(self) -> None:
         for _ in range(3):
             self.connect()
+        shown = {each["protocol"]: each["sessions"] for each in self.status()["listeners"]}
+        self.assertLessEqual(3, shown["smtp"])
         with self.head_asleep():
             self.assertEqual(b"421 4.7.0", self.open(hello="").reply()[:9])
         self.assertEqual(b"421 4.7.0", self.open(hello="").reply()[:9])
@@ -325,6 +329,27 @@ class Workers(SharedHost):
         """The processes that said that they serve."""
         said = [line for line in self.host.lines[since:] if "serves too" in line]
         return {int(line.split("process ")[1].split()[0]) for line in said}
+
+    def test_strangers_at_a_listed_address_cannot_relay_until_a_person_looked(self) -> None:
+        since = self.host.mark()
+        raw = self.connect()
+        for number in range(5):
+            raw.say(f"EHLO mx.far{number}.net\r\n")
+            raw.say(f"MAIL FROM:<sue@far{number}.net>\r\n")
+            self.assertEqual(b"250", raw.say("RCPT TO:<ann@example.com>\r\n")[:3])
+            raw.say("DATA\r\n")
+            self.assertEqual(b"250", raw.say(MAIL % b"hello")[:3])
+        self.host.wait_for("strangers seem to arrive from this one address", since)
+        clients = (self.connect(), self.open())
+        for client in clients:
+            client.say("MAIL FROM:<sue@far.example>\r\n")
+            relaying = "RCPT TO:<you@elsewhere.example>\r\n"
+            self.assertEqual(b"451 4.7.1", client.say(relaying)[:9])
+            self.assertEqual(b"250", client.say("RCPT TO:<ann@example.com>\r\n")[:3])
+        looked = self.host.command("doctor", "looked", self.source)
+        self.assertEqual((0, ""), (looked.returncode, looked.stderr))
+        for client in clients:
+            self.host.until(lambda client=client: client.say(relaying)[:3] == b"250")  # type: ignore[misc]
 
     def test_a_service_manager_may_signal_all_processes_at_once(self) -> None:
         raw = self.connect()

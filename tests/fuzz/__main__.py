@@ -1,7 +1,7 @@
 """`python -m tests.fuzz [--seconds N] [PARSER]...`: explores each parser, all of them by default.
 
-What was learnt is kept in `.fuzz/PARSER/`, so that the next run goes on from there. A case that
-fails is written to `corpus/PARSER/`; the exit status is 1 then.
+Inputs that reached new lines are kept in `.fuzz/PARSER/`, so that the next run goes on from there.
+A case that fails is written to `corpus/PARSER/`; the exit status is 1 then.
 """
 
 from __future__ import annotations

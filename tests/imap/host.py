@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TypeVar, cast
 
@@ -75,6 +76,10 @@ class NoWatches:
     def remove(self, path: str, changed: Callable[[], None]) -> None:
         """See FileWatches."""
 
+    def paused(self, path: str) -> AbstractContextManager[None]:
+        """See FileWatches."""
+        return nullcontext()
+
 
 def maildir_accounts(
     mail: str, clock: Clock, quota_of: QuotaOf, watchers: Watchers | None = None
@@ -137,7 +142,7 @@ class Host:
         events: RecordingEvents,
         options: ImapOptions | None = None,
     ) -> Context:
-        """What the commands of a new session share."""
+        """The services of the commands of a new session."""
         return Context(
             wire,
             client,

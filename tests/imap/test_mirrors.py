@@ -22,7 +22,7 @@ _ITEM = re.compile(r"UID (\d+)|FLAGS \(([^)]*)\)|MODSEQ \((\d+)\)")
 
 
 class Message:
-    """What a client knows of a message; None for what it was not told."""
+    """The knowledge of a client about a message; None for items that it does not know."""
 
     def __init__(self) -> None:
         self.uid: int | None = None

@@ -1,4 +1,4 @@
-"""What a client is told while the folder goes on changing."""
+"""Untagged responses while the folder goes on changing."""
 
 from __future__ import annotations
 

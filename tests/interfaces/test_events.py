@@ -1,4 +1,4 @@
-"""What the operator reads, and what is marked as serious."""
+"""The lines of events in the log, and those that are serious."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is let in, who is not, how late and how often, and what the operator reads of it."""
+"""Logins that succeed and fail, their delays and limits, and their lines in the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of a password, and whether it fits."""
+"""Hashes of passwords, and passwords that fit them."""
 
 from __future__ import annotations
 

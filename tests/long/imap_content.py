@@ -150,7 +150,7 @@ def _asked(
 
 
 def ours(mail: bytes, root: BodyPart, section: Section) -> bytes | None:
-    """What we answer."""
+    """Our answer."""
     if section.names:
         return read_fields(MemoryReader(mail), root, section)
     where = find_range(root, section)

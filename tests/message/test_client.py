@@ -41,6 +41,14 @@ class ClientTests(SynchronousTestCase):
             logged_in = replace(client, account=address("ann@a.example"))
             self.assertTrue(logged_in.trusted([]), ip)
 
+    def test_why_a_client_is_trusted(self) -> None:
+        networks = [ip_network("192.0.2.0/24"), ip_network("192.0.2.0/28")]
+        client = Client("192.0.2.7")
+        self.assertEqual(networks[0], client.trusted_for(networks))
+        self.assertIsNone(client.trusted_for([]))
+        ann = address("ann@a.example")
+        self.assertEqual(ann, replace(client, account=ann).trusted_for(networks))
+
 
 class TLSStateTests(SynchronousTestCase):
     def test_strong(self) -> None:

@@ -1,4 +1,4 @@
-"""What the pump's tests share: a machine that does as it is told, a transport that can be slow."""
+"""For tests of the pump: a machine that does as it is told, and a transport that can be slow."""
 
 from __future__ import annotations
 

@@ -81,9 +81,9 @@ class LimitedTests(SynchronousTestCase):
         self.connect()
         self.assertIsNone(self.connect()[0])
         self.assertIn("refused connection from [192.0.2.7]", self.events.lines[0])
-        self.assertEqual(2, self.limits.total)
+        self.assertEqual((2, 2), (self.limits.total, self.factory.open_count))
         first.connectionLost(CLOSED)
-        self.assertEqual(1, self.limits.total)
+        self.assertEqual((1, 1), (self.limits.total, self.factory.open_count))
         self.assertIsNotNone(self.connect()[0])
 
     def test_a_client_that_the_server_refuses_is_not_counted(self) -> None:

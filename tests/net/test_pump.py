@@ -204,10 +204,12 @@ class EndTests(PumpCase):
 
     def test_lost_once(self) -> None:
         self.pump.dataReceived(b"a\n")
+        self.assertEqual(1, self.context.factory.open_count)
         self.pump.connectionLost(CLOSED)
         self.assertEqual(self.machine.told, ["lost: closed by the client"])
         self.assertEqual(self.context.limits.total, 0)
         self.assertEqual(self.context.factory.connections, set())
+        self.assertEqual(0, self.context.factory.open_count)
 
     def test_lost_while_a_step_waits(self) -> None:
         self.pump.dataReceived(b"wait\na\n")

@@ -11,7 +11,7 @@ from mailhost.processes.child import LONGEST_RESTART_DELAY, SHORT_LIFE, Child, R
 
 class OutputTests(SynchronousTestCase):
     def lines_of(self, *pieces: bytes) -> list[str]:
-        """What is logged when the process writes these pieces."""
+        """The log lines when the process writes these pieces."""
         lines: list[str] = []
         child = Child(lines.append)
         for piece in pieces:

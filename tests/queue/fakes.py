@@ -305,5 +305,5 @@ class RunningQueue:
         return answers[0] if answers else None
 
     def files(self) -> list[str]:
-        """What lies in the folder."""
+        """The names in the folder."""
         return sorted(os.listdir(self.folder)) if os.path.isdir(self.folder) else []

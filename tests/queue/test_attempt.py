@@ -27,7 +27,7 @@ class AttemptCase(SynchronousTestCase):
         self.context.transport.answer = lambda recipient: BUSY
 
     def faults(self) -> list[str]:
-        """What the log says of the queue."""
+        """The log lines of the queue."""
         return [event.line for event in self.context.events.of(Faulted)]
 
     def only_id(self) -> str:
@@ -67,7 +67,7 @@ class Reading(AttemptCase):
 
 
 class Reporting(AttemptCase):
-    """What the sender is told of."""
+    """Reports to the sender."""
 
     def break_reports(self) -> None:
         """Reports cannot be written."""

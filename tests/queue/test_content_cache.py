@@ -14,7 +14,7 @@ from tests.queue.fakes import BUSY, RunningQueue, envelope, message
 
 
 class ContentCacheTests(SynchronousTestCase):
-    """What just came in is not read from the disk for its first attempt."""
+    """A message that just came in is not read from the disk for its first attempt."""
 
     def setUp(self) -> None:
         self.context = RunningQueue(self.mktemp())

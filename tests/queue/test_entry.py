@@ -90,7 +90,7 @@ class Long(SynchronousTestCase):
 
 
 class Entries(SynchronousTestCase):
-    """What is written is read again."""
+    """Entries are read as they were written."""
 
     @anything
     @given(entries)
@@ -122,7 +122,7 @@ class Entries(SynchronousTestCase):
 
 
 class Damage(SynchronousTestCase):
-    """Whatever a file holds, it is read or found unreadable; nothing else is raised."""
+    """A file of any octets is read or found unreadable; no other exception is raised."""
 
     @anything
     @given(st.binary(max_size=200))

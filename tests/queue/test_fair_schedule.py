@@ -8,7 +8,7 @@ from mailhost.queue.fair_schedule import FairSchedule
 
 
 class Fairness(SynchronousTestCase):
-    """Nobody starves."""
+    """No destination starves."""
 
     def test_destinations_alternate(self) -> None:
         turns = FairSchedule(100)

@@ -46,7 +46,7 @@ class Killed(SynchronousTestCase):
         return {line.decode().strip() for line in lines if line.endswith(b"\n")}
 
     def scan(self, folder: str) -> dict[str, FoundEntry]:
-        """What the next process finds. Nothing may be broken."""
+        """The entries that the next process finds. No file may be broken."""
         findings: list[ReadingResult] = []
         spool = Spool(folder, FakeCommitter(), here)
         self.successResultOf(Deferred.fromCoroutine(spool.scan(findings.extend)))

@@ -1,4 +1,4 @@
-"""Who is told what: NOTIFY, RET, ENVID, ORCPT and the null reverse-path."""
+"""Reports and their receivers: NOTIFY, RET, ENVID, ORCPT and the null reverse-path."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ EVERYTHING = Notify.SUCCESS | Notify.FAILURE | Notify.DELAY
 def outcome(
     fate: Fate, notify: Notify | None = EVERYTHING, address: str = "b@x.example"
 ) -> Outcome:
-    """What became of a recipient that wants to be told so much."""
+    """The outcome of a recipient with this NOTIFY."""
     return Outcome(ForwardPath(parse_address(address), notify), fate, SAID.get(fate, GOOD), "mx")
 
 
@@ -90,7 +90,7 @@ class Wishes(SynchronousTestCase):
 
 
 class ReportsTests(SynchronousTestCase):
-    """What a notice says."""
+    """The text of a notice."""
 
     def test_envelope(self) -> None:
         notice = notice_of(outcome(Fate.FAILED))

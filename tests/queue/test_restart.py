@@ -71,7 +71,7 @@ class Jumping(RunnerCase):
 
 
 class Restarting(RunnerCase):
-    """What waits goes on in the next process."""
+    """Waiting mail is sent by the next process."""
 
     def test_goes_on_where_it_was(self) -> None:
         self.answers(good=GOOD, busy=BUSY)

@@ -39,12 +39,12 @@ class RunnerCase(SynchronousTestCase):
         return context
 
     def answers(self, **by_name: Status | None) -> None:
-        """What the next hop says to each local part."""
+        """The replies of the next hop to each local part."""
         self.context.transport.answer = lambda recipient: by_name[recipient.address.local]
 
 
 class Attempting(RunnerCase):
-    """What one attempt does."""
+    """The effects of one attempt."""
 
     def test_provides(self) -> None:
         verifyObject(IQueue, self.context.runner)

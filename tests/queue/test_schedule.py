@@ -73,7 +73,7 @@ class Jumps(SynchronousTestCase):
 
 
 class Agendas(SynchronousTestCase):
-    """Who is due when."""
+    """The times of attempts."""
 
     def test_order_and_replacement(self) -> None:
         agenda = Agenda()

@@ -44,7 +44,7 @@ class SpoolCase(SynchronousTestCase):
         return entry
 
     def scan(self) -> list[ReadingResult]:
-        """What the next process finds."""
+        """The entries that the next process finds."""
         found: list[ReadingResult] = []
         spool = Spool(self.folder, self.disk, here)
         self.successResultOf(Deferred.fromCoroutine(spool.scan(found.extend)))
@@ -61,7 +61,7 @@ class SpoolCase(SynchronousTestCase):
             return file.read()
 
     def files(self) -> list[str]:
-        """What lies there."""
+        """The names in the folder."""
         return sorted(os.listdir(self.folder))
 
 
@@ -233,7 +233,7 @@ class Damaged(SpoolCase):
 
 
 class FullDisk(SpoolCase):
-    """What cannot be kept is not taken."""
+    """A message that cannot be kept is not accepted."""
 
     def test_answers(self) -> None:
         cases = (

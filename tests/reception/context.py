@@ -16,6 +16,7 @@ from mailhost.message.status import Status
 from mailhost.reception.context import ListenerContext
 from mailhost.reception.reception import Reception
 from mailhost.reception.rules import Rules
+from mailhost.reception.stopped import StoppedAddresses
 from mailhost.routing import Router
 from mailhost.store.quota import quotas_of
 from tests.fakes import (
@@ -59,6 +60,7 @@ class ReceptionCase(SynchronousTestCase):
         self.store = MemoryStore(quotas_of(self.directory))
         self.handover = FakeHandover()
         self.events = RecordingEvents()
+        self.stopped = StoppedAddresses()
         self.reception = self.reception_with(self.rules)
 
     def reception_with(self, rules: Rules, router: Router | None = None) -> Reception:
@@ -73,6 +75,7 @@ class ReceptionCase(SynchronousTestCase):
             self.in_thread,
             self.events,
             now=lambda: NOW,
+            stopped=self.stopped,
         )
         return Reception(context)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mailhost.interfaces.accounts import Account, Domain
+from mailhost.interfaces.accounts import Account, AppPassword, Domain
 from mailhost.message.status import Status
 from mailhost.reception.reception import ENCRYPT_FIRST, LOG_IN_AGAIN, LOGIN_FIRST
 from mailhost.reception.rules import Rules
@@ -49,6 +49,12 @@ class RemovedTests(ReceptionCase):
         ann = Account(address("ann@a.example"))
         self.directory.view = view_of(Domain("a.example", {"ann": ann}))
         self.refused()
+
+    def test_an_account_with_app_passwords_alone_may_send(self) -> None:
+        phone = AppPassword("phone", "a hash")
+        ann = Account(address("ann@a.example"), app_passwords=(phone,))
+        self.directory.view = view_of(Domain("a.example", {"ann": ann}))
+        self.begin(ANN, "ann@a.example")
 
     def test_an_account_that_was_made_again_is_found(self) -> None:
         self.directory.view, self.directory.newer = WITHOUT_ANN, self.directory.view

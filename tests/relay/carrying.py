@@ -145,6 +145,6 @@ class RelayCase(SynchronousTestCase):
 
 
 def _break_off(work: Deferred[Sequence[Outcome]]) -> None:
-    """What a test leaves under way must not end in the middle of another one."""
+    """Work that a test leaves under way must not end during another test."""
     work.addErrback(lambda failure: ())
     work.cancel()

@@ -35,7 +35,7 @@ class ServersTests(TestCase):
             self.addCleanup(lambda server: Deferred.fromCoroutine(server.stop()), each)
         settings = DNS(servers=tuple(f"127.0.0.1:{port}" for port in ports), timeout=2.0)
         finding = Resolver(reactor, settings)
-        asking = AuthoritativeServers(reactor, finding, 2.0, authority)
+        asking = AuthoritativeServers(reactor, finding, 2.0, lambda: authority)
         self.servers = Servers(reactor, lambda: settings, asking)
 
     async def found(self) -> list[Found]:

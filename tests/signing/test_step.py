@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from typing import Any
 
+import dkim
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
@@ -19,13 +20,13 @@ from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.outgoing import IOutgoingStep, OutgoingMessage
 from mailhost.interfaces.signing import IDomainKeys, IKeyMaker, KeyState
 from mailhost.message.content import Content, ContentWriter
-from mailhost.message.envelope import Envelope
+from mailhost.message.envelope import Body, Envelope
 from mailhost.message.header import fields
 from mailhost.signing.key_files import KeyFiles
 from mailhost.signing.key_ring import DomainKeys, KeyRing
 from mailhost.signing.key_work import pair_of
 from mailhost.signing.rules import SigningRules
-from mailhost.signing.step import Signing
+from mailhost.signing.step import LARGEST_CONVERTED, LARGEST_CONVERTED_AT_ONCE, Signing
 from tests.dkim.messages import RSA, records_of, results
 from tests.fakes import FakeDirectory, RecordingEvents, address, domain, now, view_of
 from tests.queue.fakes import here
@@ -162,6 +163,61 @@ class Signed(SigningCase):
     def test_the_first_author_decides(self) -> None:
         mail = MAIL.replace(b"ann@", b"Ann <ann@a.example>, bob@")
         self.assertEqual(len(self.signatures(mail)), 2)
+
+
+class Converted(SigningCase):
+    """8-bit bodies are encoded before they are signed."""
+
+    MAIL = (
+        b"From: ann@a.example\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        b"Content-Transfer-Encoding: 8bit\r\n\r\n"
+        + "Schöne Grüße,  Bob. Bis bald, und danke für alles!\r\n".encode()
+    )
+
+    def test_what_is_signed_is_seven_bit(self) -> None:
+        sent = self.sent(self.MAIL)
+        self.assertTrue(sent.isascii())
+        self.assertIn(b"\r\n\r\nSch=C3=B6ne Gr=C3=BC=C3=9Fe,  Bob. Bis bald", sent)
+        self.assertEqual(2, len(self.signatures(self.MAIL)))
+        keys = records_of(*self.ring.signers("a.example"))
+
+        def find(name: bytes, timeout: int = 5) -> bytes:
+            return keys[("TXT", name.decode().rstrip("."))][0]
+
+        for number in range(2):
+            self.assertTrue(dkim.DKIM(sent).verify(number, dnsfunc=find))
+
+    def test_what_is_not_converted(self) -> None:
+        signed = b"DKIM-Signature: v=1; d=b.example; s=x; a=rsa-sha256\r\n" + self.MAIL
+        for mail, settings in (
+            (self.MAIL, {"convert_8bit": False}),
+            (signed, {}),
+            ("Subject: Grüße\r\n".encode() + self.MAIL, {}),
+            (self.MAIL + b"x" * LARGEST_CONVERTED, {}),
+        ):
+            self.assertTrue(self.sent(mail, **settings).endswith(mail))
+
+    def test_relayed_and_binary_mail_is_not_converted(self) -> None:
+        content = Content((self.MAIL,))
+        for envelope, relayed in ((Envelope(ANN), True), (Envelope(ANN, body=Body.BINARY), False)):
+            message = OutgoingMessage(envelope, content, ANN, "id1", relayed=relayed)
+            left = now(self.step().apply(message))
+            assert isinstance(left, Content)
+            self.assertTrue(left.read().endswith(self.MAIL))
+
+    def test_only_small_messages_are_converted_by_the_reactor(self) -> None:
+        large = self.MAIL + b"x\r\n" * (LARGEST_CONVERTED_AT_ONCE // 3)
+        self.assertTrue(self.sent(large).isascii())
+        self.assertEqual(1, len(self.threads))
+        self.sent(MAIL + b"x\r\n" * (LARGEST_CONVERTED_AT_ONCE // 3))
+        self.assertEqual(1, len(self.threads))
+
+    def test_a_message_in_a_file(self) -> None:
+        folder = self.mktemp()
+        os.mkdir(folder)
+        writer = ContentWriter(folder, memory=10)
+        writer.write(self.MAIL)
+        self.assertTrue(self.sent(writer.finish()).isascii())
 
 
 class SignedAs(SigningCase):

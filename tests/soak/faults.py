@@ -47,7 +47,7 @@ BROKEN = Path(__file__).parent / "broken_system"
 
 @dataclass(frozen=True, slots=True)
 class Suffered:
-    """What a fault came to. Times are seconds; `greeting` is the slowest of those on connections
+    """The result of a fault. Times are seconds; `greeting` is the slowest of those on connections
     that were answered at all, `recovery` until the last deferral after the fault, and the first
     250; `refused` are 4xx with a reason, `other` all other answers, `unanswered` connections that
     broke, which leave the mail with the client."""
@@ -65,7 +65,7 @@ class Suffered:
 
     @property
     def good(self) -> bool:
-        """Nothing that was answered is missing or half there, every refusal was a 4xx, and the host
+        """No answered message is missing or half there, every refusal was a 4xx, and the host
         came back by itself."""
         silent = self.unanswered and self.name not in SILENT
         back = self.recovery < float("inf")
@@ -120,7 +120,7 @@ class Victim:
         return [self.host.pid, *children(self.host.pid)]
 
     def found(self) -> tuple[Counter[str], list[str]]:
-        """What lies in which mailbox, as "identity for address", and what is half written."""
+        """The messages in each mailbox, as "identity for address", and those half written."""
         found: Counter[str] = Counter()
         broken: list[str] = []
         for address in (ANN, BOB, SAM):

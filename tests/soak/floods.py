@@ -96,10 +96,27 @@ def measured(one: Flood, folder: Path) -> Flooded:
 
 def flood(one: Flood, folder: Path, seconds: float = SECONDS) -> Flooded:
     """Run one flood against a host of its own for some seconds."""
-    connections, per_client = LIMITS.get(one, (3000, 2000))
-    settings = SETTINGS.format(connections=connections, per_client=per_client)
-    host = RunningHost(folder, settings, protocols=("smtp", "submission")).start()
-    course = Course()
+    host = host_with(limits_of(one), folder).start()
+    try:
+        return flood_of(one, host, seconds)
+    finally:
+        host.stop()
+
+
+def limits_of(one: Flood) -> tuple[int, int]:
+    """The connections that the host of a flood takes, and those of one client."""
+    return LIMITS.get(one, (3000, 2000))
+
+
+def host_with(limits: tuple[int, int], folder: Path) -> RunningHost:
+    """A host with these limits, not started."""
+    settings = SETTINGS.format(connections=limits[0], per_client=limits[1])
+    return RunningHost(folder, settings, protocols=("smtp", "submission"))
+
+
+def flood_of(one: Flood, host: RunningHost, seconds: float) -> Flooded:
+    """Run one flood against a running host."""
+    course, since = Course(), host.mark()
     address = ("127.0.0.1", host.ports["submission" if one is guesses else "smtp"])
     flooding = threading.Thread(target=one, args=(address, course))
     normal = NormalClient(host.ports["smtp"])
@@ -124,7 +141,6 @@ def flood(one: Flood, folder: Path, seconds: float = SECONDS) -> Flooded:
         course.set()
         if flooding.ident is not None:
             flooding.join(60)
-        host.stop()
     return Flooded(
         (one.__doc__ or "").partition(".")[0],
         before,
@@ -133,7 +149,7 @@ def flood(one: Flood, folder: Path, seconds: float = SECONDS) -> Flooded:
         quiet,
         normal.slowest,
         normal.messages,
-        sum(" 421 4." in line and "connection" in line for line in host.lines),
+        sum(" 421 4." in line and "connection" in line for line in host.lines[since:]),
         left,
     )
 

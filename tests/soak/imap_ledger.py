@@ -1,4 +1,4 @@
-"""What the host promised to IMAP clients, and whether it is so.
+"""The promises of the host to IMAP clients, and whether they are kept.
 
 A place is a UIDVALIDITY with a UID: it has one message for ever. A message is known by its
 identity (`message.make`). Commands without an answer may have been done or not, so a message has a

@@ -37,7 +37,7 @@ EXPLAINED = 5  # broken promises
 
 @dataclass(frozen=True, slots=True)
 class ImapAccount:
-    """What the rounds came to. `faults` must be empty, and so must be `tracebacks`."""
+    """The result of the rounds. `faults` must be empty, and so must be `tracebacks`."""
 
     rounds: int
     kills: Mapping[str, int]

@@ -37,7 +37,7 @@ class Mail:
 
 @dataclass
 class Ledger:
-    """What became of each message: where it was promised to be, that nobody knows, how often it was
+    """The fate of each message: where it was promised to be, that it is unknown, how often it was
     sent without an answer."""
 
     answered: dict[str, Sequence[str]] = field(default_factory=dict)

@@ -37,7 +37,7 @@ PATIENCE = 120.0  # seconds in which one entry at least has to leave the queue
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the rounds came to. `lost`, `broken` and `needless` (copies that nobody had to
+    """The result of the rounds. `lost`, `broken` and `needless` (copies that nobody had to
     make) must be empty, and so must be `far_faults`, for which the host cannot be blamed."""
 
     rounds: int
@@ -56,7 +56,7 @@ class Account:
 
     @property
     def good(self) -> bool:
-        """Nothing that was answered is missing, half there, or there twice without need."""
+        """No answered message is missing, half there, or there twice without need."""
         return not (self.lost or self.broken or self.needless or self.far_faults)
 
 

@@ -28,7 +28,7 @@ BOB = address("bob@a.example")
 
 
 def failure_of(answer: Awaitable[Any], kind: type[BaseException]) -> BaseException:
-    """What an answer of that kind fails with; fail the test where it does not."""
+    """The failure of an answer of that kind; the test fails where there is none."""
 
     async def wait() -> Any:
         return await answer
@@ -63,13 +63,13 @@ class RealDisk(OperatingSystem):
     """The real one, without the wait for the disk."""
 
     def sync(self, fd: int) -> None:
-        """Nobody cuts the power here."""
+        """The power is never cut here."""
 
     def sync_folder(self, path: str) -> None:
         os.stat(path)
 
     def sync_file_system(self, fd: int) -> None:
-        """Nobody cuts the power here."""
+        """The power is never cut here."""
 
 
 class StoreCase(SynchronousTestCase):
@@ -111,7 +111,7 @@ class StoreCase(SynchronousTestCase):
         return path
 
     def listed(self) -> Sequence[StoredMessage]:
-        """What is in the inbox."""
+        """The messages in the inbox."""
         return now(self.box.messages())
 
     def the_one(self) -> StoredMessage:

@@ -1,4 +1,4 @@
-"""What every mail store does, whatever it keeps mail in: a mixin for a test case of each store."""
+"""The contract of every mail store: a mixin for a test case of each store."""
 
 from __future__ import annotations
 

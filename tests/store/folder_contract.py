@@ -1,5 +1,5 @@
-"""What every store of folders does, whatever it keeps mail in: a mixin for a test case of each
-implementation of `interfaces/folders`."""
+"""The contract of every store of folders: a mixin for a test case of each implementation of
+`interfaces/folders`."""
 
 from __future__ import annotations
 

@@ -61,6 +61,10 @@ class PowerSystem(CountedCalls):
         shutil.rmtree(self._root)
         os.mkdir(self._root)
         self._restore(self._root)
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget what was synced."""
         for fd in self._kept:
             os.close(fd)
 

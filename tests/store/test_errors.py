@@ -1,4 +1,4 @@
-"""What goes wrong on the disk, and what is answered: every error a Status, nothing half done."""
+"""Errors of the disk: each becomes a Status, and no change is half done."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class ListTests(StoreCase):
 
 
 class TidyTests(StoreCase):
-    """What dead writers left in tmp/."""
+    """Files of dead writers in tmp/."""
 
     def leave(self, name: str, hours: float, folder: str = "tmp") -> str:
         os.makedirs(os.path.join(self.path, folder), exist_ok=True)
@@ -274,7 +274,7 @@ class OpenTests(StoreCase):
 
 
 class OddFilesTests(StoreCase):
-    """What lies in a Maildir that is no message, or one that cannot be read."""
+    """Files in a Maildir that are no messages, or cannot be read."""
 
     def test_folders_pipes_and_dangling_links_are_no_messages(self) -> None:
         self.put("msg.1")

@@ -120,7 +120,7 @@ class LeftTests(UsagesCase):
     """The octets that are left, without a reservation."""
 
     def left(self, size: int) -> int:
-        """What is left of 100 octets, where `size` is wanted."""
+        """The room that is left of 100 octets, where `size` is wanted."""
         found: int = now(self.usages.left(PATH, size, 100))
         return found
 
@@ -158,7 +158,7 @@ class LeftTests(UsagesCase):
 
 
 class RemovedTests(UsagesCase):
-    """What was removed makes room without another count."""
+    """Removed messages make room without another count."""
 
     def removed(self, size: int) -> None:
         """Remove so many octets from the disk."""
@@ -329,7 +329,7 @@ class MailboxQuotaTests(StoreCase):
         self.assertEqual(self.deliver(b"x" * 10, quota=100), DELIVERED)
 
     def refusal(self) -> Status:
-        """What a full mailbox answers."""
+        """The status of a full mailbox."""
         return OVER_QUOTA.because(f"{ANN} has a quota of 100 octets")
 
     def test_removing_makes_room(self) -> None:

@@ -1,5 +1,5 @@
-"""What an installation of an earlier version left on disk: this version starts on it, delivers what
-waits, and keeps what was there. The archives are made by `tests.upgrade.make`.
+"""The data of an earlier version: this version starts on it, delivers waiting mail, and keeps all
+other mail. The archives are made by `tests.upgrade.make`.
 """
 
 from __future__ import annotations

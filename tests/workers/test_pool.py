@@ -31,6 +31,7 @@ from mailhost.workers.pool import (
     RELOAD_TIMEOUT,
     RETIREMENT_DRAIN,
     RETIREMENT_LIMIT,
+    SESSIONS_TIMEOUT,
     STARTUP,
     STARTUP_LIMIT,
     Assignment,
@@ -86,18 +87,21 @@ class FakeChannel:
 
     def __init__(self) -> None:
         self.calls: list[Any] = []
-        self.asked: list[Deferred[None]] = []
+        self.asked: list[Deferred[Any]] = []
         self.file = -1  # the descriptor with the settings of the next reload
 
     def notify(self, *call: object) -> None:
         self.calls.append(call)
 
-    async def ask(self, *call: object) -> None:
+    async def ask(self, *call: object) -> object:
+        if call == (calls.SESSIONS,):
+            self.asked.append(Deferred())
+            return await self.asked[-1]
         with open(self.file, "rb") as file:  # noqa: ASYNC230 - sent later
             file.seek(0)
             self.calls.append((*call, *pickle.load(file)))
         self.asked.append(Deferred())
-        await self.asked[-1]
+        return await self.asked[-1]
 
     def hand(self, fd: int, call: object, *more: object) -> None:
         if call is calls.SETTINGS:
@@ -133,8 +137,8 @@ class WorkerPoolCase(SynchronousTestCase):
         channel: Any = self.reactor.processes[number].channel
         return list(channel.calls)
 
-    def asked(self, number: int) -> list[Deferred[None]]:
-        """The reloads that a worker has to answer."""
+    def asked(self, number: int) -> list[Deferred[Any]]:
+        """The calls that a worker has to answer."""
         channel: Any = self.reactor.processes[number].channel
         return list(channel.asked)
 
@@ -197,6 +201,15 @@ class StartingTests(WorkerPoolCase):
         )
         self.reactor.processes[0].serves()
         self.assertEqual(["process 100 serves too"], self.events.lines)
+
+    def test_the_sessions_of_those_that_serve(self) -> None:
+        self.workers.assign(FIRST, 3)
+        self.ready(0, 1)
+        asking = Deferred.fromCoroutine(self.workers.sessions())
+        self.asked(0)[-1].callback({SMTP.socket: 2})
+        self.assertNoResult(asking)
+        self.reactor.advance(SESSIONS_TIMEOUT)
+        self.assertEqual({100: {SMTP.socket: 2}, 101: None}, self.successResultOf(asking))
 
     def test_one_that_dies_is_replaced_and_its_connections_are_forgotten(self) -> None:
         self.reactor.advance(60)
@@ -348,12 +361,23 @@ class ReloadTests(WorkerPoolCase):
         self.ready(2)
         self.assertEqual((7, calls.SERVE, SMTP), self.calls_to(2)[0])
 
+    def test_stopped_addresses_reach_all_workers_and_those_that_replace_them(self) -> None:
+        self.reactor.advance(60)
+        stopped = frozenset({"10.0.0.1"})
+        self.workers.stop_addresses(stopped)
+        for number in (0, 1):
+            self.assertEqual([(calls.STOPPED, stopped)], self.calls_to(number))
+        self.end(0)
+        self.reactor.advance(0)
+        self.ready(2)
+        self.assertEqual((calls.STOPPED, stopped), self.calls_to(2)[0])
+
 
 class EndingTests(WorkerPoolCase):
     """Workers retire, and the host stops."""
 
     def test_one_that_dies_after_it_retired_is_looked_after(self) -> None:
-        """What it answered last may be in the queue's folder, unknown to the head."""
+        """Mail that it accepted last may be in the queue's folder, unknown to the head."""
         self.workers.assign(SECOND, 0)
         self.end(0)
         self.reactor.advance(60)

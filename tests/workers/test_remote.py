@@ -1,4 +1,4 @@
-"""What a worker leaves to the head."""
+"""Work that a worker leaves to the head."""
 
 from __future__ import annotations
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 
 from mailhost.dns_records.finding import DNSFinding, DNSVerdict, SeenRecord, could_not_ask, missing
+from mailhost.dns_records.published.mx import alias_of, published_host
 from mailhost.dns_records.record import DNSPlan, PlannedRecord, Topic
 from mailhost.interfaces.dns import (
     Found,
     Lookups,
     MXRecord,
     ask,
-    cname_of,
     ipv4_of,
     ipv6_of,
     mx_of,
@@ -25,7 +25,7 @@ def check_mail(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
     findings = []
     for record in plan.about(Topic.MAIL):
         tried = f"MX of {record.name}"
-        alias = yield from _alias(record.name)
+        alias = yield from alias_of(record.name)
         if alias:
             findings.append(_alias_finding(Topic.MAIL, record.name, alias))
             continue
@@ -73,12 +73,10 @@ def _exchanger(mx: MXRecord) -> Lookups[list[DNSFinding]]:
     (RFC 2181 §10.3)."""
     if not mx.host:
         return []
-    alias = yield from _alias(mx.host)
-    if alias:
-        return [_alias_finding(Topic.MAIL, mx.host, alias)]
-    four = yield from ask(ipv4_of(mx.host))
-    six = yield from ask(ipv6_of(mx.host))
-    if four.records or six.records or Found.FAILED in (four.found, six.found):
+    host = yield from published_host(mx.host)
+    if host.alias:
+        return [_alias_finding(Topic.MAIL, mx.host, host.alias)]
+    if host.addresses or host.trouble:
         return []
     remedy = f"Give {mx.host} an address, or remove its MX record."
     tried = f"addresses of {mx.host}, an MX host"
@@ -87,7 +85,7 @@ def _exchanger(mx: MXRecord) -> Lookups[list[DNSFinding]]:
 
 def check_addresses(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
     """Check the A and AAAA records of the host."""
-    alias = yield from _alias(plan.hostname)
+    alias = yield from alias_of(plan.hostname)
     if alias:
         return [_alias_finding(Topic.ADDRESS, plan.hostname, alias)]
     planned = plan.about(Topic.ADDRESS)
@@ -158,12 +156,6 @@ def _reverse(record: PlannedRecord, plan: DNSPlan) -> Lookups[DNSFinding]:
         return DNSFinding(Topic.REVERSE, tried, DNSVerdict.DIFFERENT, name, ask_for)
     seen = f"{name}, which does not lead back to {address}"
     return DNSFinding(Topic.REVERSE, tried, DNSVerdict.HARMFUL, seen, ask_for)
-
-
-def _alias(name: str) -> Lookups[str]:
-    """Return the target of a CNAME, empty where there is none."""
-    reply = yield from ask(cname_of(name))
-    return reply.records[0] if reply.records else ""
 
 
 def _alias_finding(topic: Topic, name: str, target: str) -> DNSFinding:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from ipaddress import ip_address
 
 from mailhost.dns_records.finding import DNSFinding, DNSVerdict, SeenRecord, could_not_ask, missing
+from mailhost.dns_records.published.spf import published_spf, spf_result
 from mailhost.dns_records.record import DNSPlan, PlannedRecord, Topic
 from mailhost.dns_records.zone import txt_data
-from mailhost.interfaces.dns import Found, Lookups, ask, txt_of
-from mailhost.spf.check import MOST_TERMS, SPFResult, SPFStatus, check_host
-from mailhost.spf.record import BadRecord, is_spf, parse_record
+from mailhost.interfaces.dns import Found, Lookups
+from mailhost.spf.check import MOST_TERMS, SPFResult, SPFStatus
+from mailhost.spf.record import BadRecord, parse_record
 
-# of networks for documentation (RFC 5737, RFC 3849): no record has a reason to name them
-STRANGERS = ("203.0.113.254", "2001:db8:dead:beef::1")
 _CLOSE = MOST_TERMS - 2  # look-ups from which a record is close to the limit
 
 
@@ -31,42 +31,41 @@ def check_spf(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
 
 def _check(record: PlannedRecord, plan: DNSPlan) -> Lookups[DNSFinding]:
     tried = f"SPF of {record.name}"
-    reply = yield from ask(txt_of(record.name))
-    if reply.found is Found.FAILED:
-        return could_not_ask(Topic.SPF, tried, reply.trouble)
-    found = [text for text in reply.records if is_spf(text)]
+    own = _own_addresses(record)
+    families = {ip_address(each).version for each in own} or {4, 6}
+    published = yield from published_spf(record.name, plan.hostname, families)
+    found = published.texts
+    if published.reply.found is Found.FAILED:
+        return could_not_ask(Topic.SPF, tried, published.reply.trouble)
     if not found:
         return missing(tried, record)
     if len(found) > 1:
-        seen = "several SPF records, so none of them is used (RFC 7208 §4.5)"
-        remedy = "Leave one, with the mechanisms of all."
-        remove = tuple(SeenRecord(record.name, "TXT", txt_data(text)) for text in found)
-        add = (_united(record, found),)
-        return DNSFinding(Topic.SPF, tried, DNSVerdict.HARMFUL, seen, remedy, add, remove)
-    return (yield from _evaluate(tried, record, found[0], plan))
-
-
-def _evaluate(tried: str, record: PlannedRecord, text: bytes, plan: DNSPlan) -> Lookups[DNSFinding]:
-    """Return what the record says about us and about strangers."""
-    own = _own_addresses(record)
-    results = []
-    for stranger in STRANGERS:
-        result = yield from _result(stranger, record.name, plan)
-        ours = not own or any((":" in each) == (":" in stranger) for each in own)
-        # a record may have faults for IPv6 alone, as more names are without addresses there
-        if ours or result.status is not SPFStatus.PERMERROR:
-            results.append(result)
-    for result in results:
-        fault = _fault_for_strangers(tried, record, text, result)
+        return _several(tried, record, found)
+    for result in published.strangers:
+        fault = _fault_for_strangers(tried, record, found[0], result)
         if fault is not None:
             return fault
     for address in own:
-        result = yield from _result(address, record.name, plan)
+        result = yield from spf_result(address, record.name, plan.hostname)
         if result.status is not SPFStatus.PASS:
-            seen = f"{_shown(text)}: {result.status.value} for {address}, which sends mail"
-            remedy = "Add the addresses of this host."
-            return _in_the_way(tried, _merged(record, text), text, seen, remedy)
-    return _judged(tried, record, text, results)
+            return _refused(tried, record, found[0], address, result)
+    return _judged(tried, record, found[0], published.strangers)
+
+
+def _several(tried: str, record: PlannedRecord, found: Sequence[bytes]) -> DNSFinding:
+    seen = "several SPF records, so none of them is used (RFC 7208 §4.5)"
+    remedy = "Leave one, with the mechanisms of all."
+    remove = tuple(SeenRecord(record.name, "TXT", txt_data(text)) for text in found)
+    add = (_united(record, found),)
+    return DNSFinding(Topic.SPF, tried, DNSVerdict.HARMFUL, seen, remedy, add, remove)
+
+
+def _refused(
+    tried: str, record: PlannedRecord, text: bytes, address: str, result: SPFResult
+) -> DNSFinding:
+    seen = f"{_shown(text)}: {result.status.value} for {address}, which sends mail"
+    remedy = "Add the addresses of this host."
+    return _in_the_way(tried, _merged(record, text), text, seen, remedy)
 
 
 def _fault_for_strangers(
@@ -138,10 +137,6 @@ def _in_the_way(
 ) -> DNSFinding:
     remove = (SeenRecord(record.name, "TXT", txt_data(text)),)
     return DNSFinding(Topic.SPF, tried, DNSVerdict.HARMFUL, seen, remedy, (record,), remove)
-
-
-def _result(address: str, domain: str, plan: DNSPlan) -> Lookups[SPFResult]:
-    return (yield from check_host(address, domain, "postmaster", plan.hostname))
 
 
 def _own_addresses(record: PlannedRecord) -> list[str]:

@@ -7,8 +7,8 @@ from functools import partial
 
 from mailhost.dkim.key_record import BadKey, is_same_key, parse_key_record
 from mailhost.dmarc.record import DMARCRecord, Policy, is_dmarc, parse_record
-from mailhost.dmarc.walk import WalkFailed, walk
 from mailhost.dns_records.finding import DNSFinding, DNSVerdict, SeenRecord, could_not_ask, missing
+from mailhost.dns_records.published.dmarc import published_dmarc
 from mailhost.dns_records.record import DNSPlan, PlannedRecord, Topic
 from mailhost.dns_records.zone import LONGEST_STRING, txt_data
 from mailhost.interfaces.dns import Found, Lookups, Question, Record, SRVRecord, ask, srv_of, txt_of
@@ -80,29 +80,18 @@ def check_dmarc(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
     findings = []
     for record in plan.about(Topic.DMARC):
         tried = f"DMARC of {plan.domain}"
-        reply = yield from ask(txt_of(record.name))
-        if reply.found is Found.FAILED:
-            findings.append(could_not_ask(Topic.DMARC, tried, reply.trouble))
-            continue
-        found = [text for text in reply.records if is_dmarc(text)]
-        if not found:
-            findings.append((yield from _inherited(tried, record, plan.domain)))
+        published = yield from published_dmarc(plan.domain)
+        if published.trouble:
+            findings.append(could_not_ask(Topic.DMARC, tried, published.trouble))
+        elif published.texts:
+            findings.append(_policy(tried, record, published.texts))
+        elif published.inherited is not None:
+            policy = published.inherited.subdomains.value
+            seen = f"no record; that of {published.above} applies (sp={policy})"
+            findings.append(DNSFinding(Topic.DMARC, tried, DNSVerdict.RIGHT, seen))
         else:
-            findings.append(_policy(tried, record, found))
+            findings.append(missing(tried, record))
     return findings
-
-
-def _inherited(tried: str, record: PlannedRecord, domain: str) -> Lookups[DNSFinding]:
-    """Return what applies to a domain without a record: that of a domain above (RFC 9989 §4.10)."""
-    try:
-        found = (yield from walk(domain)).found
-    except WalkFailed as failed:
-        return could_not_ask(Topic.DMARC, tried, str(failed))
-    for above, policy in found:
-        if policy is not None:
-            seen = f"no record; that of {above} applies (sp={policy.subdomains.value})"
-            return DNSFinding(Topic.DMARC, tried, DNSVerdict.RIGHT, seen)
-    return missing(tried, record)
 
 
 def _policy(tried: str, record: PlannedRecord, found: Sequence[bytes]) -> DNSFinding:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import binascii
 import re
 import string
+from functools import lru_cache
 from itertools import islice
 
 RAW = frozenset({"7bit", "8bit", "binary"})  # the body is not encoded
 _QUOTED_LINE = 76  # octets of a line (RFC 2045 §6.7)
-_TO_QUOTE = re.compile(rb"[^\t !-<>-~]")
+_TO_QUOTE = re.compile(rb"[^\t !-<>-~]{1,8}")
 UU = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
 _BASE64 = (string.ascii_letters + string.digits + "+/=").encode("ascii")
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
@@ -110,7 +111,7 @@ def encode_quoted_printable(octets: bytes) -> bytes:
 def _quoted_line(line: bytes) -> bytes:
     """Return one line with soft line breaks. (`binascii.b2a_qp` makes lines of 77 characters where
     a blank is in front of a quoted octet.)"""
-    text = _TO_QUOTE.sub(lambda match: b"=%02X" % match[0][0], line)
+    text = _TO_QUOTE.sub(lambda match: _quoted(match[0]), line)
     if text.endswith((b" ", b"\t")) or text == b".":
         text = text[:-1] + b"=%02X" % text[-1]
     lines, at = list[bytes](), 0
@@ -121,6 +122,12 @@ def _quoted_line(line: bytes) -> bytes:
         lines.append(text[at:end])
         at = end
     return b"=\r\n".join([*lines, text[at:]])
+
+
+@lru_cache(maxsize=1000)
+def _quoted(octets: bytes) -> bytes:
+    """Return a few octets as quoted ones. The same characters come again and again."""
+    return b"=" + octets.hex("=").upper().encode("ascii")
 
 
 def encode(octets: bytes, encoding: str) -> bytes:

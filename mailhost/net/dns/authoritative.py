@@ -7,7 +7,7 @@ server that does not have the zone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,8 +31,8 @@ from mailhost.interfaces.dns import (
 from mailhost.interfaces.reactor import IReactor
 from mailhost.net.dns.client import DNSClient, Response
 from mailhost.net.dns.records import TYPES, can_be_asked, follow, records_of
+from mailhost.net.dns.servers import PORT
 
-PORT = 53
 MOST_SERVERS = 8  # of one zone that are asked
 SECONDS = 10.0  # for one question to one server
 _LAME: Reply[Any] = Reply(Found.FAILED, trouble="it does not have this zone (lame delegation)")
@@ -40,19 +40,19 @@ _LAME: Reply[Any] = Reply(Found.FAILED, trouble="it does not have this zone (lam
 
 @implementer(IAuthoritativeServers)
 class AuthoritativeServers:
-    """`resolver` finds the servers. They are asked at `port`."""
+    """`resolver` finds the servers. `port` returns the port at which they are asked."""
 
     def __init__(
         self,
         reactor: IReactor,
         resolver: IResolver,
         seconds: float = SECONDS,
-        port: int | None = None,
+        port: Callable[[], int] = lambda: PORT,
     ) -> None:
         self._reactor = reactor
         self._resolver = resolver
         self._seconds = seconds
-        self._port = port or PORT
+        self._port = port
 
     async def ask_all(self, question: Question[Record]) -> AuthorityReply[Record]:
         if not can_be_asked(question.name):
@@ -88,7 +88,8 @@ class AuthoritativeServers:
             addresses = await self._resolver.addresses(host)
         except (NoSuchDomain, ResolveFailed) as error:
             return Reply(Found.FAILED, trouble=f"its address is not found: {error}")
-        servers = [(each, self._port) for each in sorted(addresses, key=lambda each: ":" in each)]
+        port = self._port()
+        servers = [(each, port) for each in sorted(addresses, key=lambda each: ":" in each)]
         if not servers:
             return Reply(Found.FAILED, trouble="it has no address")
         client = DNSClient(self._reactor, lambda: servers, self._seconds * 0.9, recursion=False)

@@ -126,7 +126,9 @@ class _Datagrams:
             self.answer.callback(message)
 
     def connectionLost(self, reason: Failure) -> None:
-        """The reactor dropped the socket; the question ends by its timeout."""
+        """The reactor dropped the socket because of an error, which reading it raises: epoll does
+        not ask for a reading then."""
+        self.doRead()
 
     def close(self) -> None:
         self._reactor.removeReader(self)

@@ -96,8 +96,8 @@ class Resolver:
             answer = await self._cache.answer(
                 (question.kind, question.name.lower().removesuffix("."))
             )
-        except NoPossibleHost:
-            return Reply(Found.NO_RECORDS)
+        except NoPossibleHost as error:
+            return Reply(Found.NO_RECORDS, trouble=str(error))
         except ResolveFailed as failed:
             return Reply(Found.FAILED, trouble=str(failed))
         if not answer.exists:

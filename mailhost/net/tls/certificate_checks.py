@@ -1,6 +1,7 @@
 """Checks certificates that can be used: their dates and names, and keys that others can read.
 
-`mailhost check-config` prints the findings; the host logs them at the start and once a day.
+`mailhost check-config` and `mailhost doctor` print the findings; the host logs them at the start
+and once a day.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum, auto
 
 from cryptography import x509
 
@@ -19,12 +21,25 @@ WARNING_TIME = timedelta(days=14)  # ACME clients renew 30 days before the end o
 WARNING_SHARE = 4  # short-lived certificates: the last quarter of their life
 
 
+class CertificateFault(Enum):
+    """The kinds of findings."""
+
+    EXPIRED = auto()
+    EXPIRES = auto()  # soon
+    NOT_YET_VALID = auto()
+    NAME = auto()  # none is for the host's name
+    KEY_OPEN = auto()  # others can read or write the key
+    UNUSABLE = auto()  # the files are no certificate and its key
+    UNREADABLE = auto()  # for the user as which the host runs
+
+
 @dataclass(frozen=True, slots=True)
 class CertificateFinding:
     """`serious` means that clients which verify certificates cannot connect, or will not be able
     to after a reload."""
 
     text: str
+    fault: CertificateFault
     serious: bool = False
 
 
@@ -53,18 +68,19 @@ def _validity(
     ends, begins = certificate.not_valid_after_utc, certificate.not_valid_before_utc
     left = ends - now
     if left <= timedelta(0):
-        yield CertificateFinding(
-            f"the certificate in {path} expired on {ends:%Y-%m-%d}; renew it", True
-        )
+        text = f"the certificate in {path} expired on {ends:%Y-%m-%d}; renew it"
+        yield CertificateFinding(text, CertificateFault.EXPIRED, serious=True)
     elif left < min(WARNING_TIME, (ends - begins) / WARNING_SHARE):
         days = f"{left.days} day{'s' * (left.days != 1)}" if left.days else "hours"
         yield CertificateFinding(
             f"the certificate in {path} expires within {days}, at {ends:%Y-%m-%d %H:%M} UTC; "
-            "find out why the ACME client did not renew it"
+            "find out why the ACME client did not renew it",
+            CertificateFault.EXPIRES,
         )
     if begins > now:
         text = f"the certificate in {path} is not valid before {begins:%Y-%m-%d %H:%M} UTC"
-        yield CertificateFinding(f"{text}; check this machine's clock", True)
+        text += "; check this machine's clock"
+        yield CertificateFinding(text, CertificateFault.NOT_YET_VALID, serious=True)
 
 
 def _exposure(path: str) -> Iterator[CertificateFinding]:
@@ -76,7 +92,8 @@ def _exposure(path: str) -> Iterator[CertificateFinding]:
     if mode & (stat.S_IROTH | stat.S_IWOTH):
         can = "read" if mode & stat.S_IROTH else "overwrite"
         yield CertificateFinding(
-            f"everybody on this machine can {can} the key in {path}; run: chmod o= {path}"
+            f"everybody on this machine can {can} the key in {path}; run: chmod o= {path}",
+            CertificateFault.KEY_OPEN,
         )
 
 
@@ -87,5 +104,6 @@ def _no_name(certificates: Sequence[CertificateFiles], hostname: str) -> Certifi
         remedy += "; the next start makes a self-signed one if its two files are removed"
     return CertificateFinding(
         f"no certificate is for {hostname}, only for {', '.join(names) or 'no host'}: clients that "
-        f"verify names cannot connect; {remedy}"
+        f"verify names cannot connect; {remedy}",
+        CertificateFault.NAME,
     )

@@ -3,6 +3,7 @@ envelope, and the statuses of its recipients so far.
 
 8-bit content is sent unchanged to hosts without 8BITMIME, though RFC 6152 §3 asks for a bounce. A
 conversion would break signatures, and hosts that cannot transport 8-bit content no longer exist.
+Mail that is signed here was converted before (`signing/step`), unless the settings say otherwise.
 Binary content is not sent without CHUNKING and BINARYMIME, UTF-8 addresses not without SMTPUTF8.
 """
 

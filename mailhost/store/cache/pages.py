@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from mailhost.message.flags import DELETED, SEEN
 
 MOST_IN_PAGE = 1000  # messages
+MOST_ADDED_TO = 250  # the same for a page that a few messages are added to: it is written anew
 LARGEST_SIZE = (1 << 32) - 1  # octets of a message that can be told
 
 COLUMNS = "first_uid, changed, uids, flags, modseqs, sizes, dates"
@@ -256,13 +257,14 @@ def add_entries(
     """Add messages at the end of `pages`, and write the pages that change. `saved` is when they
     came here, in seconds since 1970."""
     start, end = 0, len(entries.uids)
+    most = MOST_IN_PAGE if end > FEW else MOST_ADDED_TO
     while start < end:
         page = pages[next(reversed(pages))] if pages else None
-        if page is None or len(page.uids) >= MOST_IN_PAGE:
+        if page is None or len(page.uids) >= most:
             page = Page(entries.uids[start])
         else:
             names_of(connection, folder, page)
-        some = entries.part(start, start + MOST_IN_PAGE - len(page.uids))
+        some = entries.part(start, start + most - len(page.uids))
         page = page.extended(some, modseq, saved)
         write_whole_page(connection, folder, page)
         pages[page.first_uid] = page

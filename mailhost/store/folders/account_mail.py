@@ -58,6 +58,8 @@ from mailhost.store.quota import QuotaOf
 
 T = TypeVar("T")
 
+MANY = 100  # files that are renamed by one operation
+
 OVER_QUOTA = StoreRefusal(Reason.OVER_QUOTA, "The mailbox is full; delete some messages first")
 TRY_CREATE = StoreRefusal(Reason.NONEXISTENT, "There is no such folder")
 
@@ -81,6 +83,10 @@ class AccountContext:
     def thread(self) -> AccountThread:
         """The thread that runs the operations of the account."""
         return self.threads.of(self.root, self.disk)
+
+    def path_of(self, folder: str) -> str:
+        """Return the path of a folder's Maildir; `folder` is below the account's own."""
+        return os.path.join(self.root, folder) if folder else self.root
 
     def changed(self, folder: str) -> None:
         """Notify all sessions."""
@@ -162,7 +168,7 @@ class FolderWatch:
     ) -> None:
         self._context = context
         self._name = name
-        self._path = os.path.join(context.root, path) if path else context.root
+        self._path = context.path_of(path)
         self._changed = changed
         self._watch: IWatch | None = context.watchers.watch(context.account, self._notified)
         context.files.add(self._path, changed)
@@ -217,7 +223,11 @@ class MailFolder:
             change=change,
             unchanged_since=unchanged_since,
         )
-        result = await self._run(operation)
+        if len(uids) < MANY:
+            result = await self._run(operation)
+        else:
+            with self._context.files.paused(self._context.path_of(self._path)):
+                result = await self._run(operation)
         if not isinstance(result, StoreRefusal) and result.changed:
             self._context.changed(self.name)
         return result

@@ -7,7 +7,8 @@ POLL seconds.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -16,11 +17,13 @@ from twisted.logger import Logger
 
 from mailhost.concurrency.threads import InThread
 from mailhost.interfaces.reactor import IReactor
+from mailhost.store.folders.mtimes import READ_AGAIN
 
 if TYPE_CHECKING:
     from mailhost.store.folders.directory_events import DirectoryEvents
 
 POLL = 5.0  # seconds between two looks at folders without inotify
+LOOK_AFTER = READ_AGAIN + 0.1  # seconds; before, a change may have left the mtime as it was
 PLACES = ("new", "cur")
 
 Changed = Callable[[], None]
@@ -54,6 +57,20 @@ class FileWatches:
         if not callbacks and self._watched.pop(path, None) is not None:
             self._polled.pop(path, None)
             self._end(path)
+
+    @contextmanager
+    def paused(self, path: str) -> Iterator[None]:
+        """Have the system report no changes in the Maildir at `path` until the block ends, which
+        changes thousands of files itself: each event costs the kernel and us time. Changes by other
+        programs meanwhile are looked for afterwards."""
+        if path in self._watched and path not in self._polled:
+            self._end(path)
+        try:
+            yield
+        finally:
+            if path in self._watched and path not in self._polled:
+                self._begin(path)
+                self._reactor.callLater(LOOK_AFTER, self._changed, path)
 
     def stop(self) -> None:
         """Watch nothing any more."""

@@ -15,7 +15,7 @@ TOTAL = 15.0  # seconds after which an operation is given up
 
 
 class Busy(Exception):
-    """Another program has a lock. What the operation had changed was taken back."""
+    """Another program has a lock. Changes of the operation were taken back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -332,7 +332,7 @@ def _subscriptions(work: AccountWork) -> SubscriptionsFile:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What all folders hold: octets on the wire, and messages."""
+    """The content of all folders: octets on the wire, and messages."""
 
     octets: int
     messages: int

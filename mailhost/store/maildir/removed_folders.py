@@ -1,8 +1,8 @@
 """The directories of folders that a client has removed.
 
 A folder is first renamed to `mailhost-removed-PID-SECONDS` in the account's Maildir, which no
-reader takes for a folder, and then deleted with its messages. What a process that was killed left
-of such a directory is deleted later. Everything blocks.
+reader takes for a folder, and then deleted with its messages. If the
+process is killed meanwhile, the rest is deleted later. Everything blocks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def removed_path(account: str, seconds: float) -> str:
 
 
 def delete_left(account: str, now: float) -> None:
-    """Delete the removed folders that dead processes left. What cannot be deleted stays."""
+    """Delete the removed folders that dead processes left. Files that cannot be deleted stay."""
     with suppress(OSError):
         for name in os.listdir(account):
             if name.startswith(_PREFIX) and _removed_at(name) < now - LEFT:

@@ -238,6 +238,8 @@ def _read_rest(file: BinaryIO, since: Place) -> Part | None:
     file.seek(since.size)
     octets = file.read()
     uid_list = UidList(header, since.last_uid, since.lines)
+    if not octets and not damaged:
+        return Part(uid_list, since, False)
     uid_list.read_lines(_text(whole_lines(octets)))
     uid_list.damaged |= damaged
     return _part(file, uid_list, octets, since.size, False)

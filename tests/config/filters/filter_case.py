@@ -25,7 +25,7 @@ class FilterCase(SynchronousTestCase):
         return load(str(path)).settings
 
     def problems(self, *filters: str, more: str = "") -> list[str]:
-        """What is wrong with these filters."""
+        """The faults of these filters."""
         with self.assertRaises(BadSettings) as raised:
             self.load(*filters, more=more)
         return [str(problem) for problem in raised.exception.problems]

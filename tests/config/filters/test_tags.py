@@ -1,6 +1,6 @@
 """Tags in `when` and `unless` that no filter leaves, or too late.
 
-Nothing is said where a filter of the operator's own may leave any.
+There is no warning where a filter of the operator's own may leave any.
 """
 
 from __future__ import annotations

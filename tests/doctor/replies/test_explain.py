@@ -1,4 +1,4 @@
-"""What replies of receivers are taken for. The replies are as the receivers send them."""
+"""The explanations of replies, which are as the receivers send them."""
 
 from __future__ import annotations
 

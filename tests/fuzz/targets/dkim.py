@@ -35,7 +35,7 @@ def _check_signatures(content: Content, header: bytes) -> None:
 
 
 def _check_signing(content: Content, header: bytes) -> None:
-    """What is signed here passes here."""
+    """Signatures made here pass here."""
     body = hash_body(content, header, [BODY_FORM])
     try:
         field = sign(header, body[BODY_FORM], [Signer(DOMAIN, "e", ED25519)], 0)

@@ -1,4 +1,4 @@
-"""What IMAP answers about a message of any octets (RFC 9051 §7.5.2, §6.4.5.1)."""
+"""Responses of IMAP about a message of any octets (RFC 9051 §7.5.2, §6.4.5.1)."""
 
 from __future__ import annotations
 

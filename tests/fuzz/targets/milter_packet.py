@@ -52,7 +52,7 @@ def _reply(packet: Packet, collector: EditCollector) -> None:
 
 
 def _check_verdict(verdict: MilterVerdict) -> None:
-    """What a client is told is a refusal, in lines that can be printed."""
+    """A client gets a refusal, in lines that can be printed."""
     status = verdict.status
     if status is not None:
         assert status.temporary or status.permanent

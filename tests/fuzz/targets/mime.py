@@ -38,7 +38,7 @@ def _check_tree(part: Part, start: int, end: int) -> None:
 
 
 def _check_stripped(data: bytes, found: list[AttachedPart]) -> None:
-    """Nothing that was stripped is attached any more."""
+    """Stripped attachments are gone."""
     if any(
         each.path == outer.path[: len(each.path)]
         for each in found

@@ -62,7 +62,7 @@ def _check_end(data: bytes, content: bytes, rest: bytes, ended: bool) -> None:
 
 
 def _check_sent_again(content: bytes, bare: bool) -> None:
-    """What we send on is read as the same content; with a bare line end it is not sent at all."""
+    """Content that is sent on is read as the same; with a bare line end it is not sent."""
     try:
         wire = b"".join(stuffed(checked([content])))
     except BareLineEnd:

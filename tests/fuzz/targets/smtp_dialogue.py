@@ -58,7 +58,7 @@ async def _talk(dialogue: Dialogue, sending: Sending) -> None:
 
 
 def _check(sending: Sending, sent: bytes, accepted: bool) -> None:
-    """Nobody has a success unless the host said so after the end of the message."""
+    """A recipient has a success only if the host said so after the end of the message."""
     assert set(sending.statuses) <= set(ENVELOPE.recipients)
     for status in sending.statuses.values():
         assert status.text.replace("\n", "").isprintable(), status

@@ -18,7 +18,7 @@ def target(data: bytes) -> None:
 
 
 def _run(blocks: list[bytes], lmtp: bool) -> Any:
-    """Return all that can be seen of a session. What it writes is looked at as it does."""
+    """Return all that can be seen of a session. Its output is examined as it is written."""
     authenticator = FakeAuthenticator(in_the_clear=True)
     authenticator.offered = ("PLAIN", "LOGIN")  # SCRAM has another nonce each time
     talk = checked_talk(replace(SMALL, lmtp=lmtp), authenticator=authenticator, binary=True)

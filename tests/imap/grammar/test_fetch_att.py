@@ -1,4 +1,4 @@
-"""What FETCH asks for."""
+"""The items of FETCH."""
 
 from __future__ import annotations
 

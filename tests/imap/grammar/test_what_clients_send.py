@@ -1,4 +1,4 @@
-"""What real clients send, cut in any way, and that servers tripped over."""
+"""Commands of real clients, cut in any way, and that servers tripped over."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def session(blocks: list[bytes], mode: Mode = REV1) -> list[Said]:
 
 class ClientTests(SynchronousTestCase):
     def check(self, octets: bytes, said: list[Said], mode: Mode = REV1) -> None:
-        """What is said does not depend on the cut."""
+        """The result does not depend on the cut."""
         self.assertEqual(said, result_of_any_cut(octets, lambda blocks: session(blocks, mode)))
 
     def test_commands_behind_done(self) -> None:

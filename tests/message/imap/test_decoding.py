@@ -20,7 +20,7 @@ sloppy = st.text("AQ=b/ \r\n-\xff", max_size=80).map(lambda text: text.encode("l
 
 
 def body(encoding: bytes, encoded: bytes, block: int = 1 << 16) -> bytes:
-    """What a part with this body stands for."""
+    """The decoded body of a part."""
     message = b"Content-Transfer-Encoding: %b\r\n\r\n%b" % (encoding, encoded)
     reader, root = MemoryReader(message), read_parts(message)
     found = b"".join(decoded(reader, root, block=block))

@@ -39,7 +39,7 @@ class ComparisonTests(SynchronousTestCase):
 
     @given(st.text("aAbß\u0301e ", max_size=20), st.text("aAbe", min_size=1, max_size=3), st.data())
     def test_slices(self, text: str, needle: str, data: st.DataObject) -> None:
-        """What is found in the whole is found in its slices."""
+        """Text that is found in the whole is found in its slices."""
         cut = data.draw(st.integers(0, len(text)))
         matcher = Matcher(needle)
         found = [matcher.feed(text[:cut]), matcher.feed(text[cut:])]

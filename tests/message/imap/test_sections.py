@@ -32,7 +32,7 @@ MESSAGE = b"Subject: out\r\n" + multipart(
 
 
 def section(message: bytes, spec: str) -> bytes | None:
-    """What BODY[spec] is; names of fields behind a blank."""
+    """The octets of BODY[spec]; names of fields behind a blank."""
     words, _, names = spec.partition(" ")
     numbers = [int(word) for word in words.split(".") if word.isdigit()]
     rest = ".".join(word for word in words.split(".") if not word.isdigit())

@@ -1,4 +1,4 @@
-"""What SORT and THREAD compare: the rules of RFC 5256."""
+"""The values that SORT and THREAD compare: the rules of RFC 5256."""
 
 from __future__ import annotations
 

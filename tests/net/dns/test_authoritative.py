@@ -53,7 +53,7 @@ class AuthoritativeTests(TestCase):
         for number, server in enumerate(self.servers, 2):
             self.started(server, f"127.0.0.{number}", port)
         self.resolver = Resolver(reactor, DNS(servers=(f"127.0.0.1:{port}",), timeout=5.0))
-        self.asking = AuthoritativeServers(reactor, self.resolver, 2.0, port)
+        self.asking = AuthoritativeServers(reactor, self.resolver, 2.0, lambda: port)
 
     def started(self, server: DNSServer, address: str, port: int = 0) -> int:
         self.addCleanup(lambda: Deferred.fromCoroutine(server.stop()))

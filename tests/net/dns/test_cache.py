@@ -1,4 +1,4 @@
-"""What is remembered of answers, and for how long."""
+"""Answers and failures that are remembered, and for how long."""
 
 from __future__ import annotations
 
@@ -55,6 +55,34 @@ class CacheCase(SynchronousTestCase):
             self.failureResultOf(Deferred.fromCoroutine(self.cache.get(("A", "a"))), NoSuchDomain)
         self.assertEqual(1, len(self.asked))
 
+    def test_a_failure_is_remembered_for_a_short_time(self) -> None:
+        self.answers["a"] = ResolveFailed("a: no answer from the DNS servers")
+        for seconds, asked in ((0, 1), (cache.FAILURE_VALIDITY - 0.1, 1), (0.2, 2)):
+            self.clock.advance(seconds)
+            failed = self.failureResultOf(
+                Deferred.fromCoroutine(self.cache.answer(("A", "a"))), ResolveFailed
+            )
+            self.assertEqual("a: no answer from the DNS servers", str(failed.value))
+            self.assertEqual(asked, len(self.asked))
+        self.answers["a"] = Answered(("1",), 30.0)
+        self.clock.advance(cache.FAILURE_VALIDITY)
+        self.assertEqual(("1",), now(self.cache.get(("A", "a"))))
+
+    def test_a_failure_of_one_kind_says_nothing_of_another(self) -> None:
+        self.answers["a"] = ResolveFailed("down")
+        self.failureResultOf(Deferred.fromCoroutine(self.cache.get(("AAAA", "a"))), ResolveFailed)
+        self.answers["a"] = Answered(("1",), 30.0)
+        self.assertEqual(("1",), now(self.cache.get(("A", "a"))))
+
+    def test_nothing_of_former_servers_is_remembered(self) -> None:
+        pending = self.answers["a"] = Deferred()
+        waiting = Deferred.fromCoroutine(self.cache.get(("A", "a")))
+        self.cache.clear()
+        pending.errback(ResolveFailed("down"))
+        self.failureResultOf(waiting, ResolveFailed)
+        self.answers["a"] = Answered(("1",), 30.0)
+        self.assertEqual(("1",), now(self.cache.get(("A", "a"))))
+
     def test_memory_is_bounded(self) -> None:
         self.patch(cache, "MOST_ANSWERS", 3)
         for name in "abcd":
@@ -79,6 +107,7 @@ class CacheCase(SynchronousTestCase):
     def test_all_who_wait_get_the_answer_or_the_failure(self) -> None:
         for result in (Answered(("1",), 0.0), ResolveFailed("down")):
             self.asked.clear()
+            self.cache.clear()
             pending = self.answers["a"] = Deferred()
             waiting = [Deferred.fromCoroutine(self.cache.get(("A", "a"))) for _ in range(3)]
             self.assertEqual(1, len(self.asked))

@@ -73,6 +73,13 @@ class OverUDP(TestCase):
             asking.doRead()
         self.failureResultOf(asking.answer, ConnectionRefusedError)
 
+    def test_a_port_that_is_closed(self) -> Any:
+        """The reactor loses the connection, and says nothing of the reason."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+            server.bind(("127.0.0.1", 0))
+            address = server.getsockname()
+        return self.assertFailure(self.ask(address), ConnectionRefusedError)
+
     def test_a_socket_that_cannot_be_connected_is_closed(self) -> None:
         sockets: list[socket.socket] = []
 

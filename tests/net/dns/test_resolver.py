@@ -60,7 +60,7 @@ class ResolverCase(TestCase):
         return Resolver(reactor, DNS(servers=named, timeout=timeout))
 
     async def fails(self, kind: type[Exception], asked: Any) -> str:
-        """What is raised, as words."""
+        """The raised exception as text."""
         with self.assertRaises(kind) as caught:
             await asked
         return str(caught.exception)
@@ -238,9 +238,13 @@ class Cache(ResolverCase):
         self.assertEqual(1, len(self.server.asked))
 
     @run
-    async def test_a_failure_is_not(self) -> None:
-        await self.fails(ResolveFailed, self.resolver.mx("broken.example"))
+    async def test_a_failure_is_remembered_until_other_servers_are_named(self) -> None:
+        for _ in range(2):
+            await self.fails(ResolveFailed, self.resolver.mx("broken.example"))
         self.server.records["broken.example"] = RECORDS["a.example"]
+        await self.fails(ResolveFailed, self.resolver.mx("broken.example"))
+        self.assertEqual(1, len(self.server.asked))
+        self.resolver.reconfigure(DNS(servers=(f"127.0.0.1:{self.port}",), timeout=5.0))
         self.assertEqual(2, len(await self.resolver.mx("broken.example")))
 
     @run

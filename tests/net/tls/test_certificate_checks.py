@@ -1,4 +1,4 @@
-"""What is told of certificates: their dates, their names, and keys that lie open."""
+"""Findings about certificates: dates, names, and keys that others can read."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ class Alpn(Folder):
         self.server = ServerTLS([self.certificate("a.example"), self.certificate("b.example")])
 
     def chosen(self, role: Role, name: str, *protocols: bytes) -> bytes | None:
-        """What the server chose; None where the handshake failed."""
+        """The choice of the server; None where the handshake failed."""
         here = shake(self.server.factory(role), Offering(name, *protocols))[1]
         return here.protocol if here.state else None
 

@@ -63,7 +63,7 @@ class ChainCase(SynchronousTestCase):
 
 
 class FactTests(ChainCase):
-    """What a filter has found out has its effect in the mode "observe" too."""
+    """The facts of a filter have their effect in the mode "observe" too."""
 
     def facts(self, decision: Decision, **more: Any) -> Verdict:
         edited = MAIL.containing(Content((b"X-A: b\r\n" + MAIL.content.read(),)))

@@ -5,7 +5,7 @@ well. Every process maps it, and looks before each call. The calls are broken in
 `syncfs` where ctypes finds it, so it does not matter which part of the host makes them.
 
 A sync that fails has lost what was to be written, as on a real disk: the file is emptied, and only
-the first sync says so. Whoever then trusted a second one would keep an empty message.
+the first sync says so. A program that trusts a second one keeps an empty message.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _half: set[int] = set()  # descriptors that took half of what did not fit
 
 
 def fault() -> str:
-    """What is wrong now."""
+    """The present fault."""
     return _control[:].decode("ascii").strip()
 
 
@@ -92,7 +92,8 @@ def _half_of_all(chunks: Sequence[bytes]) -> list[bytes]:
 
 
 def _lose(fd: int) -> bool:
-    """What was written by a descriptor never came to the disk. False where that was so before."""
+    """Note that octets written by a descriptor never came to the disk. False if that was noted
+    before."""
     inode = _written.get(fd)
     try:
         if inode is None or inode in _emptied or _inode(fd) != inode:

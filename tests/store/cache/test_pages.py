@@ -41,6 +41,8 @@ class PageTests(SynchronousTestCase):
     @given(st.lists(st.tuples(st.sampled_from("adf"), st.sets(st.integers(0, 30), max_size=9))))
     def test_as_a_list(self, steps: list[tuple[str, set[int]]]) -> None:
         self.patch(module, "MOST_IN_PAGE", 4)
+        self.patch(module, "MOST_ADDED_TO", 3)
+        self.patch(module, "FEW", 5)
         connection = open_in_memory()
         model: Model = {}
         pages: dict[int, Page] = {}

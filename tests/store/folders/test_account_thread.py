@@ -275,7 +275,7 @@ class CacheTests(ThreadCase):
         self.assertEqual((new.name, new.selectable, new.subscribed), ("New", True, True))
 
     def test_a_uid_list_that_another_program_locks(self) -> None:
-        """What needs the lock is refused after a while; a reading goes on without it."""
+        """Work that needs the lock is refused after a while; a reading goes on without it."""
         Path(self.root, "dovecot-uidlist.lock").write_text("1:another.example")
         self.inbox.put("new", "1700000000.M1P1.other,S=16,W=18")
         begun = self.begun(lambda work: add(work, "", [message(b"new")]))

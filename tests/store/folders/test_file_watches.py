@@ -1,4 +1,4 @@
-"""What other programs change in a watched Maildir."""
+"""Changes by other programs in a watched Maildir."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.store.folders.directory_events import PAUSE
-from mailhost.store.folders.file_watches import FileWatches
+from mailhost.store.folders.file_watches import LOOK_AFTER, FileWatches
 
 
 class Reactor(Clock):
@@ -56,6 +56,28 @@ class FileWatchesTests(SynchronousTestCase):
     def changed(self) -> None:
         """Count a change."""
         self.seen.append("changed")
+
+    def test_changes_of_our_own(self) -> None:
+        """They cost no events; what others change meanwhile is looked for afterwards."""
+        with self.watches.paused(str(self.path)):
+            (self.path / "cur" / "own").touch()
+            self.reactor.read()
+        self.reactor.advance(PAUSE)
+        self.reactor.read()
+        self.assertEqual([], self.seen)
+        self.reactor.advance(LOOK_AFTER)
+        self.assertEqual(["changed"], self.seen)
+        (self.path / "cur" / "later").touch()
+        self.reactor.read()
+        self.assertEqual(["changed"] * 2, self.seen)
+
+    def test_a_watch_that_ends_in_a_pause(self) -> None:
+        with self.watches.paused(str(self.path)):
+            self.watches.remove(str(self.path), self.changed)
+        (self.path / "cur" / "later").touch()
+        self.reactor.advance(LOOK_AFTER)
+        self.reactor.read()
+        self.assertEqual([], self.seen)
 
     def test_many_changes_are_reported_once(self) -> None:
         for number in range(1000):

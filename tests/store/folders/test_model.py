@@ -33,7 +33,7 @@ FLAGS = ("\\Seen", "\\Flagged", "\\Deleted", "$Work", "$Home", "Third")
 
 @dataclass
 class Told:
-    """What clients know of one folder: flags and MODSEQs by UID as of `highest`."""
+    """The knowledge of clients about one folder: flags and MODSEQs by UID as of `highest`."""
 
     contents: dict[int, bytes] = field(default_factory=dict)  # of all UIDs that ever were told
     flags: dict[int, set[str]] = field(default_factory=dict)

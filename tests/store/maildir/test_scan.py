@@ -18,7 +18,7 @@ class ScanCase(FilesCase):
         self.sizes: Sizes = {}
 
     def sizes_by_name(self) -> dict[str, int]:
-        """What is listed."""
+        """The listed names."""
         return {each.unique: each.size for each in list_messages(self.path, self.sizes)}
 
     def opening(self, first: Callable[[str], object]) -> None:

@@ -284,7 +284,7 @@ class FaultTests(FileCase):
         self.assertEqual((found.uid_list.uids, found.ragged), ({"a": 1}, True))
 
     def test_after_a_power_cut_every_uid_that_was_returned_has_its_message(self) -> None:
-        """Whatever call the power goes at, during appends and rewrites."""
+        """The power is cut at each call, during appends and rewrites."""
         for cut in range(200):
             self._emptied()
             system = LosingSystem(self.folder)

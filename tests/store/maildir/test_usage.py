@@ -1,4 +1,4 @@
-"""What an account holds: all its folders' messages, each once, and nothing else."""
+"""The usage of an account: the messages of all its folders, each once, and no other files."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from mailhost.config.filters.common import LookAt
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.dns import IResolver, NoSuchDomain, ResolveFailed
 from mailhost.interfaces.events import Faulted, IEventSink
-from mailhost.interfaces.filters import FilterFailed, IFilter
+from mailhost.interfaces.filters import FilterFailed, IFilter, IPreview
 from mailhost.interfaces.verdict import PASS, Mail, Stage, Verdict
 from mailhost.message.address import BadAddress, parse_domain
 from mailhost.reception.filters.action import verdict_of
@@ -28,7 +28,7 @@ REFUSED_ANSWERS = ip_network("127.255.255.0/24")
 LOG_INTERVAL = 3600.0  # seconds between two log lines about a list that refuses queries
 
 
-@implementer(IFilter)
+@implementer(IFilter, IPreview)
 class DNSListFilter:
     """Queries all zones at the same time, at RCPT, so that the log has sender and recipient.
 
@@ -57,6 +57,8 @@ class DNSListFilter:
             return PASS
         label = _label(self._settings.look_at, mail)
         return self._ask(label, _subject(self._settings.look_at, mail)) if label else PASS
+
+    preview = look  # a question to DNS has no effect
 
     async def _ask(self, label: str, subject: str) -> Verdict:
         asking = [

@@ -72,6 +72,18 @@ class GreylistMemory:
 
         return self._locked(ask)
 
+    def left(self, triplet: Triplet, names: Sequence[str], delay: float) -> float:
+        """Return the seconds that `wait` would return, and record nothing. Raises
+        MemoryUnavailable."""
+
+        def ask(database: sqlite3.Connection, now: float) -> float:
+            if _those_known(database, now, names):
+                return 0.0
+            first = _first_attempt(database, now, triplet)
+            return delay if first is None else max(first + delay - now, 0.0)
+
+        return self._locked(ask) if os.path.exists(self._path) else delay
+
     def _locked(self, work: Callable[[sqlite3.Connection, float], T]) -> T:
         with self._lock:
             try:
@@ -108,10 +120,14 @@ class GreylistMemory:
 
 
 def _known(database: sqlite3.Connection, now: float, names: Sequence[str], remember: float) -> bool:
-    question = "SELECT 1 FROM known WHERE network = ? AND until > ?"
-    found = [name for name in names if database.execute(question, (name, now)).fetchone()]
+    found = _those_known(database, now, names)
     _learn(database, found, now + remember)
     return bool(found)
+
+
+def _those_known(database: sqlite3.Connection, now: float, names: Sequence[str]) -> list[str]:
+    question = "SELECT 1 FROM known WHERE network = ? AND until > ?"
+    return [name for name in names if database.execute(question, (name, now)).fetchone()]
 
 
 def _learn(database: sqlite3.Connection, names: Sequence[str], until: float) -> None:
@@ -123,12 +139,17 @@ def _seconds_left(
     database: sqlite3.Connection, now: float, triplet: Triplet, delay: float, retry: float
 ) -> float:
     """Return the seconds that a triplet still has to wait. A new triplet is recorded."""
-    seen = "SELECT first FROM seen WHERE (network, sender, recipient) = (?, ?, ?) AND until > ?"
-    row = database.execute(seen, (*triplet, now)).fetchone()
-    if row is None:
+    first = _first_attempt(database, now, triplet)
+    if first is None:
         database.execute(
             "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?)", (*triplet, now, now + retry)
         )
         return delay
-    first: float = row[0]
     return first + delay - now
+
+
+def _first_attempt(database: sqlite3.Connection, now: float, triplet: Triplet) -> float | None:
+    """Return the time of the first attempt that is not forgotten yet, None where there is none."""
+    seen = "SELECT first FROM seen WHERE (network, sender, recipient) = (?, ?, ?) AND until > ?"
+    row = database.execute(seen, (*triplet, now)).fetchone()
+    return row[0] if row else None

@@ -12,7 +12,7 @@ from mailhost.config.filters.block import List
 from mailhost.config.filters.common import LookAt
 from mailhost.config.lists import Names, Networks
 from mailhost.interfaces.events import IEventSink
-from mailhost.interfaces.filters import IFilter
+from mailhost.interfaces.filters import IFilter, IPreview
 from mailhost.interfaces.verdict import PASS, Mail, Stage, Verdict
 from mailhost.reception.filters.action import verdict_of
 from mailhost.reception.filters.block.watched import WatchedList
@@ -25,7 +25,7 @@ STAGES = {
 }
 
 
-@implementer(IFilter)
+@implementer(IFilter, IPreview)
 class ListFilter:
     """Checks the client at its connection, or its name at HELO, or the sender at MAIL, or the
     recipient at RCPT."""
@@ -49,6 +49,8 @@ class ListFilter:
         return verdict_of(
             self._settings, f"{part} {name or '<>'} is listed", f"Your {part} is refused"
         )
+
+    preview = look
 
 
 def sender(mail: Mail) -> str:

@@ -7,6 +7,7 @@ which the bucket will be empty. A message that would make the bucket overflow ex
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
@@ -14,7 +15,7 @@ from zope.interface import implementer
 from mailhost.concurrency.answers import then
 from mailhost.config.filters.block import CountBy, Rate
 from mailhost.interfaces.answer import Answer
-from mailhost.interfaces.filters import IFilter, IRates
+from mailhost.interfaces.filters import FilterFailed, IFilter, IPreview, IRatePreview, IRates
 from mailhost.interfaces.verdict import PASS, Mail, Stage, Verdict
 from mailhost.message.address import Address
 from mailhost.net.limits import client_key
@@ -23,7 +24,7 @@ from mailhost.reception.filters.action import verdict_of
 MOST_KEYS = 100_000  # keys that are counted at a time; the least recently used is forgotten
 
 
-@implementer(IRates)
+@implementer(IRates, IRatePreview)
 class Rates:
     """All rates of a host. Workers ask the head, so that all processes share one limit."""
 
@@ -32,9 +33,8 @@ class Rates:
         self._empty_at: OrderedDict[str, float] = OrderedDict()
 
     def take(self, key: str, limit: int, within: float) -> bool:
-        now = self._clock.seconds()
-        empty_at = max(self._empty_at.get(key, now), now) + within / limit
-        if empty_at - now > within * (1 + 1e-9):
+        empty_at = self._filled(key, limit, within)
+        if empty_at is None:
             return False
         self._empty_at[key] = empty_at
         self._empty_at.move_to_end(key)
@@ -42,8 +42,17 @@ class Rates:
             self._empty_at.popitem(last=False)
         return True
 
+    def allows(self, key: str, limit: int, within: float) -> bool:
+        return self._filled(key, limit, within) is not None
 
-@implementer(IFilter)
+    def _filled(self, key: str, limit: int, within: float) -> float | None:
+        """Return when the bucket of a key will be empty after one more, None if it overflows."""
+        now = self._clock.seconds()
+        empty_at = max(self._empty_at.get(key, now), now) + within / limit
+        return None if empty_at - now > within * (1 + 1e-9) else empty_at
+
+
+@implementer(IFilter, IPreview)
 class RateFilter:
     """Refuses messages above a rate. `name` is that of the filter, whose counts are its own."""
 
@@ -55,13 +64,20 @@ class RateFilter:
         self._rates = rates
 
     def look(self, mail: Mail) -> Answer[Verdict]:
+        return self._judge(mail, self._rates.take)
+
+    def preview(self, mail: Mail) -> Answer[Verdict]:
+        if not IRatePreview.providedBy(self._rates):
+            raise FilterFailed("the counts are in another process")
+        return self._judge(mail, IRatePreview(self._rates).allows)
+
+    def _judge(self, mail: Mail, ask: Callable[[str, int, float], Answer[bool]]) -> Answer[Verdict]:
         counted = _counted(self._settings.count_by, mail)
         if not counted:
             return PASS
         settings = self._settings
-        key = f"{self._name} {counted}"
         return then(
-            self._rates.take(key, settings.limit, settings.within),
+            ask(f"{self._name} {counted}", settings.limit, settings.within),
             lambda granted: PASS if granted else self._too_many(counted),
         )
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from zope.interface import implementer
 
 from mailhost.config.filters.block import Size
-from mailhost.interfaces.filters import IFilter
+from mailhost.interfaces.filters import IFilter, IPreview
 from mailhost.interfaces.verdict import PASS, Mail, Stage, Verdict
 from mailhost.reception.filters.action import verdict_of
 
 
-@implementer(IFilter)
+@implementer(IFilter, IPreview)
 class SizeFilter:
     """Checks the size that the client announced at MAIL, and the size of the message."""
 
@@ -26,3 +26,5 @@ class SizeFilter:
             return PASS
         text = f"The message is larger than the {limit} octets that are allowed"
         return verdict_of(self._settings, f"{size} octets, {limit} are allowed", text, 552, "5.3.4")
+
+    preview = look

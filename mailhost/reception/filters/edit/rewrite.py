@@ -8,7 +8,7 @@ from dataclasses import replace
 from zope.interface import implementer
 
 from mailhost.config.filters.edit import Rewrite
-from mailhost.interfaces.filters import IFilter
+from mailhost.interfaces.filters import IFilter, IPreview
 from mailhost.interfaces.verdict import PASS, Mail, Stage, Verdict, edit
 from mailhost.message.address import Address, parse_address
 from mailhost.message.envelope import ForwardPath
@@ -35,7 +35,7 @@ def _key(address: Address) -> tuple[str, str]:
     return address.key, address.domain
 
 
-@implementer(IFilter)
+@implementer(IFilter, IPreview)
 class RewriteFilter:
     """Rewrites the sender at MAIL and each recipient at RCPT, before the reception gets them."""
 
@@ -50,6 +50,8 @@ class RewriteFilter:
         if mail.stage is Stage.SENDER:
             return self._sender(mail)
         return self._recipient(mail)
+
+    preview = look
 
     def _sender(self, mail: Mail) -> Verdict:
         old = mail.envelope.reverse_path

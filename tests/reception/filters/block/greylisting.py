@@ -68,8 +68,14 @@ class GreylistCase(SynchronousTestCase):
         return GreylistFilter(Greylist(kind="greylist", **settings), self.memory, self.dns, here)
 
     def passes(self, mail: Mail = MAIL, filter: GreylistFilter | None = None) -> bool:
-        """True where the mail passes; otherwise it must be deferred."""
-        verdict = now((filter or self.filter).look(mail))
+        """True where the mail passes; otherwise it must be deferred. The preview says the same
+        before, and changes nothing."""
+        filter = filter or self.filter
+        asked = list(self.dns.asked)
+        preview = now(filter.preview(mail))
+        self.dns.asked = asked
+        verdict = now(filter.look(mail))
+        self.assertEqual(preview, verdict)
         if verdict is not PASS:
             self.assertIs(verdict.decision, Decision.DEFER)
             self.assertEqual(str(verdict.status)[:9], "451 4.7.1")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.filters.block import CountBy, Rate
+from mailhost.interfaces.filters import FilterFailed
 from mailhost.interfaces.verdict import PASS
 from mailhost.reception.filters.block.rate import MOST_KEYS, RateFilter, Rates
 from tests.fakes import address, envelope, path
@@ -36,6 +37,10 @@ class RateTests(SynchronousTestCase):
         self.clock.advance(1000)
         self.assertEqual([self.rates.take("a", 3, 60.0) for _ in range(4)], [True] * 3 + [False])
 
+    def test_a_process_without_the_counts_has_no_preview(self) -> None:
+        filter = RateFilter(Rate(kind="rate", limit=1), "rate", cast(Any, object()))
+        self.assertRaises(FilterFailed, filter.preview, RCPT)
+
     def test_keys_are_counted_apart_and_memory_is_bounded(self) -> None:
         self.assertTrue(self.rates.take("a", 1, 60.0))
         self.assertTrue(self.rates.take("b", 1, 60.0))
@@ -54,8 +59,11 @@ class RateTests(SynchronousTestCase):
         ):
             settings = Rate(kind="rate", count_by=CountBy(by), limit=1)
             filter = RateFilter(settings, by, self.rates)
+            for _ in range(3):
+                self.assertIs(filter.preview(mail), PASS)  # counts nothing
             self.assertIs(filter.look(mail), PASS)
             verdict: Any = filter.look(mail)
+            self.assertEqual(filter.preview(mail), verdict)
             self.assertEqual(verdict.status.code, 451, by)
             self.assertIs(filter.look(other), PASS, by)
 

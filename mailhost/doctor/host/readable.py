@@ -10,6 +10,8 @@ import os
 import pwd
 from collections.abc import Iterable
 
+from mailhost.config.model import Settings
+
 
 def unreadable_by(user: str, paths: Iterable[str]) -> dict[str, str]:
     """Return those of `paths` that `user` cannot open for reading, each with the system's reason.
@@ -29,6 +31,18 @@ def unreadable_by(user: str, paths: Iterable[str]) -> dict[str, str]:
         raise OSError(f"cannot become the user {user} to check which files that user can read")
     found: dict[str, str] = json.loads(output)
     return found
+
+
+def user_of_host(settings: Settings) -> str:
+    """Return the user of the settings; without one, the owner of the data folder, since systemd may
+    set the user. Empty for root or no owner."""
+    if settings.user:
+        return settings.user
+    try:
+        owner = os.stat(settings.data).st_uid
+        return pwd.getpwuid(owner).pw_name if owner else ""
+    except (OSError, KeyError):
+        return ""
 
 
 def _child(entry: pwd.struct_passwd, paths: list[str], writer: int) -> None:

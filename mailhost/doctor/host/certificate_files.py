@@ -1,41 +1,54 @@
-"""Findings of `mailhost check-config` about certificates, and about files that the host's user
-cannot read."""
+"""Findings about certificates, and about files that the host's user cannot read: those of
+`mailhost check-config`, which the doctor reports too."""
 
 from __future__ import annotations
 
 import os
-import pwd
 from collections.abc import Iterator
 
-from mailhost.cli.readable import unreadable_by
 from mailhost.config.load import Loaded
 from mailhost.config.model import Certificate, Settings
 from mailhost.config.secrets import secret_sources
-from mailhost.net.tls.certificate import BadCertificate, current_time, read_certificate
-from mailhost.net.tls.certificate_checks import CertificateFinding, findings
+from mailhost.doctor.host.readable import unreadable_by, user_of_host
+from mailhost.net.tls.certificate import (
+    BadCertificate,
+    CertificateFiles,
+    current_time,
+    read_certificate,
+)
+from mailhost.net.tls.certificate_checks import CertificateFault, CertificateFinding, findings
 
 
 def file_findings(loaded: Loaded) -> list[CertificateFinding]:
     """Return the findings about the files that the settings name. Blocks for the disk."""
-    return [*_certificates(loaded.settings), *_unreadable(loaded)]
+    return [*certificate_findings(loaded.settings), *_unreadable(loaded)]
 
 
-def _certificates(settings: Settings) -> list[CertificateFinding]:
+def certificate_findings(settings: Settings) -> list[CertificateFinding]:
+    """Return the findings about certificates alone. Blocks for the disk."""
+    try:
+        certificates = read_certificates(settings)
+    except BadCertificate as bad:
+        closed = isinstance(bad.__cause__, PermissionError)
+        fault = CertificateFault.UNREADABLE if closed else CertificateFault.UNUSABLE
+        return [CertificateFinding(str(bad), fault, serious=True)]
+    return findings(certificates, settings.hostname, current_time()) if certificates else []
+
+
+def read_certificates(settings: Settings) -> list[CertificateFiles]:
+    """Return the certificates of the settings, or the one that the host signed itself; none before
+    its first start. Blocks for the disk. Raises BadCertificate."""
     own = os.path.join(settings.data, "tls")
     pairs = [(each.chain, each.key) for each in settings.tls.certificate]
     pairs = pairs or [(os.path.join(own, "chain.pem"), os.path.join(own, "key.pem"))]
     if not settings.tls.certificate and not os.path.exists(pairs[0][0]):
         return []  # the start makes a self-signed one
-    try:
-        certificates = [read_certificate(*pair) for pair in pairs]
-    except BadCertificate as bad:
-        return [CertificateFinding(str(bad), serious=True)]
-    return findings(certificates, settings.hostname, current_time())
+    return [read_certificate(*pair) for pair in pairs]
 
 
 def _unreadable(loaded: Loaded) -> Iterator[CertificateFinding]:
     """Yield the files that are read again at a reload and that the host's user cannot read."""
-    user = _user(loaded.settings)
+    user = user_of_host(loaded.settings)
     if os.geteuid() != 0 or not user:
         return  # this process' user has read all of them
     certificates = loaded.settings.tls.certificate
@@ -44,36 +57,23 @@ def _unreadable(loaded: Loaded) -> Iterator[CertificateFinding]:
     try:
         unreadable = unreadable_by(user, paths)
     except OSError as error:
-        yield CertificateFinding(str(error))
+        yield CertificateFinding(str(error), CertificateFault.UNREADABLE)
         return
     for path, reason in unreadable.items():
         text = f"the user {user}, as which the host runs, cannot read {path} ({reason})"
-        yield CertificateFinding(
-            f"{text}: a reload would be refused, a renewal not noticed", serious=True
-        )
+        text += ": a reload would be refused, a renewal not noticed"
+        yield CertificateFinding(text, CertificateFault.UNREADABLE, serious=True)
     closed = [each for each in certificates if unreadable.keys() & _paths(each)]
     if closed:
-        yield CertificateFinding(_hook(user, os.path.dirname(loaded.path)), serious=True)
+        hook = _hook(user, os.path.dirname(loaded.path))
+        yield CertificateFinding(hook, CertificateFault.UNREADABLE, serious=True)
     elif unreadable:
-        yield CertificateFinding(
-            f"give them to the group of {user}: chgrp and chmod g+r", serious=True
-        )
+        text = f"give them to the group of {user}: chgrp and chmod g+r"
+        yield CertificateFinding(text, CertificateFault.UNREADABLE, serious=True)
 
 
 def _paths(certificate: Certificate) -> set[str]:
     return {certificate.chain, certificate.key}
-
-
-def _user(settings: Settings) -> str:
-    """Return the user of the settings; without one, the owner of the data folder, since systemd may
-    set the user. Empty for root or no owner."""
-    if settings.user:
-        return settings.user
-    try:
-        owner = os.stat(settings.data).st_uid
-        return pwd.getpwuid(owner).pw_name if owner else ""
-    except (OSError, KeyError):
-        return ""
 
 
 def _hook(user: str, folder: str) -> str:

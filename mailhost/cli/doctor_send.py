@@ -1,0 +1,61 @@
+"""`mailhost doctor --send ADDRESS`: sends a test message and follows it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from mailhost.cli.context import ADDRESS, Fail, config_option, known_password, load_settings
+from mailhost.cli.doctor_check import NotExamined, examined, show_report
+from mailhost.message.address import Address
+
+if TYPE_CHECKING:
+    from mailhost.doctor.checks import Check
+    from mailhost.doctor.context import DoctorContext
+
+
+@click.command("send", short_help="Send a test message, and follow it.")
+@click.argument("address", type=ADDRESS)
+@click.option(
+    "--user",
+    type=ADDRESS,
+    metavar="ADDRESS",
+    help="The account that sends, through the submission listener. For a message to an account of "
+    "this host: the account itself, whose mail is then read by POP3 and IMAP too.",
+)
+@click.option(
+    "--password-file",
+    metavar="FILE",
+    help="The file with the password of --user. Default: it is asked for.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@config_option
+def send(
+    address: Address,
+    user: Address | None,
+    password_file: str | None,
+    as_json: bool,
+    config: str | None,
+) -> None:
+    """Send a test message to ADDRESS, follow it, and tell how long each step took.
+
+    A message to another host leaves as the mail of a user (--user) or of the admin. A message to an
+    account of this host arrives at the SMTP port as that of a stranger; it is looked for in the
+    mailbox, and removed.
+    """
+    from mailhost.doctor.round_trip.check import RoundTrip, round_trip_check
+
+    try:
+        loaded = load_settings(config)
+        password = known_password(str(user), password_file) if user else ""
+    except Fail as error:
+        raise NotExamined(error.message) from error
+    trip = RoundTrip(str(address), str(user) if user else "", password, time.time())
+
+    async def checks(context: DoctorContext) -> Sequence[Check]:
+        return [round_trip_check(context, loaded, trip)]
+
+    show_report(examined(loaded, checks), as_json)

@@ -1,0 +1,68 @@
+"""`mailhost explain`: what the running host would do with a message, without sending it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mailhost.cli.context import Fail, NoHost, ask, config_option, load_settings
+from mailhost.cli.table import plain, print_json, terminal_width
+
+if TYPE_CHECKING:
+    from mailhost.interfaces.reactor import IReactor
+
+WIDTH = 80  # columns where the output is no terminal
+NOT_RUNNING = "no host runs: this is by the settings file and the data folder"
+
+
+@click.command("explain", short_help="Explain what the host would do with a message.")
+@click.option("--from", "sender", metavar="ADDRESS", required=True, help="The sender; <> for none.")
+@click.option("--to", "recipient", metavar="ADDRESS", required=True, help="The recipient.")
+@click.option("--client", metavar="IP", default="", help="The client's address.")
+@click.option("--user", metavar="ACCOUNT", default="", help="The account it has logged in to.")
+@click.option("--listener", metavar="PROTOCOL|PORT", default="", help="Where it connects.")
+@click.option("--hello", metavar="NAME", default="", help="The client's name in EHLO.")
+@click.option("--size", metavar="OCTETS", type=click.IntRange(0), default=0, help="Its size.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@config_option
+def command(as_json: bool, config: str | None, **question: Any) -> None:
+    """Explain what the host would do with a message: which rules apply, which filters are asked,
+    where the recipient leads, and which replies the client would get.
+
+    Nothing is sent, and nothing is counted or remembered; only DNS is asked. Without --client it is
+    a client at 192.0.2.1, an address that no real client has; without --listener it comes to port
+    25, or with --user to a port for mail programs.
+    """
+    try:
+        found = ask(config, "explain", **question)
+        running = True
+    except NoHost:
+        found = _explained_here(config, question)
+        running = False
+    if as_json:
+        print_json({"running": running, **found})
+        return
+    if not running:
+        click.echo(f"Note: {NOT_RUNNING}\n")
+    from mailhost.cli.explain_text import explanation_lines
+
+    for line in explanation_lines(found, terminal_width() or WIDTH):
+        click.echo(plain(line))
+
+
+def _explained_here(config: str | None, question: dict[str, Any]) -> dict[str, Any]:
+    from mailhost.application.not_running import become_host_user, explain_not_running
+    from mailhost.cli.asynchronous import run_on_reactor
+    from mailhost.explain.explanation import CannotExplain
+
+    loaded = load_settings(config)
+
+    async def run(reactor: IReactor) -> dict[str, Any]:
+        return await explain_not_running(reactor, loaded, **question)
+
+    try:
+        become_host_user(loaded)
+        return run_on_reactor(run)
+    except CannotExplain as error:
+        raise Fail(str(error)) from error

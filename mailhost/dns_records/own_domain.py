@@ -1,0 +1,63 @@
+"""A domain of this host, with the facts from which the plan of its DNS records is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from mailhost.config.model import Settings
+from mailhost.dns_records.addresses import addresses_without_dns
+from mailhost.dns_records.facts import AddressSource, DomainFacts, HostAddresses
+from mailhost.dns_records.from_settings import domain_facts, host_facts, is_in_dns
+from mailhost.dns_records.plan import make_plan
+from mailhost.dns_records.record import DNSPlan
+from mailhost.interfaces.accounts import DirectoryView
+from mailhost.interfaces.signing import DomainKey
+from mailhost.message.domains import names_above
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDomain:
+    """A domain of this host, or the host's own name. `host_receives`: the host's name is a domain
+    of mail too."""
+
+    settings: Settings
+    facts: DomainFacts
+    host_receives: bool
+
+    @property
+    def name(self) -> str:
+        """The domain in A-labels."""
+        return self.facts.domain
+
+    def plan(self, addresses: HostAddresses) -> DNSPlan:
+        """Return the plan of the domain, with these addresses of the host."""
+        return make_plan(host_facts(self.settings, addresses, self.host_receives), self.facts)
+
+    def known_addresses(self) -> HostAddresses | None:
+        """Return the addresses of the host as far as they need no DNS; None if they do."""
+        if self.settings.dns.addresses:
+            return HostAddresses(self.settings.dns.addresses, AddressSource.SETTINGS)
+        return None if is_in_dns(self.settings, self.settings.hostname) else addresses_without_dns()
+
+
+def own_domain(
+    settings: Settings,
+    view: DirectoryView,
+    domain: str,
+    signer: str,
+    keys: Sequence[DomainKey],
+) -> OwnDomain | None:
+    """Return a domain of this host, None for another one. `signer` is the domain by whose `keys`
+    its mail is signed, empty if it is not signed."""
+    receives = view.domain(domain) is not None
+    if not receives and not keys and domain != settings.hostname:
+        return None
+    facts = domain_facts(settings, domain, receives, signer, keys)
+    facts = replace(facts, policy_of=_above(view, domain))
+    return OwnDomain(settings, facts, view.domain(settings.hostname) is not None)
+
+
+def _above(view: DirectoryView, domain: str) -> str:
+    """Return the nearest domain of this host above a name, empty if there is none."""
+    return next(filter(view.domain, names_above(domain)), "")

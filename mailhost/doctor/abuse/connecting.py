@@ -1,0 +1,89 @@
+"""Opens connections to a mail server for checks of abuse: greeted, and without TLS unless the port
+begins with it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Protocol
+
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IStreamClientEndpoint
+
+from mailhost.interfaces.reactor import IReactor
+from mailhost.net.connect import ConnectFailed, connect
+from mailhost.net.tls.client import client_tls
+from mailhost.smtp.client.dialogue import Dialogue
+from mailhost.smtp.client.protocol import ConnectionBroken, SMTPClient
+from mailhost.smtp.client.timeouts import Timeouts
+
+TIMEOUTS = Timeouts(greeting=20.0, command=15.0, data=15.0, end=15.0, quit=2.0)
+CONNECT_TIMEOUT = 10.0  # seconds
+
+
+class NotReached(Exception):
+    """The server cannot be reached, or does not want to talk; the message has the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A port at an IP address. `preamble` is sent before the greeting is read."""
+
+    ip: str
+    port: int
+    implicit_tls: bool = False
+    preamble: bytes = b""
+
+    def __str__(self) -> str:
+        return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An open connection. `wire` sends what the dialogue would never send."""
+
+    dialogue: Dialogue
+    wire: SMTPClient
+
+
+class Open(Protocol):
+    """Opens another connection to one place."""
+
+    def __call__(self) -> Awaitable[Line]:
+        """Return a greeted connection. Raises NotReached."""
+
+
+def opener(reactor: IReactor, place: Place, hostname: str) -> Open:
+    """Return what opens connections to a place, as a client with the name `hostname`."""
+
+    async def open_line() -> Line:
+        wire = SMTPClient(reactor, place.preamble)
+        try:
+            await connect(_endpoint(reactor, place), wire, reactor, CONNECT_TIMEOUT)
+        except ConnectFailed as failed:
+            raise NotReached(f"{place}: {failed}") from failed
+        wire.secure = place.implicit_tls
+        line = Line(Dialogue(wire, hostname, TIMEOUTS), wire)
+        await greet(line)
+        return line
+
+    return open_line
+
+
+async def greet(line: Line) -> None:
+    """Read the greeting and send EHLO. Raises NotReached."""
+    try:
+        refusal = await line.dialogue.greet()
+    except ConnectionBroken as broken:
+        raise NotReached(str(broken)) from broken
+    if refusal is not None:
+        await line.dialogue.quit()
+        raise NotReached(str(refusal))
+
+
+def _endpoint(reactor: IReactor, place: Place) -> IStreamClientEndpoint:
+    make = TCP6ClientEndpoint if ":" in place.ip else TCP4ClientEndpoint
+    endpoint = make(reactor, place.ip, place.port, timeout=CONNECT_TIMEOUT)
+    if not place.implicit_tls:
+        return endpoint
+    return wrapClientTLS(client_tls(place.ip, verify=False), endpoint)

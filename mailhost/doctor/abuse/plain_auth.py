@@ -1,0 +1,51 @@
+"""Checks that a server takes no password over a connection without TLS (RFC 4954 §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailhost.doctor.abuse.connecting import Line, NotReached, Open
+from mailhost.doctor.checks import Check
+from mailhost.doctor.clients.check import TOPIC
+from mailhost.doctor.finding import Fault, Finding, ok, warning
+from mailhost.smtp.client.protocol import ConnectionBroken
+
+PLAIN_AUTH = Fault(
+    "password-without-tls",
+    "Anybody on the way can read the password, and send mail in the name of the user.",
+)
+SECONDS = 40.0
+_PLAIN = frozenset({"PLAIN", "LOGIN"})  # mechanisms that send the password itself
+
+
+def plain_auth_check(open_line: Open, where: str) -> Check:
+    """Return the check of one place where TLS does not come first, `where` in texts."""
+    tried = f"AUTH without TLS at {where}"
+
+    async def run() -> Sequence[Finding]:
+        try:
+            seen = await _taken(await open_line())
+        except (NotReached, ConnectionBroken):
+            return []  # the checks of connections say why
+        if not seen:
+            return [ok(tried, "no password is asked for before TLS")]
+        remedy = (
+            "Have the server offer AUTH after STARTTLS only (Postfix: smtpd_tls_auth_only = yes)."
+        )
+        return [warning(PLAIN_AUTH, tried, seen, remedy)]
+
+    return Check(TOPIC, f"{where} takes no password without TLS", SECONDS, run)
+
+
+async def _taken(line: Line) -> str:
+    """Return how the server takes a password without TLS, empty if it takes none. Raises
+    ConnectionBroken."""
+    dialogue = line.dialogue
+    offered = sorted(_PLAIN & {*dialogue.offers.get("AUTH", "").upper().split()})
+    reply = await dialogue.ask(b"AUTH PLAIN")
+    if reply.code == 334:
+        await dialogue.ask(b"*")  # RFC 4954 §4: the client gives up
+    await dialogue.quit()
+    if reply.code == 334:
+        return "the server asks for the password"
+    return f"the server offers {' and '.join(offered)}" if offered else ""

@@ -1,0 +1,66 @@
+"""Tries by MAIL and RCPT whether a server relays for strangers. No content is ever sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred, gatherResults
+
+from mailhost.doctor.abuse.connecting import Line, NotReached, Open
+from mailhost.doctor.abuse.tricks import Names, Trick, tricks, unknown_names
+from mailhost.message.status import Status
+from mailhost.smtp.client.protocol import ConnectionBroken
+
+TRICKS_OF_ONE_CONNECTION = 7  # servers hang up after ten or twenty errors
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A trick and the last reply of the server: to RCPT, or to a MAIL that was refused."""
+
+    trick: Trick
+    reply: Status
+
+    @property
+    def accepted(self) -> bool:
+        """True if the server would take content for this recipient."""
+        return self.reply.ok
+
+    def __str__(self) -> str:
+        trick = self.trick
+        return f"MAIL FROM:{trick.sender} and RCPT TO:{trick.recipient} was answered {self.reply}"
+
+
+async def try_all(open_line: Open, names: Names) -> list[Attempt]:
+    """Return the attempts with unknown names and with all tricks, as far as the server replied;
+    none if it cannot be reached."""
+    wanted = [*unknown_names(names), *tricks(names)]
+    size = TRICKS_OF_ONE_CONNECTION
+    parts = [wanted[start : start + size] for start in range(0, len(wanted), size)]
+    running = [Deferred.fromCoroutine(_try_some(open_line, part)) for part in parts]
+    return [attempt for some in await gatherResults(running) for attempt in some]
+
+
+async def _try_some(open_line: Open, some: Sequence[Trick]) -> list[Attempt]:
+    attempts: list[Attempt] = []
+    try:
+        line = await open_line()
+        for trick in some:
+            attempts.append(Attempt(trick, await _try_one(line, trick)))
+        await line.dialogue.quit()
+    except NotReached:
+        return []
+    except ConnectionBroken as broken:
+        if broken.status is not None and len(attempts) < len(some):
+            attempts.append(Attempt(some[len(attempts)], broken.status))
+    return attempts
+
+
+async def _try_one(line: Line, trick: Trick) -> Status:
+    dialogue = line.dialogue
+    reply = await dialogue.ask(f"MAIL FROM:{trick.sender}".encode())
+    if reply.ok:
+        reply = await dialogue.ask(f"RCPT TO:{trick.recipient}".encode())
+        await dialogue.ask(b"RSET")
+    return reply.status()

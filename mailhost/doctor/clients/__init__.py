@@ -1,0 +1,1 @@
+"""Notices client addresses that are lost: strangers that all arrive from one inner address."""

@@ -1,0 +1,69 @@
+"""Mails the administrator that an address is lost."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+
+from mailhost.doctor.clients.lost_address import Consequence, LostAddress, mail_text
+from mailhost.interfaces.events import IEventSink
+from mailhost.interfaces.outgoing import IOutgoing, OwnMessage
+from mailhost.interfaces.reception import IHandover
+from mailhost.message.address import Address
+from mailhost.message.content import Content
+from mailhost.message.envelope import Body, Envelope, ForwardPath
+from mailhost.message.ids import new_id
+from mailhost.own_messages import complete, hand_over
+
+KIND = "report of the doctor"
+WIDTH = 72  # columns
+
+
+@dataclass(frozen=True, slots=True)
+class AdminMail:
+    """What a mail to the administrator needs in one generation of the settings. With `admin` None
+    none is sent."""
+
+    admin: Address | None
+    hostname: str
+    outgoing: IOutgoing
+    handover: IHandover
+
+
+async def mail_admin(
+    lost: LostAddress, consequence: Consequence, services: AdminMail, events: IEventSink
+) -> bool:
+    """Mail the administrator, if there is one. True if that is done for good. Raises OSError."""
+    if services.admin is None:
+        return True
+    composed = compose(lost, consequence, services.admin, services.hostname)
+    author = Address("postmaster", services.hostname)
+    message = await complete(composed, author, services.outgoing, events)
+    return message is None or await hand_over(message, services.handover, events)
+
+
+def compose(lost: LostAddress, consequence: Consequence, to: Address, hostname: str) -> OwnMessage:
+    """Return the message."""
+    paragraphs = mail_text(lost, consequence, hostname).split("\n\n")
+    text = "\n\n".join(textwrap.fill(each, WIDTH, break_on_hyphens=False) for each in paragraphs)
+    header = (
+        f"From: mailhost <postmaster@{hostname}>",
+        f"To: <{to}>",
+        f"Subject: {hostname}: strangers arrive from {lost.address}",
+        "Auto-Submitted: auto-generated",
+        "MIME-Version: 1.0",
+        "Content-Type: text/plain; charset=us-ascii",
+        "",
+        "",
+    )
+    whole = "\r\n".join(header) + text.replace("\n", "\r\n") + "\r\n"
+    content = Content((whole.encode(errors="replace"),))
+    ascii_only = str(to).isascii()
+    envelope = Envelope(
+        reverse_path=None,  # so that no report makes a bounce
+        recipients=(ForwardPath(to),),
+        body=Body.SEVEN_BIT if ascii_only else Body.EIGHT_BIT,
+        smtputf8=not ascii_only,
+        size=content.size,
+    )
+    return OwnMessage(to, envelope, content, new_id(), KIND, lost.address)

@@ -1,0 +1,72 @@
+"""The message to the administrator about what changed since the last run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailhost.doctor.daily.changes import Changes
+from mailhost.doctor.report import finding_text
+from mailhost.interfaces.outgoing import OwnMessage
+from mailhost.message.address import Address
+from mailhost.message.content import Content
+from mailhost.message.envelope import Body, Envelope, ForwardPath
+from mailhost.message.ids import new_id
+from mailhost.message.mime.encodings import encode_quoted_printable
+from mailhost.observe.log import printable
+
+KIND = "report of the doctor"
+WIDTH = 76
+MOST = 100  # findings of each kind in one message
+
+
+def compose(changed: Changes, to: Address, hostname: str) -> OwnMessage:
+    """Return the message. Its author is the postmaster of the host."""
+    identity = new_id()
+    content = Content((_header(changed, to, hostname), _body(changed, hostname)))
+    envelope = Envelope(
+        reverse_path=None,  # so that no report makes a bounce
+        recipients=(ForwardPath(to),),
+        body=Body.SEVEN_BIT if str(to).isascii() else Body.EIGHT_BIT,
+        smtputf8=not str(to).isascii(),
+        size=content.size,
+    )
+    return OwnMessage(to, envelope, content, identity, KIND, identity)
+
+
+def _header(changed: Changes, to: Address, hostname: str) -> bytes:
+    counts = ((len(changed.appeared), "new"), (len(changed.gone), "gone"))
+    subject = ", ".join(f"{count} {word}" for count, word in counts if count)
+    lines = (
+        f"From: mailhost doctor <postmaster@{hostname}>",
+        f"To: <{to}>",
+        f"Subject: Doctor of {hostname}: {subject}",
+        "Auto-Submitted: auto-generated",
+        "MIME-Version: 1.0",
+        "Content-Type: text/plain; charset=utf-8",
+        "Content-Transfer-Encoding: quoted-printable",
+        "",
+        "",
+    )
+    return "\r\n".join(lines).encode()
+
+
+def _body(changed: Changes, hostname: str) -> bytes:
+    text = "\r\n".join(map(printable, _lines(changed, hostname))) + "\r\n"
+    return encode_quoted_printable(text.encode("utf-8", "replace"))
+
+
+def _lines(changed: Changes, hostname: str) -> Iterator[str]:
+    yield f"The daily run of the doctor on {hostname} found changes."
+    yield ""
+    if changed.appeared:
+        yield "New:"
+        for finding in changed.appeared[:MOST]:
+            yield from finding_text(finding, WIDTH)
+        yield ""
+    if changed.gone:
+        yield "Gone:"
+        for known in changed.gone[:MOST]:
+            yield f"  {known.tried} [{known.name}]"
+        yield ""
+    yield "`mailhost doctor` shows the whole report; docs/troubleshooting.md explains each name."
+    yield "This mail is sent since the settings have daily = true in [doctor]."

@@ -1,0 +1,69 @@
+"""The findings of the last run, in DATA/doctor.json:
+
+    {"version":1,"at":seconds since 1970,
+     "findings":[{"check":...,"name":...,"tried":...,"verdict":...,"seen":...}, ...]}
+
+The file is replaced whole. One that is damaged counts as missing: then all findings are new.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+
+from mailhost.doctor.daily.changes import KnownFinding
+from mailhost.interfaces.changes import Change, NewFile, Results
+from mailhost.message.content import Content
+
+NAME = "doctor.json"
+VERSION = 1
+LARGEST = 10_000_000  # octets that are read
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """`at` is in seconds since 1970, 0 if there was no run."""
+
+    at: float = 0.0
+    findings: tuple[KnownFinding, ...] = ()
+
+
+class DoctorMemory:
+    """`commit` makes changes of files durable, as BlockingCommitter does. All methods block."""
+
+    def __init__(self, data: str, commit: Callable[[Sequence[Change]], Results]) -> None:
+        self._path = os.path.join(data, NAME)
+        self._commit = commit
+
+    def read(self) -> LastRun:
+        """Return the last run. Raises OSError if the file is there and cannot be read."""
+        try:
+            with open(self._path, "rb") as file:
+                return _run(file.read(LARGEST))
+        except FileNotFoundError:
+            return LastRun()
+        except (KeyError, TypeError, ValueError):
+            return LastRun()
+
+    def write(self, run: LastRun) -> None:
+        """Replace the last run. Raises OSError."""
+        findings = [asdict(each) for each in run.findings]
+        text = json.dumps({"version": VERSION, "at": run.at, "findings": findings})
+        temporary = f"{self._path}.new"
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)  # a crash left it
+        new = NewFile(temporary, self._path, (Content((text.encode(),)),), replaces=True)
+        (error,) = self._commit([new])
+        if error is not None:
+            raise error
+
+
+def _run(text: bytes) -> LastRun:
+    fields = json.loads(text)
+    if fields["version"] != VERSION:
+        raise ValueError(f"version {fields['version']}")
+    found = tuple(KnownFinding(**each) for each in fields["findings"])
+    return LastRun(float(fields["at"]), found)

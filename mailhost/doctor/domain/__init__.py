@@ -1,0 +1,1 @@
+"""Checks of a domain: what DNS and its web servers say about its mail."""

@@ -1,0 +1,1 @@
+"""Checks of this host: its settings, listeners, name, certificates, data folder and queue."""

@@ -1,0 +1,78 @@
+"""The faults of certificates that the doctor names, and the findings about certificate files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import MappingProxyType
+
+from mailhost.doctor.finding import Fault, Finding, failure, unknown, warning
+from mailhost.net.tls.certificate_checks import CertificateFault, CertificateFinding
+
+CERTIFICATE_EXPIRED = Fault(
+    "certificate-expired", "Mail programs refuse to connect when a certificate has expired."
+)
+CERTIFICATE_EXPIRES = Fault(
+    "certificate-expires-soon", "When the certificate expires, mail programs refuse to connect."
+)
+CERTIFICATE_NOT_YET_VALID = Fault(
+    "certificate-not-yet-valid", "Mail programs refuse a certificate before its first day."
+)
+CERTIFICATE_NAME = Fault(
+    "certificate-name", "Mail programs refuse a certificate that is for another name."
+)
+CERTIFICATE_UNUSABLE = Fault(
+    "certificate-unusable",
+    "Without a certificate and its key the host does not start, and a reload is refused.",
+)
+KEY_OPEN = Fault(
+    "certificate-key-open", "Users who have the key can pretend to be this host, and read logins."
+)
+FILE_UNREADABLE = Fault(
+    "file-unreadable",
+    "The host reads its files again at a reload and after a renewal, as its own user.",
+)
+_FAULTS = MappingProxyType(
+    {
+        CertificateFault.EXPIRED: CERTIFICATE_EXPIRED,
+        CertificateFault.EXPIRES: CERTIFICATE_EXPIRES,
+        CertificateFault.NOT_YET_VALID: CERTIFICATE_NOT_YET_VALID,
+        CertificateFault.NAME: CERTIFICATE_NAME,
+        CertificateFault.UNUSABLE: CERTIFICATE_UNUSABLE,
+        CertificateFault.KEY_OPEN: KEY_OPEN,
+    }
+)
+_REMEDIES = MappingProxyType(
+    {
+        CERTIFICATE_EXPIRED: "Renew it with your ACME client; the host uses the new files itself.",
+        CERTIFICATE_EXPIRES: "Look into the log of your ACME client, and renew the certificate.",
+        CERTIFICATE_NOT_YET_VALID: "Compare the clock of this machine with another one.",
+        CERTIFICATE_NAME: "Get a certificate for the name that mail programs connect to.",
+        CERTIFICATE_UNUSABLE: "Name the files of one certificate in [[tls.certificate]].",
+        KEY_OPEN: "Take the rights of others away with the chmod command above.",
+    }
+)
+
+
+def file_findings(found: Sequence[CertificateFinding]) -> list[Finding]:
+    """Return findings of `certificate_files` as findings of the doctor: one for each certificate,
+    and one for all files that the host's user cannot read."""
+    unreadable = [each for each in found if each.fault is CertificateFault.UNREADABLE]
+    findings = [_finding(each) for each in found if each.fault is not CertificateFault.UNREADABLE]
+    return [*findings, *([_unreadable(unreadable)] if unreadable else [])]
+
+
+def _finding(found: CertificateFinding) -> Finding:
+    fault = _FAULTS[found.fault]
+    make = failure if found.serious else warning
+    return make(fault, "certificate files", found.text, _REMEDIES[fault])
+
+
+def _unreadable(found: Sequence[CertificateFinding]) -> Finding:
+    """Of several findings the last is the remedy. One alone says that the files could not be
+    examined."""
+    *paths, last = [each.text for each in found]
+    tried = "files of the settings"
+    if not paths:
+        return unknown(FILE_UNREADABLE, tried, last, "Run the doctor as root.")
+    remedy, *lines = last.split("\n")
+    return failure(FILE_UNREADABLE, tried, "; ".join(paths), remedy, *map(str.strip, lines))

@@ -1,0 +1,191 @@
+"""Checks the data folder: that it is there, belongs to the host, can be written, and has space and
+inodes left; and how long a sync takes, for which each message waits before it is answered 250."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+
+from twisted.internet.defer import TimeoutError
+from twisted.internet.interfaces import IReactorTime
+
+from mailhost.concurrency.threads import InThread
+from mailhost.config.model import Settings
+from mailhost.directory.place import database_path, folder_is_new, why_missing
+from mailhost.doctor.checks import Check
+from mailhost.doctor.finding import Fault, Finding, Verdict, failure, ok, unknown, warning
+
+DATA_MISSING = Fault(
+    "data-folder-missing", "Without its directory the host knows no account, and does not start."
+)
+DATA_OWNER = Fault(
+    "data-folder-owner", "The host cannot write mail into folders that are not its own."
+)
+DATA_CLOSED = Fault("rights-missing", "Only root and the host's user can read the data folder.")
+DATA_UNWRITABLE = Fault(
+    "data-folder-not-writable", "Mail that cannot be written is answered 4xx, and waits elsewhere."
+)
+DISK_SPACE = Fault("disk-space-low", "On a full disk all new mail is answered 452.")
+DISK_INODES = Fault(
+    "disk-inodes-low", "A disk without inodes takes no new files, and each message is a file."
+)
+DISK_SLOW = Fault(
+    "disk-slow", "Each message waits for the disk before it is answered, so slow syncs slow mail."
+)
+TOPIC = "Data folder"
+SECONDS = 4.5
+SYNCS = 3
+HANGS = 4.0  # seconds
+SLOW = 0.1  # seconds of one sync; SSDs take 0.1 to 5 ms, disks 5 to 30 ms
+LEAST_SPACE, LOW_SPACE, LOW_SHARE = 100_000_000, 5_000_000_000, 0.05
+LEAST_INODES, LOW_INODES = 1_000, 50_000
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+def data_folder_check(
+    settings: Settings,
+    folder_fault: str,
+    in_thread: InThread,
+    clock: IReactorTime,
+    sync: Callable[[str], float] | None = None,
+) -> Check:
+    """Return the check. `folder_fault` is that of LocalFacts; `sync` measures a sync in a folder,
+    in seconds."""
+    look = partial(data_findings, settings, folder_fault, sync or sync_seconds)
+
+    async def run() -> Sequence[Finding]:
+        try:
+            return await in_thread(look).addTimeout(HANGS, clock)
+        except TimeoutError:
+            remedy = "Look for faults of the disk in `dmesg`; a network disk may be unreachable."
+            seen = f"no result within {HANGS:g} s"
+            return [failure(DISK_SLOW, _synced(settings.data), seen, remedy)]
+
+    return Check(TOPIC, "data folder", SECONDS, run)
+
+
+def data_findings(
+    settings: Settings, folder_fault: str, sync: Callable[[str], float] | None
+) -> list[Finding]:
+    """Return all findings about the data folder; None for `sync` measures nothing. Blocks for the
+    disk."""
+    data = settings.data
+    tried = f"data folder {data}"
+    there = _there(settings, tried)
+    if there is not None:
+        return [there] if there.fault else []
+    if folder_fault:
+        remedy = "Give the folder to the host's user, with the command above."
+        return [failure(DATA_OWNER, tried, folder_fault, remedy)]
+    found = os.statvfs(data)
+    low = [*space_findings(tried, found), *inode_findings(tried, found)]
+    if any(finding.verdict is Verdict.FAILURE for finding in low) or sync is None:
+        return low
+    return [*low, _sync_finding(data, tried, sync)]
+
+
+def _there(settings: Settings, tried: str) -> Finding | None:
+    """Return a finding if the folder cannot be examined; it is ok where there is none yet."""
+    data = settings.data
+    if not os.path.isdir(data):
+        if settings.demo is not None:
+            return ok(tried, "the first start makes it")
+        remedy = "Mount its disk, or make the folder with `mailhost init`."
+        return warning(DATA_MISSING, tried, folder_is_new(data), remedy)
+    try:
+        os.listdir(data)
+    except PermissionError:
+        remedy = "Run the doctor as root or as the host's user."
+        return unknown(DATA_CLOSED, tried, "this user may not read it", remedy)
+    if not os.path.exists(database_path(data)):
+        remedy = "Mount the disk of the folder, or restore the file from a backup."
+        return failure(DATA_MISSING, tried, why_missing(data), remedy)
+    return None
+
+
+def space_findings(tried: str, found: os.statvfs_result) -> list[Finding]:
+    """Return the finding about the free space of a file system."""
+    free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+    seen = f"{_size(free)} of {_size(total)} are free"
+    remedy = "Free some space: `du -xh DIR | sort -h | tail` shows the largest folders."
+    tried = f"space in {tried}"
+    if free < LEAST_SPACE:
+        return [failure(DISK_SPACE, tried, seen, remedy)]
+    if free < min(LOW_SPACE, LOW_SHARE * total):
+        return [warning(DISK_SPACE, tried, seen, remedy)]
+    return [ok(tried, seen)]
+
+
+def inode_findings(tried: str, found: os.statvfs_result) -> list[Finding]:
+    """Return the finding about the free inodes of a file system; none if it has no such limit."""
+    free, total = found.f_favail, found.f_files
+    if not total:
+        return []
+    seen = f"{free} of {total} inodes are free"
+    remedy = "Remove small files, or make the file system again with more inodes."
+    tried = f"inodes in {tried}"
+    if free < LEAST_INODES:
+        return [failure(DISK_INODES, tried, seen, remedy)]
+    if free < min(LOW_INODES, LOW_SHARE * total):
+        return [warning(DISK_INODES, tried, seen, remedy)]
+    return [ok(tried, seen)]
+
+
+def _sync_finding(data: str, tried: str, sync: Callable[[str], float]) -> Finding:
+    try:
+        seconds = statistics.median(sync(data) for _ in range(SYNCS))
+    except OSError as error:
+        remedy = "Mount the disk writable, and see `dmesg` for faults of the disk."
+        if error.errno in _NO_SPACE:
+            remedy = "Free some space, or raise the quota of the host's user."
+        seen = f"a file cannot be written: {error.strerror}"
+        return failure(DATA_UNWRITABLE, tried, seen, remedy)
+    tried = _synced(data)
+    seen = f"{seconds * 1000:.1f} ms"
+    if seconds > SLOW:
+        remedy = "Look for other programs that write much (iotop), or use a faster disk."
+        seen += f"; more than {SLOW * 1000:.0f} ms is slow, and SSDs take less than 5 ms"
+        return warning(DISK_SLOW, tried, seen, remedy)
+    return ok(tried, seen)
+
+
+def _synced(data: str) -> str:
+    return f"a small file synced in data folder {data}"
+
+
+def sync_seconds(folder: str) -> float:
+    """Write a small file, sync it and the folder, and remove the file. Return the seconds that
+    this took. Raises OSError."""
+    path = os.path.join(folder, f".doctor-{secrets.token_hex(8)}.tmp")
+    begin = time.monotonic()
+    try:
+        with open(path, "xb") as file:
+            file.write(b"x" * 4096)
+            file.flush()
+            os.fsync(file.fileno())
+        _sync_folder(folder)
+        return time.monotonic() - begin
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def _sync_folder(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _size(octets: int) -> str:
+    for unit, size in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6)):
+        if octets >= size:
+            return f"{octets / size:.1f} {unit}"
+    return f"{octets} octets"

@@ -1,0 +1,1 @@
+"""Sends a test message and follows it to where it ends."""

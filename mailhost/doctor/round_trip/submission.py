@@ -1,0 +1,81 @@
+"""Sends the test message as a user or as the host itself, into the host's own submission path."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from twisted.internet.interfaces import IReactorTime
+
+from mailhost.doctor.abuse.connecting import NotReached, Open
+from mailhost.doctor.finding import Finding, failure, ok
+from mailhost.doctor.replies.explain import explain
+from mailhost.doctor.round_trip.faults import TEST_NOT_SENT
+from mailhost.doctor.round_trip.message import TestMessage
+from mailhost.doctor.running_host import AskHost
+from mailhost.message.content import Content
+from mailhost.message.status import Status
+from mailhost.net.tls.client import client_tls
+from mailhost.smtp.client.connect import HandshakeFailed, start_tls
+from mailhost.smtp.client.protocol import ConnectionBroken
+
+_TAKEN = re.compile(r"Taken as ([0-9a-z]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The finding about the submission, and the identity of the message, empty where the host did
+    not take it."""
+
+    finding: Finding
+    identity: str
+
+
+async def submit_as_host(
+    ask: AskHost, clock: IReactorTime, message: TestMessage, recipient: str
+) -> Submitted:
+    """Have the running host send the message in its own name. Raises NoHostRunning,
+    CommandFailed."""
+    began = clock.seconds()
+    header, text = (each.replace("\n", "\r\n") for each in (message.header, message.text))
+    answer = await ask("doctor.send", recipient=recipient, header=header, text=text)
+    tried = f"sending as {answer['from']}"
+    return _submitted(tried, answer["reply"], answer["identity"], clock.seconds() - began)
+
+
+async def submit_as_user(
+    open_line: Open, clock: IReactorTime, message: TestMessage, user: str, password: str, to: str
+) -> Submitted:
+    """Log in to a submission listener, and send the message as `user` to the address `to`."""
+    began = clock.seconds()
+    tried = f"submission as {user}"
+    try:
+        line = await open_line()
+        dialogue = line.dialogue
+        refused: Status | None = None
+        if not line.wire.secure:
+            options = client_tls("localhost", verify=False)
+            refused = await start_tls(line.wire, dialogue, lambda: options, required=True)
+        refused = refused or await dialogue.log_in(user, password)
+        if refused is not None:
+            await dialogue.quit()
+            return _submitted(tried, str(refused), "", 0.0)
+        for command in (f"MAIL FROM:<{user}>", f"RCPT TO:<{to}>"):
+            reply = await dialogue.ask(command.encode())
+            if not reply.ok:
+                await dialogue.quit()
+                return _submitted(tried, str(reply.status()), "", 0.0)
+        status = (await dialogue.data(Content((message.octets,)))).status()
+        await dialogue.quit()
+    except (NotReached, ConnectionBroken, HandshakeFailed) as error:
+        return _submitted(tried, str(error), "", 0.0)
+    found = _TAKEN.search(status.text)
+    return _submitted(tried, str(status), found[1] if found else "", clock.seconds() - began)
+
+
+def _submitted(tried: str, reply: str, identity: str, took: float) -> Submitted:
+    if reply.startswith("2") and identity:
+        return Submitted(ok(tried, f"taken after {took:.2f} s: {reply}"), identity)
+    advice = explain(reply).advice
+    seen = f"the host said: {reply}. {advice.meaning}"
+    return Submitted(failure(TEST_NOT_SENT, tried, seen, advice.remedy), "")

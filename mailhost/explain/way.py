@@ -1,0 +1,181 @@
+"""Where a recipient leads: the steps of the routing, mailboxes, and next hops with their hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from twisted.internet.defer import Deferred, TimeoutError, gatherResults
+from twisted.internet.interfaces import IReactorTime
+
+from mailhost.concurrency.answers import result_of
+from mailhost.concurrency.pauses import Pause
+from mailhost.config.model import RouteTLS
+from mailhost.explain.explanation import HostView, MailboxView, NextHopView, StepView, WayView
+from mailhost.interfaces.accounts import DirectoryView
+from mailhost.interfaces.route_steps import StepRule
+from mailhost.interfaces.store import IMailStore
+from mailhost.message.address import Address
+from mailhost.message.status import Status
+from mailhost.relay.connect import SUBMISSIONS
+from mailhost.relay.mx import NO_ANSWER, RelayHost, find_addresses, find_hosts
+from mailhost.relay.nexthop import Destination
+from mailhost.relay.transport import RelayTransport
+from mailhost.routing import Destinations, LocalDestination, Router
+
+MOST_STEPS = 100  # that are shown
+MOST_LOOK_UPS = 5  # domains whose hosts are looked up
+MOST_HOSTS = 10  # of one domain whose addresses are looked up
+DNS_LIMIT = 15.0  # seconds for the hosts of a domain
+
+
+class _Steps:
+    """The first MOST_STEPS steps, and how many there are."""
+
+    def __init__(self) -> None:
+        self.shown: list[StepView] = []
+        self.count = 0
+
+    def note(
+        self, address: Address, rule: StepRule, name: Address, targets: Sequence[Address]
+    ) -> None:
+        """Take one step (a NoteStep)."""
+        self.count += 1
+        if self.count <= MOST_STEPS:
+            texts = tuple(map(str, targets[:MOST_STEPS]))
+            self.shown.append(StepView(str(address), str(rule), str(name), texts))
+
+
+class Way:
+    """Finds ways with the services of the host. `store` knows the quotas; `pause`
+    is awaited between the parts of a long alias."""
+
+    def __init__(
+        self,
+        router: Router,
+        store: IMailStore,
+        relay: RelayTransport,
+        clock: IReactorTime,
+        pause: Pause,
+    ) -> None:
+        self._router = router
+        self._store = store
+        self._relay = relay
+        self._clock = clock
+        self._pause = pause
+
+    async def of(
+        self, view: DirectoryView, sender: Address | None, recipient: Address, size: int
+    ) -> WayView:
+        """Return the way of a message with `size` octets. Asks DNS, for DNS_LIMIT at most."""
+        steps = _Steps()
+        found = await self._routed(view, recipient, steps)
+        shown = tuple(steps.shown)
+        left_out = steps.count - len(shown)
+        if isinstance(found, Status):
+            return WayView(shown, (), (), str(found), left_out)
+        elsewhere = list(found.elsewhere)
+        mailboxes = await self._mailboxes(list(found.here.values())[:MOST_STEPS], size)
+        hops = await self._next_hops(sender, elsewhere[:MOST_LOOK_UPS])
+        left_out += _beyond(found.here, MOST_STEPS) + _beyond(elsewhere, MOST_LOOK_UPS)
+        return WayView(shown, mailboxes, hops, _partial_refusal(found), left_out)
+
+    async def _routed(
+        self, view: DirectoryView, recipient: Address, steps: _Steps
+    ) -> Destinations | Status:
+        parts = self._router.route_in_parts(view, recipient, note=steps.note)
+        while True:
+            try:
+                next(parts)
+            except StopIteration as done:
+                found: Destinations | Status = done.value
+                return found
+            await self._pause()
+
+    async def _mailboxes(
+        self, places: Iterable[LocalDestination], size: int
+    ) -> tuple[MailboxView, ...]:
+        found = []
+        for place in places:
+            account = place.account
+            fits: bool = await result_of(self._store.room(account.address, size))
+            found.append(MailboxView(str(account.address), account.quota, fits))
+        return tuple(found)
+
+    async def _next_hops(
+        self, sender: Address | None, recipients: Sequence[Address]
+    ) -> tuple[NextHopView, ...]:
+        domain = sender.domain if sender else ""
+        looking = [Deferred.fromCoroutine(self._next_hop(domain, each)) for each in recipients]
+        return tuple(await gatherResults(looking))
+
+    async def _next_hop(self, sender: str, recipient: Address) -> NextHopView:
+        destination = self._relay.next_hop(sender, recipient.domain, 0)
+        looking = Deferred.fromCoroutine(self._hosts(destination))
+        found: Sequence[HostView] | Status
+        try:
+            found = await looking.addTimeout(DNS_LIMIT, self._clock)
+        except TimeoutError:
+            found = NO_ANSWER.because(f"DNS gave no answer within {DNS_LIMIT:g} seconds")
+        hosts, trouble = ((), _with_cause(found)) if isinstance(found, Status) else (found, "")
+        return NextHopView(
+            str(recipient),
+            destination.route.via if destination.route else "",
+            destination.port,
+            tls_policy(destination),
+            tuple(hosts),
+            trouble,
+        )
+
+    async def _hosts(self, destination: Destination) -> Sequence[HostView] | Status:
+        services = self._relay.services
+        own_name = services.own_addresses.name
+        found = await find_hosts(services.resolver, destination, own_name, _keep_order)
+        if isinstance(found, Status):
+            return found
+        looking = [
+            Deferred.fromCoroutine(self._host(destination, each)) for each in found[:MOST_HOSTS]
+        ]
+        return await gatherResults(looking)
+
+    async def _host(self, destination: Destination, host: RelayHost) -> HostView:
+        services = self._relay.services
+        found = await find_addresses(services.resolver, destination, host, services.own_addresses)
+        if isinstance(found, Status):
+            return HostView(host.name, host.preference, trouble=_with_cause(found))
+        return HostView(host.name, host.preference, tuple(found))
+
+
+def tls_policy(destination: Destination) -> str:
+    """Return how TLS is used with the hosts of a next hop, as a sentence."""
+    login = destination.route is not None and bool(destination.route.user)
+    if destination.tls is RouteTLS.REQUIRE:
+        policy = "TLS is required, and the certificate is verified"
+    elif login:
+        policy = "TLS is required, because the route has a login"
+    elif destination.tls is RouteTLS.NEVER:
+        policy = "no TLS, as the route says"
+    else:
+        policy = "TLS where the host offers it; the certificate is not verified"
+    return f"{policy}, from the first octet" if destination.port == SUBMISSIONS else policy
+
+
+def _partial_refusal(found: Destinations) -> str:
+    """Return which targets get nothing, although others do."""
+    parts = (
+        (found.unknown, "do not exist"),
+        (found.waiting, "have no reader yet"),
+    )
+    return "; ".join(f"{', '.join(map(str, lost))} {why}" for lost, why in parts if lost)
+
+
+def _with_cause(status: Status) -> str:
+    return f"{status} [{status.cause}]" if status.cause else str(status)
+
+
+def _keep_order(hosts: list[RelayHost]) -> None:
+    """Sort hosts of one preference by name; a real attempt shuffles them."""
+    hosts.sort(key=lambda host: host.name)
+
+
+def _beyond(items: Sequence[object] | dict[Address, LocalDestination], most: int) -> int:
+    return max(len(items) - most, 0)

@@ -1,0 +1,96 @@
+"""Policies of MTA-STS as values (RFC 8461 §3.2, §4.1).
+
+A policy is a text of lines such as `mode: enforce`. Unknown fields are ignored; of several fields
+with one name the first counts, except `mx`, of which all count.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from mailhost.message.address import BadAddress, parse_domain
+
+LARGEST_POLICY = 65_536  # octets that are fetched (RFC 8461 §3.3)
+LONGEST_AGE = 31_557_600  # seconds
+MOST_PATTERNS = 200
+_FIELD = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})[ \t]*:[ \t]*(.*?)[ \t]*")
+
+
+class BadPolicy(ValueError):
+    """A policy that senders ignore; the text of the exception says why."""
+
+
+class Mode(Enum):
+    """What senders do if a host does not fit the policy."""
+
+    ENFORCE = "enforce"  # they do not deliver to it
+    TESTING = "testing"  # they deliver, and may report
+    NONE = "none"  # there is no longer a policy
+
+
+@dataclass(frozen=True, slots=True)
+class STSPolicy:
+    """One policy. `max_age` is in seconds. `mx` are host names in A-labels, or patterns such as
+    `*.example.org`."""
+
+    mode: Mode
+    max_age: int
+    mx: tuple[str, ...] = ()
+
+    def allows(self, host: str) -> bool:
+        """True for an MX host that the policy names. `*` stands for exactly one label (RFC 8461
+        §4.1)."""
+        return host in self.mx or f"*.{host.partition('.')[2]}" in self.mx
+
+
+def policy_url(domain: str) -> str:
+    """Return the address at which the policy of a domain stands; it is in A-labels."""
+    return f"https://mta-sts.{domain}/.well-known/mta-sts.txt"
+
+
+def parse_policy(body: bytes) -> STSPolicy:
+    """Read a policy. Raises BadPolicy."""
+    try:
+        lines = body.decode("utf-8").splitlines()
+    except UnicodeDecodeError as bad:
+        raise BadPolicy("it is no text in UTF-8") from bad
+    fields = dict[str, str]()
+    patterns: list[str] = []
+    for line in filter(str.strip, lines):
+        match = _FIELD.fullmatch(line)
+        if match is None:
+            raise BadPolicy(f"{ascii(line)[:60]} is no field with a value")
+        if match[1] == "mx" and len(patterns) < MOST_PATTERNS:
+            patterns.append(_pattern(match[2]))
+        fields.setdefault(match[1], match[2])
+    if fields.get("version") != "STSv1":
+        raise BadPolicy("the field `version: STSv1` is missing")
+    policy = STSPolicy(_mode(fields), _max_age(fields), tuple(patterns))
+    if policy.mode is not Mode.NONE and not policy.mx:
+        raise BadPolicy("it names no mx")
+    return policy
+
+
+def _mode(fields: dict[str, str]) -> Mode:
+    try:
+        return Mode(fields.get("mode", ""))
+    except ValueError as bad:
+        raise BadPolicy("its mode must be enforce, testing or none") from bad
+
+
+def _max_age(fields: dict[str, str]) -> int:
+    text = fields.get("max_age", "")
+    if not re.fullmatch("[0-9]{1,10}", text) or int(text) > LONGEST_AGE:
+        raise BadPolicy(f"its max_age must be seconds, at most {LONGEST_AGE}")
+    return int(text)
+
+
+def _pattern(text: str) -> str:
+    """Return a pattern in lower case and A-labels. Raises BadPolicy."""
+    star = "*." if text.startswith("*.") else ""
+    try:
+        return star + parse_domain(text.removeprefix("*."))
+    except BadAddress as bad:
+        raise BadPolicy(f"{ascii(text)[:60]} is no host name") from bad

@@ -1,0 +1,185 @@
+"""Fetches one small file over HTTPS. The certificate must be right, redirects are not followed, and
+size and time are bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from OpenSSL import SSL
+from service_identity import VerificationError
+from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
+from twisted.internet.error import (
+    ConnectError,
+    ConnectingCancelledError,
+    ConnectionClosed,
+    ConnectionRefusedError,
+)
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.ssl import Certificate
+from twisted.python.failure import Failure
+from twisted.web.client import URI, Agent, ResponseDone, ResponseFailed
+from twisted.web.http import PotentialDataLoss
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgentEndpointFactory, IResponse
+from zope.interface import implementer
+
+from mailhost.interfaces.dns import IResolver, NoSuchDomain, ResolveFailed
+from mailhost.interfaces.reactor import IReactor
+from mailhost.net.tls.client import client_tls
+
+MOST_ADDRESSES = 4  # of the host that are tried
+_HEADERS = {b"User-Agent": [b"mailhost"]}
+
+
+class FetchFailed(Exception):
+    """The file was not fetched; the text of the exception says why. `certain` is false where the
+    network, DNS or this machine may be the reason."""
+
+    def __init__(self, reason: str, certain: bool = True) -> None:
+        super().__init__(reason)
+        self.certain = certain
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The reply of the server. `media_type` is in lower case and without parameters."""
+
+    status: int
+    media_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fetcher:
+    """Fetches files of at most `most` octets within `seconds` each. Addresses for which `may_try`
+    is false are not contacted. `trust_root` replaces the authorities of this machine."""
+
+    reactor: IReactor
+    resolver: IResolver
+    seconds: float
+    most: int
+    may_try: Callable[[str], bool] = lambda address: ip_address(address).is_global
+    trust_root: Certificate | None = None
+
+    async def fetch(self, url: str) -> Fetched:
+        """Return the reply to a GET of `url`. Raises FetchFailed."""
+        fetching = Deferred.fromCoroutine(self._fetch(url))
+        try:
+            return await fetching.addTimeout(self.seconds, self.reactor)
+        except (TimeoutError, ConnectingCancelledError) as error:
+            raise FetchFailed(f"no reply within {self.seconds:g} s", certain=False) from error
+
+    async def _fetch(self, url: str) -> Fetched:
+        """Try the addresses of the host, IPv4 first, until one can be connected to."""
+        addresses = await self._addresses(URI.fromBytes(url.encode("ascii")).host.decode("ascii"))
+        failures = []
+        for address in sorted(addresses, key=lambda each: ":" in each)[:MOST_ADDRESSES]:
+            try:
+                return await self._fetch_from(url, address)
+            except (ConnectError, OSError) as error:
+                refused = isinstance(error, ConnectionRefusedError)
+                failures.append(FetchFailed(f"{address}: {error}", certain=refused))
+        raise next((each for each in failures if each.certain), failures[0])
+
+    async def _addresses(self, host: str) -> list[str]:
+        try:
+            found = await self.resolver.addresses(host)
+        except NoSuchDomain as error:
+            raise FetchFailed(f"{host} does not exist") from error
+        except ResolveFailed as error:
+            raise FetchFailed(f"{host} cannot be looked up: {error}", certain=False) from error
+        if not found:
+            raise FetchFailed(f"{host} has no address")
+        if not any(map(self.may_try, found)):
+            raise FetchFailed(f"{host} leads to {found[0]}, where no public server can be")
+        return [address for address in found if self.may_try(address)]
+
+    async def _fetch_from(self, url: str, address: str) -> Fetched:
+        """Fetch from one address. Raises FetchFailed, ConnectError, OSError."""
+        factory = _AtAddress(self.reactor, address, self.seconds / 2, self.trust_root)
+        agent = Agent.usingEndpointFactory(self.reactor, factory)
+        try:
+            response = await agent.request(b"GET", url.encode("ascii"), Headers(_HEADERS))
+            return await _read(response, self.most)
+        except ResponseFailed as error:  # while the request is sent, or the response is received
+            raise FetchFailed(_why(error)) from error
+        except (SSL.Error, VerificationError, ConnectionClosed) as error:
+            raise FetchFailed(_reason(error)) from error
+
+
+def _why(failed: ResponseFailed) -> str:
+    reasons = [_reason(failure.value) for failure in failed.reasons]
+    return "; ".join(dict.fromkeys(reasons))[:300]
+
+
+def _reason(error: BaseException) -> str:
+    """Return the reason of a failure in words."""
+    if isinstance(error, VerificationError):
+        return "the certificate is for another name"
+    if isinstance(error, SSL.Error):
+        found = error.args[0] if error.args else ()
+        texts = [str(each[-1]) for each in found if isinstance(each, tuple) and each]
+        return "TLS failed: " + (", ".join(texts) or "no reason is given")
+    if isinstance(error, ConnectionClosed):
+        return "the server closed the connection"
+    return f"{type(error).__name__} {error}"[:200].strip()
+
+
+@implementer(IAgentEndpointFactory)
+class _AtAddress:
+    """Connects to one address, whatever the host of the URI; the certificate must be for that
+    host."""
+
+    def __init__(
+        self, reactor: IReactor, address: str, seconds: float, trust_root: Certificate | None
+    ) -> None:
+        self._reactor = reactor
+        self._address = address
+        self._seconds = seconds
+        self._trust_root = trust_root
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        """Return the endpoint for a connection with TLS."""
+        kind = TCP6ClientEndpoint if ":" in self._address else TCP4ClientEndpoint
+        plain = kind(self._reactor, self._address, uri.port, self._seconds)
+        tls = client_tls(uri.host.decode("ascii"), verify=True, trust_root=self._trust_root)
+        return wrapClientTLS(tls, plain)
+
+
+async def _read(response: IResponse, most: int) -> Fetched:
+    body = _Body(most)
+    response.deliverBody(body)
+    data = await body.ended
+    types = response.headers.getRawHeaders("content-type") or [""]
+    return Fetched(response.code, str(types[0]).partition(";")[0].strip().lower(), data)
+
+
+class _Body(Protocol):
+    """Collects a body of at most `most` octets."""
+
+    def __init__(self, most: int) -> None:
+        self.ended: Deferred[bytes] = Deferred(lambda ended: self._close())
+        self._most = most
+        self._data = b""
+
+    def dataReceived(self, data: bytes) -> None:
+        self._data += data
+        if len(self._data) > self._most and not self.ended.called:
+            self.ended.errback(FetchFailed(f"the file has more than {self._most} octets"))
+            self._close()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self.ended.called:
+            return
+        if reason.check(ResponseDone, PotentialDataLoss):
+            self.ended.callback(self._data)
+        else:
+            self.ended.errback(reason)
+
+    def _close(self) -> None:
+        assert self.transport is not None  # it is set before anything else is called
+        self.transport.loseConnection()

@@ -1,0 +1,268 @@
+"""Everything that can be broken in the playground, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from mailhost.playground import wrong_records
+from mailhost.playground.certificates import Validity, new_authority
+from mailhost.playground.hosts import ALPHA_HOST, BETA_HOST
+from mailhost.playground.ports import USUAL
+from mailhost.playground.settings import MoreSettings
+from mailhost.playground.wrong_host import WrongHost
+from mailhost.playground.wrong_servers import (
+    broken_login,
+    broken_login_over_tls,
+    hidden_starttls,
+    late_greeting,
+    tls_at_once,
+)
+from mailhost.playground.wrong_ways import (
+    InventingDNS,
+    SilentDNS,
+    Way,
+    WrongCertificate,
+    WrongRecords,
+    WrongSettings,
+)
+
+BETA = BETA_HOST.domains[0]
+BOB = BETA_HOST.accounts[0]
+# the filter of the kind "greylist" lets programs of the same machine pass
+_GREYLIST = f"""
+[[filter]]
+kind      = "list"
+listeners = ["smtp"]
+look_at   = "recipient"
+entries   = ["{BETA}"]
+action    = "defer"
+words     = "Greylisted, please try again in 300 seconds"
+"""
+_BLOCKLIST = """
+[[filter]]
+kind      = "list"
+listeners = ["smtp"]
+entries   = ["127.0.0.0/8"]
+words     = "Blocked - see https://www.spamhaus.org/query/ip/127.0.0.2"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaygroundFault:
+    """`what` is a sentence about what is broken. `look` are the arguments of the `mailhost` command
+    that finds it, run with the settings of alpha; `finding` is the name that it shows."""
+
+    name: str
+    what: str
+    look: str
+    finding: str
+    way: Way
+
+
+FAULTS = (
+    PlaygroundFault(
+        "dns-silent",
+        "The DNS server of both hosts gives no answer.",
+        "doctor",
+        "resolver-silent",
+        SilentDNS(),
+    ),
+    PlaygroundFault(
+        "dns-inventing",
+        "The DNS server of both hosts has an address for names that do not exist.",
+        "doctor",
+        "resolver-rewrites",
+        InventingDNS(),
+    ),
+    PlaygroundFault(
+        "no-ptr",
+        f"The address of {ALPHA_HOST.hostname} has no name in DNS (PTR).",
+        "doctor",
+        "ptr-missing",
+        WrongRecords(wrong_records.no_ptr),
+    ),
+    PlaygroundFault(
+        "ptr-of-provider",
+        f"The name of the address of {ALPHA_HOST.hostname} does not lead back to it.",
+        "doctor",
+        "ptr-not-confirmed",
+        WrongRecords(wrong_records.ptr_of_provider),
+    ),
+    PlaygroundFault(
+        "own-certificate",
+        f"The certificate of {ALPHA_HOST.hostname} expired two days ago.",
+        "doctor",
+        "certificate-expired",
+        WrongCertificate(ALPHA_HOST, validity=Validity(-92, -2)),
+    ),
+    PlaygroundFault(
+        "expired-certificate",
+        f"The certificate of {BETA_HOST.hostname} expired two days ago.",
+        f"doctor {BETA_HOST.hostname}",
+        "server-certificate-expired",
+        WrongCertificate(validity=Validity(-92, -2)),
+    ),
+    PlaygroundFault(
+        "certificate-of-tomorrow",
+        f"The certificate of {BETA_HOST.hostname} is not valid yet.",
+        f"doctor {BETA_HOST.hostname}",
+        "server-certificate-expired",
+        WrongCertificate(validity=Validity(1, 90)),
+    ),
+    PlaygroundFault(
+        "certificate-name",
+        f"The certificate of {BETA_HOST.hostname} is for another name.",
+        f"doctor {BETA_HOST.hostname}",
+        "server-certificate-name",
+        WrongCertificate(names=("www.beta.internal",)),
+    ),
+    PlaygroundFault(
+        "certificate-untrusted",
+        f"The certificate of {BETA_HOST.hostname} is by an authority that nobody trusts.",
+        f"doctor {BETA_HOST.hostname}",
+        "server-certificate-untrusted",
+        WrongCertificate(by=partial(new_authority, "Unknown authority")),
+    ),
+    PlaygroundFault(
+        "starttls-stripped",
+        f"A proxy in front of {BETA_HOST.hostname} hides STARTTLS.",
+        f"doctor {BETA_HOST.hostname}",
+        "starttls-hidden",
+        WrongHost({"smtp": hidden_starttls}),
+    ),
+    PlaygroundFault(
+        "port-filtered",
+        f"A firewall drops packets to the SMTP port of {BETA_HOST.hostname}.",
+        f"doctor {BOB}",
+        "port-25-blocked",
+        WrongHost(filtered=frozenset({"smtp"})),
+    ),
+    PlaygroundFault(
+        "port-closed",
+        f"No server listens at the SMTP port of {BETA_HOST.hostname}.",
+        f"doctor {BOB}",
+        "port-closed",
+        WrongHost(closed=frozenset({"smtp"})),
+    ),
+    PlaygroundFault(
+        "host-filtered",
+        f"A firewall drops all packets to {BETA_HOST.hostname}.",
+        f"doctor {BETA_HOST.hostname}",
+        "server-silent",
+        WrongHost(filtered=frozenset(USUAL)),
+    ),
+    PlaygroundFault(
+        "tls-at-once",
+        f"The submission port of {BETA_HOST.hostname} begins with TLS, where STARTTLS is usual.",
+        f"doctor {BETA_HOST.hostname}",
+        "tls-mode-wrong",
+        WrongHost({"submission": tls_at_once}),
+    ),
+    PlaygroundFault(
+        "greeting-late",
+        f"{BETA_HOST.hostname} greets after six seconds.",
+        f"doctor {BETA_HOST.hostname}",
+        "greeting-delayed",
+        WrongHost({"smtp": late_greeting}),
+    ),
+    PlaygroundFault(
+        "login-broken",
+        f"{BETA_HOST.hostname} cannot check any password.",
+        f"doctor {BETA_HOST.hostname} --user {BOB}",
+        "login-broken",
+        WrongHost({"submission": broken_login, "submissions": broken_login_over_tls}),
+    ),
+    PlaygroundFault(
+        "greylisting",
+        f"{BETA_HOST.hostname} defers the mail of all clients, as greylisting does for new ones.",
+        f"doctor {BOB}",
+        "greylisted",
+        WrongSettings(MoreSettings(filters=_GREYLIST)),
+    ),
+    PlaygroundFault(
+        "blocklist",
+        f"{BETA_HOST.hostname} refuses the addresses of this machine as those of a blocklist.",
+        f"doctor {BOB}",
+        "blocklisted",
+        WrongSettings(MoreSettings(filters=_BLOCKLIST)),
+    ),
+    PlaygroundFault(
+        "open-relay",
+        f"{BETA_HOST.hostname} sends mail of anybody to any domain.",
+        f"doctor {BETA} --abuse",
+        "open-relay",
+        WrongSettings(MoreSettings(relay='networks = ["127.0.0.0/8"]\n')),
+    ),
+    PlaygroundFault(
+        "cname-mx",
+        f"The MX record of {BETA} names an alias (CNAME).",
+        f"doctor {BETA}",
+        "mx-alias",
+        WrongRecords(wrong_records.cname_mx),
+    ),
+    PlaygroundFault(
+        "dangling-mx",
+        f"The MX record of {BETA} names a host without an address.",
+        f"doctor {BETA}",
+        "mx-dangling",
+        WrongRecords(wrong_records.dangling_mx),
+    ),
+    PlaygroundFault(
+        "null-mx",
+        f"{BETA} says in DNS that it takes no mail.",
+        f"doctor {BETA}",
+        "mx-null",
+        WrongRecords(wrong_records.null_mx),
+    ),
+    PlaygroundFault(
+        "spf-lookups",
+        f"The SPF record of {BETA} needs eleven look-ups.",
+        f"doctor {BETA}",
+        "spf-lookups",
+        WrongRecords(wrong_records.spf_lookups),
+    ),
+    PlaygroundFault(
+        "spf-twice",
+        f"{BETA} has two SPF records.",
+        f"doctor {BETA}",
+        "spf-several",
+        WrongRecords(wrong_records.spf_twice),
+    ),
+    PlaygroundFault(
+        "spf-syntax",
+        f"The SPF record of {BETA} has a word that is none of SPF.",
+        f"doctor {BETA}",
+        "spf-syntax",
+        WrongRecords(wrong_records.spf_syntax),
+    ),
+    PlaygroundFault(
+        "dmarc-missing",
+        f"{BETA} has no DMARC record.",
+        f"doctor {BETA}",
+        "dmarc-missing",
+        WrongRecords(wrong_records.without_text(f"_dmarc.{BETA}", "v=DMARC1")),
+    ),
+    PlaygroundFault(
+        "dmarc-twice",
+        f"{BETA} has two DMARC records.",
+        f"doctor {BETA}",
+        "dmarc-several",
+        WrongRecords(wrong_records.dmarc_twice),
+    ),
+    PlaygroundFault(
+        "mta-sts-id",
+        f"The MTA-STS record of {BETA} has an id with hyphens.",
+        f"doctor {BETA}",
+        "mta-sts-record",
+        WrongRecords(wrong_records.sts_id),
+    ),
+    PlaygroundFault(
+        "dkim-missing",
+        f"The DKIM keys of {ALPHA_HOST.domains[0]} are not in DNS.",
+        "doctor",
+        "dns-dkim",
+        WrongRecords(wrong_records.without_keys(ALPHA_HOST.domains[0])),
+    ),
+)
+BY_NAME = {fault.name: fault for fault in FAULTS}

@@ -1,0 +1,25 @@
+"""Runs a host of the playground, and ends it when the playground has ended in whatever way.
+
+The playground keeps the other end of the standard input: it is closed when that process is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from threading import Thread
+
+
+def main() -> None:
+    """Run the host whose settings file is the argument of the process."""
+    Thread(target=_end_with_playground, daemon=True).start()
+    sys.argv[1:] = ["--nodaemon", "--pidfile=", "mailhost", "--config", sys.argv[1]]
+    from twisted.scripts.twistd import run
+
+    run()
+
+
+def _end_with_playground() -> None:
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,1 @@
+"""Checks of this host: each fault gives its finding, and no other."""
