@@ -201,6 +201,7 @@ class Head:
         self.housekeeping.start()
         self.last_uses.start()
         self.dmarc_reports.start()
+        self.trace.start()
         self.trace_expiry.start()
         self.keys.start()
         self.certificates.start()

@@ -113,6 +113,7 @@ class Worker:
         self._use(self._loaded, self._new_services(self._loaded))
         self._foundation.start()
         self._tally.start()
+        self._trace.start()
         gc.freeze()  # as in the head
         self._channel.notify(calls.READY)
 
