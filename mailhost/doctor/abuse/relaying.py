@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from twisted.internet.defer import Deferred, gatherResults
-
+from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.doctor.abuse.connecting import Line, NotReached, Open
 from mailhost.doctor.abuse.tricks import Names, Trick, tricks, unknown_names
 from mailhost.message.status import Status
@@ -38,11 +37,25 @@ async def try_all(open_line: Open, names: Names) -> list[Attempt]:
     wanted = [*unknown_names(names), *tricks(names)]
     size = TRICKS_OF_ONE_CONNECTION
     parts = [wanted[start : start + size] for start in range(0, len(wanted), size)]
-    running = [Deferred.fromCoroutine(_try_some(open_line, part)) for part in parts]
-    return [attempt for some in await gatherResults(running) for attempt in some]
+    tried = await side_by_side(_try_some(open_line, part) for part in parts)
+    return [attempt for some in tried for attempt in some]
 
 
 async def _try_some(open_line: Open, some: Sequence[Trick]) -> list[Attempt]:
+    """Try one after another, over as many connections as the server wants: some hang up after a few
+    errors."""
+    attempts: list[Attempt] = []
+    while len(attempts) < len(some):
+        more = await _over_one_connection(open_line, some[len(attempts) :])
+        if not more:
+            break
+        attempts += more
+    return attempts
+
+
+async def _over_one_connection(open_line: Open, some: Sequence[Trick]) -> list[Attempt]:
+    """Return the attempts until the server hangs up. If it hangs up at the first trick, the reply
+    with which it does so is the result."""
     attempts: list[Attempt] = []
     try:
         line = await open_line()
@@ -52,8 +65,8 @@ async def _try_some(open_line: Open, some: Sequence[Trick]) -> list[Attempt]:
     except NotReached:
         return []
     except ConnectionBroken as broken:
-        if broken.status is not None and len(attempts) < len(some):
-            attempts.append(Attempt(some[len(attempts)], broken.status))
+        if not attempts and broken.status is not None:
+            attempts.append(Attempt(some[0], broken.status))
     return attempts
 
 
