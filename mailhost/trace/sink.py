@@ -29,9 +29,9 @@ WHERE = "trace"
 
 @implementer(IEventSink)
 class TraceSink:
-    """`write` blocks, and writes events; it is called in threads, once at a time; `close` after the
-    last time. Faults of the trace itself go to `events`. Nothing is kept until `reconfigure`.
-    `wall` gives seconds since 1970."""
+    """`write` blocks, and writes events, or opens the database where there are none; it is called
+    in threads, once at a time; `close` after the last time. Faults of the trace itself go to
+    `events`. Nothing is kept until `reconfigure`. `wall` gives seconds since 1970."""
 
     def __init__(
         self,
@@ -60,6 +60,12 @@ class TraceSink:
     def reconfigure(self, off: bool) -> None:
         """Keep nothing new if `off`."""
         self._kept = frozenset() if off else KEPT
+
+    def start(self) -> None:
+        """Open the database soon, unless the trace is off, so that a fault of it is known at the
+        start."""
+        if self._kept:
+            self._later = self._clock.callLater(0, self._write_waiting)
 
     def emit(self, event: Event) -> None:
         """See IEventSink."""
@@ -93,8 +99,8 @@ class TraceSink:
             self._later = self._clock.callLater(pause, self._write_waiting)
 
     async def _write_batches(self) -> bool:
-        """Write what waits; False after a fault."""
-        while self._waiting:
+        """Write what waits, also nothing; False after a fault."""
+        while True:
             batch = self._waiting[:MOST_AT_ONCE]
             del self._waiting[:MOST_AT_ONCE]
             try:
@@ -105,7 +111,8 @@ class TraceSink:
                 return False
             self._weight -= sum(_weight(event) for _, event in batch)
             self._succeeded()
-        return True
+            if not self._waiting:
+                return True
 
     def _failed(self, failure: Failure) -> None:
         if not self._faulty:
@@ -125,7 +132,8 @@ class TraceSink:
         if self._later is not None:
             self._later.cancel()
         await self._lock.acquire()
-        await self._write_batches()
+        if self._waiting:
+            await self._write_batches()
         await self._in_thread(self._close)
 
 
