@@ -32,8 +32,8 @@ WHERE = "trace"
 @implementer(IEventSink)
 class TraceSink:
     """`write` blocks, and writes events, or raises OSError or sqlite3.Error for a fault that may
-    pass; it is called in threads, once at a time; `close` after the last time. Faults of the trace itself go to `events`. Nothing is kept until `reconfigure`.
-    `wall` gives seconds since 1970."""
+    pass; it is called in threads, once at a time; `close` after the last time. Faults of the trace
+    itself go to `events`. Nothing is kept until `reconfigure`. `wall` gives seconds since 1970."""
 
     def __init__(
         self,
