@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
+from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.dns_records.checks.hosts import check_addresses, check_mail, check_reverse
 from mailhost.dns_records.checks.spf import check_spf
 from mailhost.dns_records.checks.texts import (
@@ -60,11 +60,9 @@ async def check_plan(
     """Return what is found about each record of a plan, and about the servers, with at most
     `seconds` for all look-ups of one topic."""
     look_ups = PlanLookUps(plan, servers, resolver)
-    running = [
-        Deferred.fromCoroutine(run_lookups(check(plan), look_ups, clock, seconds))
-        for check in _CHECKS
-    ]
-    found = await gatherResults(running, consumeErrors=True)
+    found = await side_by_side(
+        run_lookups(check(plan), look_ups, clock, seconds) for check in _CHECKS
+    )
     return [*(each for findings in found for each in findings), *look_ups.about_servers()]
 
 

@@ -19,10 +19,12 @@ class Verdict(Enum):
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A fault that the doctor recognises. `name` is its heading in docs/troubleshooting.md, `why`
-    one sentence about why it matters."""
+    one sentence about why it matters. `explained_by` are faults that cause this one: beside a
+    finding about one of them, a finding about this fault is left out."""
 
     name: str
     why: str
+    explained_by: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from twisted.internet.defer import Deferred, TimeoutError, gatherResults
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
 from mailhost.concurrency.answers import result_of
 from mailhost.concurrency.pauses import Pause
+from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.config.model import RouteTLS
 from mailhost.explain.explanation import HostView, MailboxView, NextHopView, StepView, WayView
 from mailhost.interfaces.accounts import DirectoryView
@@ -105,8 +106,7 @@ class Way:
         self, sender: Address | None, recipients: Sequence[Address]
     ) -> tuple[NextHopView, ...]:
         domain = sender.domain if sender else ""
-        looking = [Deferred.fromCoroutine(self._next_hop(domain, each)) for each in recipients]
-        return tuple(await gatherResults(looking))
+        return tuple(await side_by_side(self._next_hop(domain, each) for each in recipients))
 
     async def _next_hop(self, sender: str, recipient: Address) -> NextHopView:
         destination = self._relay.next_hop(sender, recipient.domain, 0)
@@ -132,10 +132,7 @@ class Way:
         found = await find_hosts(services.resolver, destination, own_name, _keep_order)
         if isinstance(found, Status):
             return found
-        looking = [
-            Deferred.fromCoroutine(self._host(destination, each)) for each in found[:MOST_HOSTS]
-        ]
-        return await gatherResults(looking)
+        return await side_by_side(self._host(destination, each) for each in found[:MOST_HOSTS])
 
     async def _host(self, destination: Destination, host: RelayHost) -> HostView:
         services = self._relay.services

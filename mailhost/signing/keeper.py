@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from twisted.internet.defer import Deferred, DeferredLock, gatherResults
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailhost.concurrency.rounds import Rounds
+from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.concurrency.threads import InThread
 from mailhost.config.section import DAY
 from mailhost.interfaces.accounts import DirectoryView
@@ -98,9 +99,7 @@ class KeyKeeper:
         if self._rules().of(domain).not_in_dns:
             await self._tend(domain)
             return {}
-        replies = await gatherResults(
-            [Deferred.fromCoroutine(self._servers_asked(key)) for key in keys]
-        )
+        replies = await side_by_side(map(self._servers_asked, keys))
         shown = {key.selector: each for key, each in zip(keys, replies, strict=True)}
         self._shown[domain] = shown
         await self._tend(domain, shown)

@@ -51,9 +51,38 @@ class RunChecksTests(SynchronousTestCase):
         self.assertEqual("no result within 5 s", finding.seen)
         self.assertEqual(1, code_of([silent]))
 
+    def test_what_another_check_explains_is_left_out(self) -> None:
+        slow = Fault("disk-slow", "Each message waits.")
+        disk = failure(slow, "a file synced", "no result within 4 s", "Look into dmesg.")
+        running = self.start(
+            Check("Directory", "directory", 4.0, Deferred, (slow,)),
+            Check("Queue", "queue", 5.0, Deferred),
+            check("data folder", disk),
+        )
+        self.clock.advance(5)
+        directory, queue, folder = self.successResultOf(running)
+        self.assertEqual((0, 1), (len(directory.findings), len(directory.left_out)))
+        self.assertEqual("doctor/check-timed-out", queue.findings[0].name)
+        self.assertIn("This explains what was found about: directory", folder.findings[0].seen)
+
     def test_a_check_that_waits_for_several_results(self) -> None:
         async def several() -> Sequence[Finding]:
             await gatherResults([Deferred(), Deferred()], consumeErrors=True)
+            return ()
+
+        running = self.start(Check("Network", "silent", 5.0, several))
+        self.clock.advance(5)
+        [silent] = self.successResultOf(running)
+        self.assertEqual("doctor/check-timed-out", silent.findings[0].name)
+        self.assertFalse(silent.broken)
+
+    def test_a_check_whose_parts_wait_for_several_results(self) -> None:
+        async def part() -> None:
+            await gatherResults([Deferred(), Deferred()], consumeErrors=True)
+
+        async def several() -> Sequence[Finding]:
+            parts = [Deferred.fromCoroutine(part()) for _ in range(2)]
+            await gatherResults(parts, consumeErrors=True)
             return ()
 
         running = self.start(Check("Network", "silent", 5.0, several))

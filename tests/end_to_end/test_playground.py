@@ -135,9 +135,11 @@ class PlaygroundTests(TestCase):
 
     def options(self, *words: str) -> TargetOptions:
         """The options of the command line as those of the checks."""
-        user = words[words.index("--user") + 1] if "--user" in words else ""
+        user, recipient = (
+            words[words.index(name) + 1] if name in words else "" for name in ("--user", "--to")
+        )
         password = (self.playground.place / "password").read_text().strip() if user else ""
-        return TargetOptions(user, password, abuse="--abuse" in words)
+        return TargetOptions(user, password, recipient, abuse="--abuse" in words)
 
     async def test_the_doctor_names_each_fault_and_no_other(self) -> None:
         """What it finds in the right network depends on this machine, and is left out. Some of the

@@ -11,7 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from mailhost.concurrency.threads import InThread
 from mailhost.doctor.checks import Check
-from mailhost.doctor.clients.check import TOPIC
+from mailhost.doctor.clients.check import CLIENT_ADDRESSES_LOST, TOPIC
 from mailhost.doctor.clients.gateways import default_gateways
 from mailhost.doctor.finding import Fault, Finding, ok, warning
 
@@ -24,6 +24,7 @@ RELAY_NETWORKS_GATEWAY = Fault(
     "relay-networks-gateway",
     "If the network of a container replaces the addresses of clients, strangers arrive from its "
     "gateway, and may send mail to all domains.",
+    explained_by=(CLIENT_ADDRESSES_LOST,),
 )
 SECONDS = 5.0
 TRIED = "relay.networks"

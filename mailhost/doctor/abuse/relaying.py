@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from twisted.internet.defer import Deferred, gatherResults
-
+from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.doctor.abuse.connecting import Line, NotReached, Open
 from mailhost.doctor.abuse.tricks import Names, Trick, tricks, unknown_names
 from mailhost.message.status import Status
@@ -38,8 +37,8 @@ async def try_all(open_line: Open, names: Names) -> list[Attempt]:
     wanted = [*unknown_names(names), *tricks(names)]
     size = TRICKS_OF_ONE_CONNECTION
     parts = [wanted[start : start + size] for start in range(0, len(wanted), size)]
-    running = [Deferred.fromCoroutine(_try_some(open_line, part)) for part in parts]
-    return [attempt for some in await gatherResults(running) for attempt in some]
+    tried = await side_by_side(_try_some(open_line, part) for part in parts)
+    return [attempt for some in tried for attempt in some]
 
 
 async def _try_some(open_line: Open, some: Sequence[Trick]) -> list[Attempt]:

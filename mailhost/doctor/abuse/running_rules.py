@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
-
+from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.config.model import Settings
 from mailhost.doctor.abuse.open_relay import OPEN_RELAY
 from mailhost.doctor.checks import Check
@@ -35,12 +34,8 @@ def running_rules_check(ask: AskHost, settings: Settings) -> Check:
 
     async def run() -> Sequence[Finding]:
         strangers = list(_outside(settings))
-        asking = [
-            Deferred.fromCoroutine(_asked(ask, endpoint, client))
-            for endpoint in endpoints
-            for client in strangers
-        ]
-        answers = [each for each in await gatherResults(asking) if each is not None]
+        asking = [_asked(ask, endpoint, client) for endpoint in endpoints for client in strangers]
+        answers = [each for each in await side_by_side(asking) if each is not None]
         return list(_about(answers))
 
     return Check(TOPIC, "no stranger may relay by the rules", SECONDS, run)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
+from twisted.internet.defer import Deferred, DeferredSemaphore
 
+from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.doctor.abuse.connecting import Line, NotReached, Open
 from mailhost.doctor.checks import Check
 from mailhost.doctor.clients.check import TOPIC
@@ -74,7 +75,7 @@ def smuggling_check(
         def one(name: str) -> Deferred[Tried | None]:
             return lanes.run(lambda: Deferred.fromCoroutine(attempt.of(name)))
 
-        results = [each for each in await gatherResults(list(map(one, SEQUENCES))) if each]
+        results = [each for each in await side_by_side(map(one, SEQUENCES)) if each]
         if not results or (own and any(each.untried for each in results)):
             return []  # the checks of connections say why no server was reached
         return [judge(results, tried)]

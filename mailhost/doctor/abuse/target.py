@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from twisted.internet.defer import Deferred, gatherResults
-
+from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.doctor.abuse.connecting import Open, Place, opener
 from mailhost.doctor.abuse.open_relay import open_relay_check
 from mailhost.doctor.abuse.running_rules import ELSEWHERE
@@ -60,14 +59,10 @@ def abuse_check(context: DoctorContext, target: Target, recipient: str) -> Check
             return []  # the checks of the domain say why
         place = Place(ip, wanted.port, implicit_tls=wanted.port == SUBMISSIONS + offset)
         checks = _checks(context, wanted, place, recipient)
-        found = await gatherResults([Deferred.fromCoroutine(_run(each)) for each in checks])
+        found = await side_by_side(each.run() for each in checks)
         return [finding for some in found for finding in some]
 
     return Check(TOPIC, f"{wanted.host or wanted.domain} cannot be abused", SECONDS, run)
-
-
-async def _run(check: Check) -> Sequence[Finding]:
-    return await check.run()
 
 
 def _checks(

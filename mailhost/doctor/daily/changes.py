@@ -1,8 +1,8 @@
 """What changed between two runs of the same checks.
 
 A finding is the same as one before if its check, its name and what was tried are the same; what was
-seen has numbers, and changes with each run. A check that could not find out changes nothing: its
-findings of the run before stay known.
+seen has numbers, and changes with each run. A check that could not find out, or whose finding
+another one explains, changes nothing: its findings of the run before stay known.
 """
 
 from __future__ import annotations
@@ -71,4 +71,5 @@ def _known(title: str, finding: Finding) -> KnownFinding:
 
 
 def _could_not_tell(result: CheckResult) -> bool:
-    return any(finding.verdict is Verdict.UNKNOWN for finding in result.findings)
+    unknown = any(finding.verdict is Verdict.UNKNOWN for finding in result.findings)
+    return unknown or bool(result.left_out)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mailhost.dmarc.record import DMARCRecord, Policy, faulty_tags, parse_record
 from mailhost.dns_records.published.dmarc import PublishedDMARC, published_dmarc
-from mailhost.doctor.domain.unanswered import unanswered
 from mailhost.doctor.finding import Fault, Finding, ok, warning
+from mailhost.doctor.unanswered import unanswered
 from mailhost.interfaces.dns import Lookups
 
 DMARC_MISSING = Fault(

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from twisted.internet.defer import DeferredSemaphore, gatherResults
+from twisted.internet.defer import DeferredSemaphore
 from zope.interface import implementer
 
+from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.dns_records.addresses import find_addresses
 from mailhost.dns_records.checking import check_plan
 from mailhost.dns_records.facts import HostAddresses
@@ -23,10 +24,10 @@ from mailhost.dns_records.record import Topic
 from mailhost.dns_records.zone import record_line
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
-from mailhost.doctor.domain.grouped import by_silence, by_words, grouped
 from mailhost.doctor.domain.mx import missing_domain
-from mailhost.doctor.domain.unanswered import unanswered
 from mailhost.doctor.finding import Fault, Finding, Verdict, ok
+from mailhost.doctor.grouped import by_silence, by_words, grouped
+from mailhost.doctor.unanswered import unanswered
 from mailhost.interfaces.dns import (
     AuthorityReply,
     Found,
@@ -153,7 +154,7 @@ async def _examine(
         addresses = await find_addresses(hostname, context.resolver, clock, seconds=share)
     one = partial(_examine_one, context, asked, addresses, until)
     turns = DeferredSemaphore(AT_ONCE)
-    return await gatherResults([turns.run(one, own) for own in domains])
+    return await side_by_side([turns.run(one, own) for own in domains])
 
 
 async def _examine_one(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from mailhost.doctor.domain.unanswered import unanswered
 from mailhost.doctor.finding import Fault, Finding, failure, ok, unknown, warning
+from mailhost.doctor.unanswered import unanswered
 from mailhost.interfaces.dns import Found, Lookups, ask, txt_of
 from mailhost.mta_sts.policy import BadPolicy, Mode, STSPolicy, parse_policy, policy_url
 from mailhost.mta_sts.record import BadSTSRecord, is_sts, policy_id, record_name

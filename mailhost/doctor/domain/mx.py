@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from mailhost.dns_records.published.mx import PublishedHost, PublishedMX
 from mailhost.doctor.domain.reach import Reachable
-from mailhost.doctor.domain.unanswered import unanswered
 from mailhost.doctor.finding import Fault, Finding, Verdict, failure, ok, warning
+from mailhost.doctor.unanswered import unanswered
 from mailhost.interfaces.dns import Found
 
 DOMAIN_MISSING = Fault("domain-missing", "Mail to a name that does not exist is returned.")

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from mailhost.dns_records.published.mx import published_host
-from mailhost.doctor.domain.unanswered import unanswered
 from mailhost.doctor.finding import Fault, Finding, ok, warning
+from mailhost.doctor.unanswered import unanswered
 from mailhost.interfaces.dns import Found, Lookups, SRVRecord, ask, srv_of
 
 SRV_TARGET = Fault(

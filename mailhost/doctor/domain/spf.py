@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailhost.dns_records.published.spf import PublishedSPF, published_spf, spf_result
-from mailhost.doctor.domain.unanswered import unanswered
 from mailhost.doctor.finding import Fault, Finding, failure, ok, warning
+from mailhost.doctor.unanswered import unanswered
 from mailhost.interfaces.dns import Found, Lookups
 from mailhost.spf.check import MOST_TERMS, SPFResult, SPFStatus
 from mailhost.spf.record import BadRecord, parse_record

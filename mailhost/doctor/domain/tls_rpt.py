@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from mailhost.doctor.domain.unanswered import unanswered
 from mailhost.doctor.finding import Fault, Finding, ok, warning
+from mailhost.doctor.unanswered import unanswered
 from mailhost.interfaces.dns import Found, Lookups, ask, txt_of
 from mailhost.message.tag_list import BadTagList, parse_tags
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mailhost.doctor.domain.unanswered import unanswered
 from mailhost.doctor.finding import Fault, Finding, ok, warning
+from mailhost.doctor.unanswered import unanswered
 from mailhost.interfaces.dns import Found, Lookups, TLSARecord, ask, tlsa_of
 
 TLSA_SYNTAX = Fault(

@@ -14,6 +14,7 @@ from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.far_ends import refusals, volume
 from mailhost.doctor.far_ends.attempts import attempts_since
 from mailhost.doctor.finding import Fault, Finding, unknown
+from mailhost.doctor.host.data_folder import DISK_SLOW
 from mailhost.interfaces.dns import is_for_tests
 from mailhost.net.dns.lookups import run_lookups
 from mailhost.trace.reader import TraceReader, opened_trace
@@ -55,7 +56,7 @@ def refusals_check(in_thread: InThread, data: str, wall: Callable[[], float] = t
         except (sqlite3.Error, OSError) as error:
             return [_unreadable(refusals.TRIED, error)]
 
-    return Check(TOPIC, "replies of other hosts", SECONDS, run)
+    return Check(TOPIC, "replies of other hosts", SECONDS, run, (DISK_SLOW,))
 
 
 def volume_check(context: DoctorContext, data: str, wall: Callable[[], float] = time.time) -> Check:
@@ -85,7 +86,7 @@ def volume_check(context: DoctorContext, data: str, wall: Callable[[], float] = 
             return []
         return volume.findings(await volume.volumes(counts, organizational_domain))
 
-    return Check(TOPIC, "volume to large receivers", SECONDS, run)
+    return Check(TOPIC, "volume to large receivers", SECONDS, run, (DISK_SLOW,))
 
 
 def _sender(reader: TraceReader, identity: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import MappingProxyType
 
 from mailhost.doctor.finding import Fault, Finding, failure, unknown, warning
+from mailhost.doctor.network.clock import CLOCK_WRONG
 from mailhost.net.tls.certificate_checks import CertificateFault, CertificateFinding
 
 CERTIFICATE_EXPIRED = Fault(
@@ -15,7 +16,9 @@ CERTIFICATE_EXPIRES = Fault(
     "certificate-expires-soon", "When the certificate expires, mail programs refuse to connect."
 )
 CERTIFICATE_NOT_YET_VALID = Fault(
-    "certificate-not-yet-valid", "Mail programs refuse a certificate before its first day."
+    "certificate-not-yet-valid",
+    "Mail programs refuse a certificate before its first day.",
+    explained_by=(CLOCK_WRONG,),
 )
 CERTIFICATE_NAME = Fault(
     "certificate-name", "Mail programs refuse a certificate that is for another name."

@@ -13,6 +13,7 @@ from mailhost.doctor.finding import Fault, Finding, ok, warning
 from mailhost.doctor.host.certificate_faults import file_findings
 from mailhost.doctor.host.certificate_files import read_certificates
 from mailhost.doctor.host.chain import chain_fault, is_self_signed
+from mailhost.doctor.host.data_folder import DISK_SLOW
 from mailhost.net.tls.certificate import BadCertificate, CertificateFiles, current_time
 from mailhost.net.tls.certificate_checks import CertificateFinding
 
@@ -38,7 +39,7 @@ def certificates_check(
         chains = await in_thread(partial(chain_findings, settings))
         return [*file_findings(files), *chains]
 
-    return Check(TOPIC, "certificate files", SECONDS, run)
+    return Check(TOPIC, "certificate files", SECONDS, run, (DISK_SLOW,))
 
 
 def chain_findings(settings: Settings) -> list[Finding]:

@@ -17,6 +17,7 @@ from mailhost.directory.sqlite import DirectoryBroken, DirectoryBusy, DirectoryD
 from mailhost.directory.union import Union, unite
 from mailhost.doctor.checks import Check
 from mailhost.doctor.finding import Fault, Finding, failure, ok, unknown, warning
+from mailhost.doctor.host.data_folder import DISK_SLOW
 
 DIRECTORY_DAMAGED = Fault(
     "directory-damaged", "Accounts, passwords and aliases are in this database."
@@ -40,7 +41,7 @@ def directory_check(loaded: Loaded, in_thread: InThread) -> Check:
     async def run() -> Sequence[Finding]:
         return await in_thread(partial(directory_findings, loaded))
 
-    return Check(TOPIC, "directory", SECONDS, run)
+    return Check(TOPIC, "directory", SECONDS, run, (DISK_SLOW,))
 
 
 def directory_findings(loaded: Loaded) -> list[Finding]:

@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 
-from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 
+from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.config.model import Settings
 from mailhost.dns_records.addresses import machine_addresses
 from mailhost.dns_records.from_settings import is_in_dns
 from mailhost.doctor.checks import Check
-from mailhost.doctor.finding import Fault, Finding, failure, ok, unknown, warning
-from mailhost.doctor.network.resolvers import RESOLVER_SILENT
+from mailhost.doctor.finding import Fault, Finding, failure, ok, warning
+from mailhost.doctor.grouped import by_silence, grouped
+from mailhost.doctor.unanswered import unanswered
 from mailhost.interfaces.dns import (
     Found,
     ILookUp,
@@ -52,7 +53,6 @@ TOPIC = "Host name"
 SECONDS = 4.5
 LOOKUP_SECONDS = 2.0  # for the addresses of the name, and then for each address
 MOST_NAMES = 5  # reverse names of one address
-_NO_ANSWER = "Mend the resolver first, then run the doctor again."
 
 
 def host_name_check(
@@ -69,21 +69,17 @@ def host_name_check(
             return [ok(f"name {name}", "a name for tests: DNS was not asked")]
         forward = await run_lookups(_addresses(name), resolver, clock, LOOKUP_SECONDS)
         if forward is None:
-            return [_not_found_out(f"addresses of {name}")]
+            return [unanswered(f"addresses of {name}", "")]
         known = settings.dns.addresses or [each for each in forward if ip_address(each).is_global]
         addresses = list(dict.fromkeys([*known, *_senders(settings, own)]))
         if not forward:
             return [_no_addresses(name, addresses)]
         machines = [_of_address(name, forward, address) for address in addresses]
-        found = await gatherResults(
-            [
-                Deferred.fromCoroutine(run_lookups(each, resolver, clock, LOOKUP_SECONDS))
-                for each in machines
-            ],
-            consumeErrors=True,
+        found = await side_by_side(
+            run_lookups(each, resolver, clock, LOOKUP_SECONDS) for each in machines
         )
         good = ok(f"addresses of {name}", ", ".join(forward))
-        return [good, *(finding for some in found for finding in some)]
+        return grouped([good, *(finding for some in found for finding in some)], by_silence)
 
     return Check(TOPIC, "name and addresses of this host", SECONDS, run)
 
@@ -136,7 +132,7 @@ def _reverse(name: str, address: str, reply: Reply[str]) -> Lookups[Finding]:
     tried = f"reverse name of {address}"
     line = f"{ip_address(address).reverse_pointer}. PTR {name}."
     if reply.found is Found.FAILED:
-        return _not_found_out(tried)
+        return unanswered(tried, reply.trouble)
     if not reply.records:
         remedy = "Ask the provider of the address to set its reverse name (PTR record):"
         return failure(PTR_MISSING, tried, "the address has no name", remedy, line)
@@ -168,7 +164,3 @@ def _has(addresses: Sequence[str], address: str) -> bool:
 
 def _record(name: str, address: str) -> str:
     return f"{name}. {'AAAA' if ':' in address else 'A'} {address}"
-
-
-def _not_found_out(tried: str) -> Finding:
-    return unknown(RESOLVER_SILENT, tried, "DNS gave no answer", _NO_ANSWER)

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from twisted.internet.defer import gatherResults
-
+from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.concurrency.threads import InThread
 from mailhost.config.model import Settings
 from mailhost.doctor.checks import Check
@@ -111,7 +110,7 @@ def listeners_check(
         if not host.running:
             return _down(settings, listening)
         looks = [partial(_look, place, listening, host, greeting) for place in places]
-        seen = await gatherResults(map(in_thread, looks), consumeErrors=True)
+        seen = await side_by_side(map(in_thread, looks))
         if host.trouble and seen and all(each.closed for each in seen):
             return _down(settings, listening)  # this user cannot ask, and nothing listens
         return _findings(settings, seen, host)

@@ -10,7 +10,7 @@ from functools import partial
 from mailhost.concurrency.threads import InThread
 from mailhost.doctor.checks import Check
 from mailhost.doctor.finding import Finding, ok, unknown
-from mailhost.doctor.host.data_folder import DATA_CLOSED
+from mailhost.doctor.host.data_folder import DATA_CLOSED, DISK_SLOW
 from mailhost.doctor.host.mail_waiting import waiting_findings
 from mailhost.doctor.host.queue_files import QueueFiles, read_queue
 from mailhost.doctor.host.queue_integrity import integrity_findings
@@ -25,7 +25,7 @@ def queue_check(data: str, in_thread: InThread, wall: Callable[[], float] = time
     async def run() -> Sequence[Finding]:
         return await in_thread(partial(queue_findings, data, wall()))
 
-    return Check(TOPIC, "queue", SECONDS, run)
+    return Check(TOPIC, "queue", SECONDS, run, (DISK_SLOW,))
 
 
 def queue_findings(data: str, now: float) -> list[Finding]:

@@ -9,14 +9,15 @@ from functools import partial
 from typing import Protocol
 
 from cryptography.hazmat.primitives.serialization import Encoding
-from twisted.internet.defer import gatherResults
 
+from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.concurrency.threads import InThread
 from mailhost.config.model import Settings
 from mailhost.doctor.checks import Check
 from mailhost.doctor.finding import Fault, Finding, failure, ok, warning
 from mailhost.doctor.host.certificate_files import read_certificates
 from mailhost.doctor.host.certificates import TOPIC
+from mailhost.doctor.host.data_folder import DISK_SLOW
 from mailhost.doctor.host.listeners import HostState, host_state, our_places
 from mailhost.doctor.host.probe import (
     ListenerPlace,
@@ -74,10 +75,10 @@ def served_certificates_check(
         names = _names(settings.hostname, files)
         places = our_places(settings, listening, await in_thread(ask))
         offers = [partial(_look, place, names, offer) for place in places if not place.own_tls]
-        seen = await gatherResults(map(in_thread, offers), consumeErrors=True)
+        seen = await side_by_side(map(in_thread, offers))
         return _findings([each for some in seen for each in some], files)
 
-    return Check(TOPIC, "certificates that ports offer", SECONDS, run)
+    return Check(TOPIC, "certificates that ports offer", SECONDS, run, (DISK_SLOW,))
 
 
 def _names(hostname: str, files: Sequence[CertificateFiles]) -> list[str]:

@@ -6,16 +6,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 
-from twisted.internet.defer import Deferred, TimeoutError, gatherResults
+from twisted.internet.defer import TimeoutError
 
+from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.doctor.checks import Check
 from mailhost.doctor.finding import Fault, Finding, Verdict, failure, ok, unknown
 from mailhost.doctor.network.attempt import Attempt, Result
+from mailhost.doctor.network.routes import NO_ROUTE
 from mailhost.interfaces.dns import NoSuchDomain, ResolveFailed
 
 PORT_25_CLOSED = Fault(
     "port-25-closed",
     "Mail for other domains is sent to port 25 of their hosts, and cannot leave.",
+    explained_by=(NO_ROUTE,),
 )
 PORT_25_UNTRIED = Fault(
     "port-25-untried", "It is not known whether mail for other domains can leave."
@@ -41,8 +44,8 @@ def port_25_check(hosts: Sequence[str], port: int, look_up: LookUp, try_port: Tr
     async def run() -> Sequence[Finding]:
         if not hosts:
             return [_not_tried(port)]
-        trying = [Deferred.fromCoroutine(_try(each, port, look_up, try_port)) for each in hosts]
-        return list(_about(dict(zip(hosts, await gatherResults(trying), strict=True)), port))
+        tried = await side_by_side(_try(each, port, look_up, try_port) for each in hosts)
+        return list(_about(dict(zip(hosts, tried, strict=True)), port))
 
     return Check("Network", f"port {port} of other hosts can be reached", SECONDS, run)
 
@@ -66,12 +69,7 @@ async def _try(host: str, port: int, look_up: LookUp, try_port: TryPort) -> list
     if not addresses:
         return f"{host} has no address"
     first = {":" in address: address for address in reversed(addresses)}
-    trying = [Deferred.fromCoroutine(_attempt(try_port, first[six], port)) for six in sorted(first)]
-    return await gatherResults(trying)
-
-
-async def _attempt(try_port: TryPort, ip: str, port: int) -> Attempt:
-    return await try_port(ip, port)
+    return await side_by_side(try_port(first[six], port) for six in sorted(first))
 
 
 def _is_ip(host: str) -> bool:

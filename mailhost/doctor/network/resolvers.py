@@ -6,15 +6,17 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from twisted.internet.defer import Deferred, gatherResults
-
+from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.doctor.checks import Check
 from mailhost.doctor.finding import Fault, Finding, failure, ok, warning
-from mailhost.interfaces.dns import Found, ILookUp, Question, Reply, ipv4_of, ns_of
+from mailhost.doctor.network.routes import NO_ROUTE
+from mailhost.interfaces.dns import Found, ILookUp, ipv4_of, ns_of
 from mailhost.net.dns.servers import PORT, Server
 
 RESOLVER_SILENT = Fault(
-    "resolver-silent", "Without DNS no mail for other domains leaves, and senders cannot be judged."
+    "resolver-silent",
+    "Without DNS no mail for other domains leaves, and senders cannot be judged.",
+    explained_by=(NO_ROUTE,),
 )
 RESOLVER_REWRITES = Fault(
     "resolver-rewrites",
@@ -56,8 +58,7 @@ def resolvers_check(
     filters of this host ask DNS blocklists."""
 
     async def run() -> Sequence[Finding]:
-        asking = [Deferred.fromCoroutine(_answers(each, at(each), zone)) for each in servers]
-        seen = await gatherResults(asking)
+        seen = await side_by_side(_answers(each, at(each), zone) for each in servers)
         found = [*_about_silence(seen), *_about_inventions(seen)]
         return [*found, *_about_public(servers)] if blocklists else found
 
@@ -75,19 +76,15 @@ def no_resolvers_check(name: str) -> Check:
 
 async def _answers(server: Server, resolver: ILookUp, zone: str) -> ServerAnswers:
     name = _name(server)
-    reply, none = await gatherResults(
+    reply, none = await side_by_side(
         [
-            Deferred.fromCoroutine(_reply(resolver, ns_of(zone))),
-            Deferred.fromCoroutine(_reply(resolver, ipv4_of(f"{secrets.token_hex(12)}.com"))),
+            resolver.look_up(ns_of(zone)),
+            resolver.look_up(ipv4_of(f"{secrets.token_hex(12)}.com")),
         ]
     )
     if reply.found is Found.FAILED:
         return ServerAnswers(name, trouble=reply.trouble)
     return ServerAnswers(name, invented=none.records[0] if none.records else "")
-
-
-async def _reply(resolver: ILookUp, question: Question[str]) -> Reply[str]:
-    return await resolver.look_up(question)
 
 
 def _about_silence(seen: Sequence[ServerAnswers]) -> Iterator[Finding]:

@@ -27,13 +27,13 @@ OpenEndpoint = Callable[[Place, float], IStreamClientEndpoint]
 
 
 class Broken(Exception):
-    """A connection could not be made, ended early, or is not understood. `kind` says how, `words`
-    are those of the server or of the system."""
+    """A connection could not be made, ended early, or is not understood. `kind` says how, `text` is
+    what the server or the system said."""
 
-    def __init__(self, kind: Kind, words: str = "") -> None:
-        super().__init__(words or kind.value)
+    def __init__(self, kind: Kind, text: str = "") -> None:
+        super().__init__(text or kind.value)
         self.kind = kind
-        self.words = words
+        self.text = text
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,8 @@ def kind_of_end(reason: BaseException) -> Kind:
     return Kind.LOST if isinstance(reason, error.ConnectionDone) else Kind.RESET
 
 
-def words_of_end(reason: BaseException) -> str:
-    """Return the reason in words; those of OpenSSL without their place in its source."""
+def text_of_end(reason: BaseException) -> str:
+    """Return the reason as a text; that of OpenSSL without its place in the source."""
     if isinstance(reason, SSL.Error) and reason.args and isinstance(reason.args[0], list):
         return ", ".join(str(each[-1]) for each in reason.args[0])
     return ""

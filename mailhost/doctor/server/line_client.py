@@ -58,10 +58,10 @@ class LineClient(Protocol):
 
     def say(self, text: str) -> None:
         """Send a line."""
-        data = text.encode()
+        data = text.encode() + b"\r\n"
         self._recorder.transcript.sent(data)
         if self._broken is None:
-            self._tcp.write(data + b"\r\n")
+            self._tcp.write(data)
 
     async def handshake(self) -> None:
         """Perform the TLS handshake; what came before it is dropped. Raises Broken."""
@@ -124,12 +124,12 @@ class LineClient(Protocol):
 
     # --- waits -----------------------------------------------------------------------------------
 
-    async def _wait(self, seconds: float, words: str) -> None:
+    async def _wait(self, seconds: float, text: str) -> None:
         if self._broken is not None:
             raise self._broken
         waiting: Deferred[None] = Deferred()
         self._waiting = waiting
-        timer = self._means.clock.callLater(seconds, self._break, Broken(Kind.TIMED_OUT, words))
+        timer = self._means.clock.callLater(seconds, self._break, Broken(Kind.TIMED_OUT, text))
         try:
             await waiting
         finally:

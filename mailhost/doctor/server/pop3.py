@@ -69,7 +69,7 @@ class POP3Talk:
             return
         answer = await self._command("LIST")
         if not answer.ok:
-            raise Broken(Kind.REPLY, answer.words)
+            raise Broken(Kind.REPLY, answer.text)
         matches = [_LISTED.match(line) for line in await self._dotted()]
         listed = [(int(found[2]), int(found[1])) for found in matches if found]
         self._recorder.record.messages = len(listed)
@@ -85,7 +85,7 @@ class POP3Talk:
         lines = _ALL_LINES if size <= MOST_READ else 0
         answer = await self._command(f"TOP {number} {lines}" if top else f"RETR {number}")
         if not answer.ok:
-            raise Broken(Kind.REPLY, answer.words)
+            raise Broken(Kind.REPLY, answer.text)
         await self._dotted()
         self._client.muted = False
         self._recorder.fetched(size)
@@ -112,8 +112,8 @@ def offered_by(lines: list[str]) -> Offered:
 
 
 def _answer(line: bytes) -> Answer:
-    words = _text(line)
-    return Answer(words.startswith("+OK"), words, bool(_TEMPORARY.search(words)))
+    text = _text(line)
+    return Answer(text.startswith("+OK"), text, bool(_TEMPORARY.search(text)))
 
 
 def _text(line: bytes) -> str:

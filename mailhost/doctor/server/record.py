@@ -41,11 +41,11 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """The reason why a probe ended early. `words` are those of the server or of the system."""
+    """The reason why a probe ended early. `text` is what the server or the system said."""
 
     step: Step
     kind: Kind
-    words: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +95,11 @@ class SeenTLS:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The server's answer to a command; `words` have its code where the protocol has codes. Code
-    is 0 where there is none."""
+    """The server's answer to a command; `text` has its code where the protocol has codes; `code` is
+    0 where there is none."""
 
     ok: bool
-    words: str
+    text: str
     temporary: bool = False
     code: int = 0
 
@@ -164,6 +164,6 @@ class Record:
             return False
         return trouble.kind is Kind.TIMED_OUT and trouble.step is not Step.CONNECT
 
-    def fail(self, kind: Kind, words: str = "") -> None:
+    def fail(self, kind: Kind, text: str = "") -> None:
         """Note that the present step failed."""
-        self.trouble = Trouble(self.step, kind, words)
+        self.trouble = Trouble(self.step, kind, text)

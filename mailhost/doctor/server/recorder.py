@@ -6,7 +6,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from mailhost.doctor.server.connecting import Broken, kind_of_end, words_of_end
+from mailhost.doctor.server.connecting import Broken, kind_of_end, text_of_end
 from mailhost.doctor.server.record import Kind, Record, Step
 from mailhost.doctor.server.tls import ExaminedHandshake
 from mailhost.doctor.server.transcript import Transcript
@@ -31,13 +31,13 @@ class Recorder:
 
     def began(self, data: bytes) -> None:
         """Keep the first octets of the server."""
-        room = BEGINNING - len(self.record.began)
-        if room > 0:
-            self.record.began += data[:room]
+        left = BEGINNING - len(self.record.began)
+        if left > 0:
+            self.record.began += data[:left]
 
-    def greeted(self, words: str) -> None:
+    def greeted(self, text: str) -> None:
         """The greeting is here."""
-        self.record.greeting = words
+        self.record.greeting = text
         self.record.delay = self._clock.seconds() - self._connected_at
 
     def secured(self, handshake: ExaminedHandshake) -> None:
@@ -61,18 +61,18 @@ class Recorder:
         reason = failure.value or ConnectionDone()
         self.lost = reason
         self.transcript.end()
-        self.transcript.note(words_of_end(reason) or "connection closed")
+        self.transcript.note(text_of_end(reason) or "connection closed")
 
     def failed(self, broken: Broken) -> None:
         """The probe ends because of a failure."""
-        self.record.fail(broken.kind, broken.words)
+        self.record.fail(broken.kind, broken.text)
         if self.record.step is Step.CONNECT:
             self.transcript.note(f"the server {broken.kind.value}")
         elif broken.kind is Kind.TIMED_OUT:
-            self.transcript.note(broken.words)
+            self.transcript.note(broken.text)
 
-    def broken_by(self, words: str) -> Broken:
+    def broken_by(self, text: str) -> Broken:
         """Return the failure for an end of the connection that the server caused."""
         if self.lost is None:
-            return Broken(Kind.STRANGE, words)
-        return Broken(kind_of_end(self.lost), words_of_end(self.lost))
+            return Broken(Kind.STRANGE, text)
+        return Broken(kind_of_end(self.lost), text_of_end(self.lost))

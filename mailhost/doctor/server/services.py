@@ -20,8 +20,8 @@ class Wire(Enum):
 class Service:
     """What is expected at a port. With `implicit_tls` the connection begins with the TLS handshake,
     otherwise TLS begins with STARTTLS. `between_servers` is True for port 25, where mail servers
-    talk to each other and nobody logs in. `guessed` is True if the operator named a port that is
-    none of those of mail."""
+    talk to each other. `guessed` is True if the operator named a port that is none of those of
+    mail."""
 
     port: int
     wire: Wire
@@ -68,7 +68,7 @@ class Place:
 
     @property
     def on_loopback(self) -> bool:
-        """True if nobody between here and the server can listen."""
+        """True if the connection does not leave this machine."""
         return ip_address(self.address.partition("%")[0]).is_loopback
 
     @property

@@ -49,7 +49,7 @@ class RecordedClient(SMTPClient):
 
 def _broken(broken: ConnectionBroken, recorder: Recorder) -> Broken:
     if broken.status is not None:
-        return Broken(Kind.REPLY, _words(broken.status.answer or broken.status))
+        return Broken(Kind.REPLY, _text_of(broken.status.answer or broken.status))
     if isinstance(broken, Stalled):
         return Broken(Kind.TIMED_OUT, str(broken))
     if isinstance(broken, NoSMTP):
@@ -86,17 +86,17 @@ class SMTPTalk:
         """See Talk."""
         with self._breaks():
             greeting = await self._client.reply(self._means.limits.greeting)
-        words = _words(greeting.as_received())
+        text = _text_of(greeting.as_received())
         if not greeting.ok:
-            raise Broken(Kind.REPLY, words)
-        return words
+            raise Broken(Kind.REPLY, text)
+        return text
 
     async def hello(self) -> Offered:
         """See Talk."""
         with self._breaks():
             refusal = await self._dialogue.hello()
         if refusal is not None:
-            raise Broken(Kind.REPLY, _words(refusal.answer or refusal))
+            raise Broken(Kind.REPLY, _text_of(refusal.answer or refusal))
         offers = self._dialogue.offers
         lines = tuple(f"{name} {rest}".rstrip() for name, rest in offers.items())
         mechanisms = tuple(offers.get("AUTH", "").upper().split())
@@ -114,8 +114,8 @@ class SMTPTalk:
             return Answer(True, "")
         if refusal is NO_LOGIN:
             return Answer(False, "")
-        words = _words(refusal.answer or refusal)
-        return Answer(False, words, refusal.temporary, refusal.code)
+        text = _text_of(refusal.answer or refusal)
+        return Answer(False, text, refusal.temporary, refusal.code)
 
     async def use(self, offered: Offered, asked: Asked) -> None:
         """Send MAIL and RCPT if there is a recipient, and take them back."""
@@ -141,8 +141,8 @@ class SMTPTalk:
     async def _ask(self, command: str) -> Answer:
         with self._breaks():
             reply = await self._dialogue.ask(command.encode())
-        words = _words(reply.as_received())
-        return Answer(reply.ok, words, 400 <= reply.code < 500, reply.code)
+        text = _text_of(reply.as_received())
+        return Answer(reply.ok, text, 400 <= reply.code < 500, reply.code)
 
     @contextmanager
     def _breaks(self) -> Iterator[None]:
@@ -160,5 +160,5 @@ def _literal(client: RecordedClient) -> str:
     return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
-def _words(status: Status) -> str:
+def _text_of(status: Status) -> str:
     return " ".join(str(status).split())

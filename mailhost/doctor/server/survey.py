@@ -129,12 +129,12 @@ async def look(means: Means, place: Place) -> Record:
     """Return what was seen at a port. If it does not work as expected, it is probed again as what
     it seems to be; of a port that is none of those of mail, only the last record counts."""
     record = first = await probe(means, place, NOTHING)
-    brief = replace(means, limits=means.limits.shorter)
+    quick = replace(means, limits=means.limits.shorter)
     for _ in range(MOST_LOOKS - 1):
         service = next_look(record)
         if service is None:
             break
-        record = await probe(brief, replace(place, service=service), NOTHING)
+        record = await probe(quick, replace(place, service=service), NOTHING)
     if place.service.guessed or record is first:
         return record
     first.second = record if record.works else None

@@ -17,7 +17,7 @@ from mailhost.doctor.server.transcript import Secrets, Transcript
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is tried once the server has said what it offers. Nobody logs in without `user`;
+    """What is tried once the server has said what it offers. There is no login without `user`;
     `insecure` allows a login without TLS that is verified. With `recipient` MAIL and RCPT are sent,
     and no message; an empty `sender` is the null reverse-path."""
 
@@ -67,7 +67,7 @@ class Talk(Protocol):
         """Ask for TLS."""
 
     async def log_in(self, offered: Offered, asked: Asked) -> Answer:
-        """Log in. The words of the answer are empty if no mechanism is known here."""
+        """Log in. The text of the answer is empty if no mechanism is known here."""
 
     async def use(self, offered: Offered, asked: Asked) -> None:
         """Do what mail programs do next: name a recipient, or read a message."""

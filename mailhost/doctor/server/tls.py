@@ -1,4 +1,4 @@
-"""TLS as a client that examines: it goes on with any certificate, and tells what is wrong with it.
+"""TLS as a client that examines: it goes on with any certificate, and reports its faults.
 
 Old versions and weak ciphers are accepted too, so that a server which has nothing better is seen.
 """
@@ -68,7 +68,7 @@ class _Connection(SSL.Connection):
 
 @implementer(IOpenSSLClientConnectionCreator)
 class ExaminedHandshake:
-    """One handshake; `seen` tells about it once it is done."""
+    """One handshake; `seen` describes it once it is done."""
 
     def __init__(self, context: SSL.Context, host: str, judges: bool) -> None:
         self._context = context

@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from twisted.internet.defer import Deferred, TimeoutError, gatherResults
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.names import dns
 from twisted.names.error import DNSNameError
 from zope.interface import implementer
 
+from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.interfaces.dns import (
     AuthorityReply,
     Found,
@@ -60,8 +61,7 @@ class AuthoritativeServers:
         zone, hosts, trouble = await self._servers_of(question.name.removesuffix("."))
         if not hosts:
             return AuthorityReply("", trouble=trouble)
-        asked = [Deferred.fromCoroutine(self._ask_one(host, question)) for host in hosts]
-        replies = await gatherResults(asked)
+        replies = await side_by_side(self._ask_one(host, question) for host in hosts)
         return AuthorityReply(zone, dict(zip(hosts, replies, strict=True)))
 
     async def _servers_of(self, name: str) -> tuple[str, Sequence[str], str]:

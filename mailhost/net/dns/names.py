@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import ip_address
 
-from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 
+from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.interfaces.dns import ILookUp, ask, ptr_of
 from mailhost.net.dns.lookups import run_lookups
 
@@ -24,5 +24,5 @@ async def names_of(
         if reply.records:
             found[address] = reply.records[0]
 
-    await gatherResults([Deferred.fromCoroutine(look_up(each)) for each in addresses])
+    await side_by_side(map(look_up, addresses))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -56,6 +57,12 @@ class ChangesTests(SynchronousTestCase):
         full = failure(DISK, "space", "0 GB", "Free some.")
         found = self.after(low, results(full))
         self.assertEqual(((full,), ()), (found.appeared, found.gone))
+
+    def test_a_finding_that_another_one_explains_changes_nothing(self) -> None:
+        [silent] = results(title="name")
+        found = self.after(results(ptr()), [replace(silent, left_out=[ptr()])])
+        self.assertEqual(((), ()), (found.appeared, found.gone))
+        self.assertEqual(1, len(found.known))
 
     def test_a_check_that_could_not_tell_changes_nothing(self) -> None:
         silent = results(unknown(PTR, "reverse name of 192.0.2.1", "no answer", "Wait."))

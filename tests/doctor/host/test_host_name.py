@@ -86,9 +86,9 @@ class HostNameTests(HostCase):
 
     def test_no_answer(self) -> None:
         self.records |= {("A", NAME): Found.FAILED, ("AAAA", NAME): Found.FAILED}
-        self.only(self.found(), "resolver-silent", Verdict.UNKNOWN)
+        self.only(self.found(), "dns-unanswered", Verdict.UNKNOWN)
         self.records |= {("A", NAME): [V4], ("AAAA", NAME): [], ("PTR", R4): Found.FAILED}
-        self.only(self.found(), "resolver-silent", Verdict.UNKNOWN)
+        self.only(self.found(), "dns-unanswered", Verdict.UNKNOWN)
 
     def test_no_answer_in_time(self) -> None:
         clock = Clock()
@@ -100,7 +100,7 @@ class HostNameTests(HostCase):
         running = Deferred.fromCoroutine(run())
         clock.advance(LOOKUP_SECONDS)
         found = self.successResultOf(running)
-        self.only(found, "resolver-silent", Verdict.UNKNOWN)
+        self.only(found, "dns-unanswered", Verdict.UNKNOWN)
 
     def test_names_for_tests_and_the_demo_are_not_asked_for(self) -> None:
         self.assert_fine(self.found(hostname="mail.example.test"))

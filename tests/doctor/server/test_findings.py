@@ -243,19 +243,19 @@ class PlanTests(SynchronousTestCase):
 
 class RefusalTests(SynchronousTestCase):
     def test_links(self) -> None:
-        for words, link in (
+        for text, link in (
             ("see https://a.example/x?ip=192.0.2.1.", "https://a.example/x?ip=192.0.2.1"),
             ("(http://a.example/)", "http://a.example/"),
             ("<https://a.example/q>", "https://a.example/q"),
             ("no link", ""),
         ):
-            self.assertEqual(link, link_in(words))
+            self.assertEqual(link, link_in(text))
 
     def test_words_of_blocklists(self) -> None:
-        for words in ("blocked using zen.spamhaus.org", "is on our blocklist", "listed in DNSBL"):
-            self.assertTrue(is_blocklist(words))
-        for words in ("user unknown", "greylisted", "mailbox unavailable"):
-            self.assertFalse(is_blocklist(words))
+        for text in ("blocked using zen.spamhaus.org", "is on our blocklist", "listed in DNSBL"):
+            self.assertTrue(is_blocklist(text))
+        for text in ("user unknown", "greylisted", "mailbox unavailable"):
+            self.assertFalse(is_blocklist(text))
 
 
 class ReportTests(SynchronousTestCase):

@@ -123,19 +123,19 @@ class Misbehaviours(ServerCase):
 
     async def test_a_blocklist_with_its_link(self) -> None:
         link = "https://list.example.org/query/ip/192.0.2.1"
-        words = f"554 5.7.1 Service unavailable; blocked using zen.example.org; see {link}."
-        far = replace(self.smtp(), greeting=words)
+        text = f"554 5.7.1 Service unavailable; blocked using zen.example.org; see {link}."
+        far = replace(self.smtp(), greeting=text)
         findings = await self.examine(self.service(far))
         finding = self.assert_faults(findings, "blocklisted")
         self.assertEqual((link,), finding.copy)
 
     async def test_other_protocols(self) -> None:
-        for greeting, words in (
+        for greeting, text in (
             ("HTTP/1.1 400 Bad Request", "a web server (HTTP)"),
             ("SSH-2.0-OpenSSH_9.2", "no SMTP server: no SMTP reply: b'SSH-2.0"),
         ):
             far = replace(self.smtp(), greeting=greeting)
-            self.assertIn(words, await self.fault(far, "wrong-service"))
+            self.assertIn(text, await self.fault(far, "wrong-service"))
 
     async def test_a_web_server_that_waits_for_the_client(self) -> None:
         self.limits = HASTY
@@ -165,12 +165,12 @@ class Misbehaviours(ServerCase):
         await self.fault(self.smtp(EHLO=SILENT), "server-stalled")
 
     async def test_ends_of_the_connection(self) -> None:
-        for far, words in (
+        for far, text in (
             (replace(self.smtp(), greeting=LOST), "closed before a greeting"),
             (replace(self.smtp(), greeting=RESET), "reset before a greeting"),
             (self.smtp(EHLO=LOST), "closed after the greeting"),
         ):
-            self.assertIn(words, await self.fault(far, "connection-lost"))
+            self.assertIn(text, await self.fault(far, "connection-lost"))
 
     async def test_auth_without_tls(self) -> None:
         seen = await self.fault(self.smtp(EHLO=OFFERS), "auth-in-clear")
@@ -308,8 +308,8 @@ class Recipients(ServerCase):
             await self.fault("greylisted", RCPT=reply)
 
     async def test_a_blocklist(self) -> None:
-        words = "554 5.7.1 Client host [192.0.2.1] blocked using bl.example (https://bl.example/x)"
-        await self.fault("blocklisted", RCPT=words)
+        text = "554 5.7.1 Client host [192.0.2.1] blocked using bl.example (https://bl.example/x)"
+        await self.fault("blocklisted", RCPT=text)
 
     async def test_refusals(self) -> None:
         await self.fault("recipient-refused", RCPT="550 5.1.1 no such user")

@@ -45,11 +45,15 @@ class TranscriptTests(SynchronousTestCase):
         self.transcript.sent(b"AUTH SCRAM-SHA-256 biwsbj1hbm4=\r\n")
         self.transcript.received(b"334 cj1hbm4=\r\n")
         self.transcript.sent(b"Yz1iaXdz\r\n")
+        self.transcript.received(b"334 \r\n")
+        self.transcript.sent(b"\r\n")
         self.transcript.received(b"235 welcome\r\n")
         self.transcript.sent(b"QUIT\r\n")
         self.assertEqual(
             [
                 "C: AUTH SCRAM-SHA-256 (hidden)",
+                "S: 334 (hidden)",
+                "C: (hidden)",
                 "S: 334 (hidden)",
                 "C: (hidden)",
                 "S: 235 welcome",

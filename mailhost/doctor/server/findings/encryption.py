@@ -40,9 +40,9 @@ AUTHORITIES_MISSING = Fault(
     "authorities-missing", "Without a list of authorities no certificate can be verified."
 )
 AUTH_IN_CLEAR = Fault(
-    "auth-in-clear", "A mail program without TLS sends its password for everybody to read."
+    "auth-in-clear", "A mail program without TLS sends its password readable on the way."
 )
-_MASKED = re.compile(r"X{4,}A?")  # a firewall's inspection overwrites words it does not know
+_MASKED = re.compile(r"X{4,}A?")  # a firewall's inspection overwrites keywords it does not know
 _OLD = ("SSLv3", "TLSv1", "TLSv1.1")
 _RENEW = "The operator of the server renews the certificate, and finds out why that was not done."
 _GET_ONE = (
@@ -70,9 +70,9 @@ def encryption_notes(record: Record, now: datetime) -> Iterator[Note]:
 def _starttls(record: Record) -> Iterator[Finding]:
     trouble = record.trouble
     if trouble is not None and trouble.step is Step.HANDSHAKE:
-        yield _handshake_failed(trouble.words, trouble.kind)
+        yield _handshake_failed(trouble.text, trouble.kind)
     elif record.starttls is not None and not record.starttls.ok:
-        yield _handshake_failed(f"STARTTLS is refused: {record.starttls.words}", Kind.REPLY)
+        yield _handshake_failed(f"STARTTLS is refused: {record.starttls.text}", Kind.REPLY)
     elif record.in_clear is not None and not record.in_clear.starttls:
         yield _hidden() if is_masked(record) else _missing(record.in_clear)
 
@@ -85,7 +85,7 @@ def is_masked(record: Record) -> bool:
 
 
 def _hidden() -> Finding:
-    seen = "STARTTLS is not offered, and words of the server are overwritten by X or asterisks"
+    seen = "STARTTLS is not offered, and text of the server is overwritten by X or asterisks"
     remedy = (
         "Switch SMTP inspection off in the firewall or virus scanner (Cisco: "
         "`no inspect esmtp`, `no fixup protocol smtp 25`), or use port 465, which nothing in "
@@ -103,8 +103,8 @@ def _missing(offered: Offered) -> Finding:
     return warning(STARTTLS_MISSING, NO_TITLE, f"STARTTLS is not offered{login}", remedy)
 
 
-def _handshake_failed(words: str, kind: Kind) -> Finding:
-    seen = quoted(words) or f"the server {kind.value}"
+def _handshake_failed(text: str, kind: Kind) -> Finding:
+    seen = quoted(text) or f"the server {kind.value}"
     remedy = (
         "The operator of the server looks into its log for the reason; most often certificate and "
         "key do not match, or one of them cannot be read."

@@ -93,7 +93,7 @@ def _result(record: Record, what: str) -> Iterator[Note]:
     if not answer.ok or place.service.wire is Wire.SMTP:
         return
     if trouble is not None:
-        reason = quoted(trouble.words) or f"the server {trouble.kind.value}"
+        reason = quoted(trouble.text) or f"the server {trouble.kind.value}"
         seen = f"no message can be read: {reason}"
         yield Note(place, failure(MAILBOX_UNREADABLE, NO_TITLE, seen, _ASK_OPERATOR), "reading")
     elif record.messages is not None:
@@ -109,18 +109,18 @@ def _read(record: Record) -> str:
 def _answered(record: Record, answer: Answer) -> Finding:
     if answer.ok:
         return ok(NO_TITLE, "accepted")
-    if not answer.words:
+    if not answer.text:
         names = ", ".join(record.offered.mechanisms) if record.offered else ""
         return _not_offered(f"only mechanisms that are not known here: {quoted(names)}")
-    seen = f"refused: {quoted(answer.words)}"
-    broken = answer.temporary or answer.words.upper().startswith("BAD")
+    seen = f"refused: {quoted(answer.text)}"
+    broken = answer.temporary or answer.text.upper().startswith("BAD")
     if broken or (answer.code and answer.code not in _WRONG_PASSWORD):
         return failure(LOGIN_BROKEN, NO_TITLE, seen, _ASK_OPERATOR)
     return failure(LOGIN_REFUSED, NO_TITLE, seen, _CHECK_PASSWORD)
 
 
 def _cut_short(trouble: Trouble) -> Finding:
-    reason = quoted(trouble.words) or f"the server {trouble.kind.value}"
+    reason = quoted(trouble.text) or f"the server {trouble.kind.value}"
     if trouble.step is Step.LOGIN:
         return failure(LOGIN_BROKEN, NO_TITLE, f"the login ended early: {reason}", _ASK_OPERATOR)
     seen = f"not tried, as a second connection failed: {reason}"

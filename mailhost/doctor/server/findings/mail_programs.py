@@ -1,4 +1,4 @@
-"""What to set in a mail program, in the words of the usual ones."""
+"""What to set in a mail program, by the names that the usual ones have for the settings."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def places_text(places: Iterable[Place]) -> str:
     )
 
 
-def quoted(words: str) -> str:
-    """Return words of the server in one line, cut to a bounded length."""
-    text = " ".join(words.split())
-    return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}..."
+def quoted(text: str) -> str:
+    """Return text of the server in one line, cut to a bounded length."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_QUOTE else f"{line[:LONGEST_QUOTE]}..."

@@ -33,7 +33,7 @@ PORT_25_BLOCKED = Fault(
     "each other.",
 )
 _SMARTHOST = ("[[relay.route]]", 'via = "smtp.provider.example:587"')
-_CLOSED_WORDS = {
+_CLOSED_TEXTS = {
     Kind.REFUSED: "closed, no server listens there",
     Kind.TIMED_OUT: "no answer, closed by a firewall",
 }
@@ -66,8 +66,8 @@ def reaching_notes(surveyed: Surveyed) -> Iterator[Note]:
         elif _is_blocked(record, everything):
             yield Note(record.place, _blocked(warning_only=True))
         else:
-            words = _CLOSED_WORDS.get(_kind(record), "closed")
-            yield Note(record.place, ok(NO_TITLE, words))
+            text = _CLOSED_TEXTS.get(_kind(record), "closed")
+            yield Note(record.place, ok(NO_TITLE, text))
 
 
 def _kind(record: Record) -> Kind:

@@ -58,15 +58,15 @@ def _was_due(surveyed: Surveyed, record: Record, trouble: Trouble) -> bool:
 
 def _answered(answer: Answer) -> Finding:
     if answer.ok:
-        return ok(NO_TITLE, f"accepted, nothing was sent: {quoted(answer.words)}")
-    if is_blocklist(answer.words):
-        remedy, lines = blocklist_remedy(answer.words)
-        seen = f"refused: {quoted(answer.words)}"
+        return ok(NO_TITLE, f"accepted, nothing was sent: {quoted(answer.text)}")
+    if is_blocklist(answer.text):
+        remedy, lines = blocklist_remedy(answer.text)
+        seen = f"refused: {quoted(answer.text)}"
         return failure(BLOCKLISTED, NO_TITLE, seen, remedy, *lines)
-    seen = quoted(answer.words)
+    seen = quoted(answer.text)
     if is_greylisting(answer):
         return warning(GREYLISTED, NO_TITLE, f"deferred: {seen}", _WAIT)
-    advice = explain(answer.words).advice
+    advice = explain(answer.text).advice
     remedy = f"{advice.meaning} {advice.remedy}"
     if answer.temporary:
         return warning(RECIPIENT_DEFERRED, NO_TITLE, f"deferred: {seen}", remedy)
@@ -74,5 +74,5 @@ def _answered(answer: Answer) -> Finding:
 
 
 def _cut_short(trouble: Trouble) -> Finding:
-    seen = f"no reply: {quoted(trouble.words) or f'the server {trouble.kind.value}'}"
+    seen = f"no reply: {quoted(trouble.text) or f'the server {trouble.kind.value}'}"
     return unknown(RECIPIENT_NOT_TRIED, NO_TITLE, seen, "Try again in some minutes.")

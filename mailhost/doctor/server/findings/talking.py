@@ -86,9 +86,9 @@ def _speaks(record: Record, second: Record) -> Finding:
 
 def _failed(record: Record, trouble: Trouble) -> Finding:
     if trouble.kind is Kind.REPLY:
-        return refused(trouble.words)
+        return refused(trouble.text)
     if trouble.kind is Kind.TIMED_OUT:
-        seen = "connected, and nothing came" if record.silent else trouble.words
+        seen = "connected, and nothing came" if record.silent else trouble.text
         remedy = "Ask the operator of the server; a firewall or virus scanner may sit in between."
         return failure(STALLED, NO_TITLE, seen, remedy)
     if trouble.kind is Kind.STRANGE:
@@ -102,16 +102,16 @@ def _failed(record: Record, trouble: Trouble) -> Finding:
     return failure(CONNECTION_LOST, NO_TITLE, f"connection {what} {moment}", remedy)
 
 
-def refused(words: str) -> Finding:
-    """Return the finding about a refusal of the client, in the words of the server."""
-    seen = f"refused: {quoted(words)}"
-    if is_blocklist(words):
-        remedy, lines = blocklist_remedy(words)
+def refused(text: str) -> Finding:
+    """Return the finding about a refusal of the client, in the text of the server."""
+    seen = f"refused: {quoted(text)}"
+    if is_blocklist(text):
+        remedy, lines = blocklist_remedy(text)
         return failure(BLOCKLISTED, NO_TITLE, seen, remedy, *lines)
-    if words.startswith(("4", "* BYE", "-ERR [SYS/TEMP")):
+    if text.startswith(("4", "* BYE", "-ERR [SYS/TEMP")):
         remedy = "Try again later; the queue of a mail server does so by itself."
         return failure(BUSY, NO_TITLE, seen, remedy)
-    remedy = "Read the words of the server, and write to its postmaster by another way."
+    remedy = "Read what the server says, and write to its postmaster by another way."
     return failure(REFUSES_US, NO_TITLE, seen, remedy)
 
 
@@ -122,6 +122,6 @@ def _strange(record: Record, trouble: Trouble) -> Finding:
     elif record.began.startswith(_HTTP):
         seen = f"a web server (HTTP) answers there, and no {wire} server"
     else:
-        seen = f"what answers is no {wire} server: {quoted(trouble.words)}"
+        seen = f"what answers is no {wire} server: {quoted(trouble.text)}"
     remedy = "Compare server name and port in the mail program with what the provider gave you."
     return failure(WRONG_SERVICE, NO_TITLE, seen, remedy)

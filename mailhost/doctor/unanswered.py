@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from mailhost.doctor.finding import Fault, Finding, unknown
+from mailhost.doctor.network.resolvers import RESOLVER_SILENT
 
 DNS_UNANSWERED = Fault(
-    "dns-unanswered", "While the DNS servers of a domain do not answer, mail for it waits."
+    "dns-unanswered",
+    "While the DNS servers of a domain do not answer, mail for it waits.",
+    explained_by=(RESOLVER_SILENT,),
 )
 
 

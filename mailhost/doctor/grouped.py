@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 
-from mailhost.doctor.domain.unanswered import DNS_UNANSWERED
 from mailhost.doctor.finding import Finding
+from mailhost.doctor.unanswered import DNS_UNANSWERED
 
 MOST_NAMED = 5  # things that were tried, in one finding
 
