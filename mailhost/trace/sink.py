@@ -7,6 +7,7 @@ can; beyond a bound, events are dropped and counted. Nothing of the mail waits f
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -29,9 +30,10 @@ WHERE = "trace"
 
 @implementer(IEventSink)
 class TraceSink:
-    """`write` blocks, and writes events, or opens the database where there are none; it is called
-    in threads, once at a time; `close` after the last time. Faults of the trace itself go to
-    `events`. Nothing is kept until `reconfigure`. `wall` gives seconds since 1970."""
+    """`write` blocks, and writes events, or opens the database where there are none. It raises
+    OSError or sqlite3.Error for a fault that may pass; it is called in threads, once at a time;
+    `close` after the last time. Faults of the trace itself go to `events`. Nothing is kept until
+    `reconfigure`. `wall` gives seconds since 1970."""
 
     def __init__(
         self,
@@ -105,20 +107,23 @@ class TraceSink:
             del self._waiting[:MOST_AT_ONCE]
             try:
                 await self._in_thread(partial(self._write, batch))
-            except Exception:  # noqa: BLE001 - logged; mail does not wait for it
+            except (OSError, sqlite3.Error):
                 self._waiting[:0] = batch
-                self._failed(Failure())
+                self._failed(Failure(), "cannot be written, and is tried again; mail goes on")
                 return False
+            except Exception:  # noqa: BLE001 - a defect, which each further attempt would meet
+                self._dropped += len(batch)
+                self._failed(Failure(), "cannot be written; mail goes on")
+            else:
+                self._succeeded()
             self._weight -= sum(_weight(event) for _, event in batch)
-            self._succeeded()
             if not self._waiting:
                 return True
 
-    def _failed(self, failure: Failure) -> None:
+    def _failed(self, failure: Failure, text: str) -> None:
         if not self._faulty:
             self._faulty = True
-            text = f"cannot be written, and is tried again; mail goes on: {_text(failure)}"
-            self._events.emit(Faulted(WHERE, text))
+            self._events.emit(Faulted(WHERE, f"{text}: {_text(failure)}"))
 
     def _succeeded(self) -> None:
         if self._faulty or self._dropped:

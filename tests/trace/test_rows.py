@@ -108,6 +108,13 @@ class RowsTests(SynchronousTestCase):
         self.assertEqual(found[-1]["further"], 500 - MOST_REFUSALS)
         self.assertEqual(len(facts(one)), 1)
 
+    def test_the_addresses_of_an_ipv6_network_are_one_client(self) -> None:
+        events = [
+            Refused(Client(f"2001:db8::{number:x}", 1, "smtp", f"s{number}"), "MAIL", NO_USER)
+            for number in range(1, 101)
+        ]
+        self.assertEqual(len(rows(*events)), MOST_REFUSALS)
+
     def test_bounds(self) -> None:
         (row,) = rows(received("one", *(f"u{number}@x.example" for number in range(1000))))
         (found,) = facts(row)

@@ -99,6 +99,22 @@ class SinkTests(SynchronousTestCase):
         self.clock.advance(PERIOD)
         self.assertEqual([len(batch) for batch in self.batches], [MOST_AT_ONCE, 1])
 
+    def test_events_that_can_never_be_written_are_counted(self) -> None:
+        self.fault = TypeError("a defect")
+        self.sink.emit(received("one"))
+        self.clock.advance(PERIOD)
+        self.fault = None
+        self.sink.emit(received("two"))
+        self.clock.advance(RETRY)
+        self.assertEqual(self.batches, [[received("two")]])
+        self.assertEqual(
+            self.events.lines,
+            [
+                "trace: cannot be written; mail goes on: a defect",
+                "the trace is written again; 1 events are missing",
+            ],
+        )
+
     def test_a_fault_is_logged_once_and_nothing_is_lost(self) -> None:
         self.fault = OSError("disk full")
         self.sink.emit(received("one"))

@@ -107,8 +107,7 @@ async def _ended_within(clock: IReactorTime, work: Deferred[T], seconds: float) 
 
     def ended(result: T) -> T:
         if timer.active():
-            timer.cancel()
-            waiting.callback(None)
+            timer.reset(0)  # `work` has its result when this callback has returned
         return result
 
     work.addBoth(ended)

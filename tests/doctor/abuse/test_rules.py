@@ -174,6 +174,7 @@ class PlaceTests(SynchronousTestCase):
             "192.0.2.7": AbuseTarget("192.0.2.7", "192.0.2.7"),
             "2001:db8::25": AbuseTarget("2001:db8::25", "2001:db8::25"),
             "[2001:db8::25]:26": AbuseTarget("2001:db8::25", "2001:db8::25", 26),
+            "ann@[192.0.2.7]": AbuseTarget("[192.0.2.7]", "192.0.2.7"),
         }.items():
             self.assertEqual(abuse_target(parse_target(text)), wanted, text)
 
