@@ -1,8 +1,8 @@
 """Collects the events of one process, and has them written from time to time.
 
-Taking an event is an append to a list. What waits is written in a thread, about once a second while
-there is any. If the database cannot be written, the log says so once, and the events wait until it
-can; beyond a bound, events are dropped and counted. Nothing of the mail waits for the trace.
+Each event is appended to a list. The list is written in a thread, about once a second, unless it is
+empty. If the database cannot be written, the log says so once, and the events stay in memory until
+it can be written; beyond a bound, events are dropped and counted. No message waits for the trace.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class RunningPlayground:
 
     @property
     def text(self) -> str:
-        """What it has printed."""
+        """Return the output so far."""
         return self.output.read_text()
 
     @property

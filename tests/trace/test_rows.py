@@ -37,7 +37,7 @@ def rows(*events: Event) -> list[Row]:
 
 
 def facts(row: Row) -> Any:
-    """What a row has."""
+    """The contents of a row."""
     return json.loads(row[3])
 
 

@@ -32,7 +32,7 @@ NOTHING = Asked()
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the operator wants to know of a server. `port` is None for all of `services`."""
+    """The server that the operator named. `port` is None if all of `services` are examined."""
 
     host: str
     port: int | None

@@ -122,7 +122,7 @@ class NetworksTests(SynchronousTestCase):
     def test_the_gateway_of_a_container(self) -> None:
         (finding,) = self.findings("172.16.0.0/12", contained=True)
         self.assertEqual(finding.fault, RELAY_NETWORKS_GATEWAY)
-        self.assertIn("172.16.0.0/12 has 172.17.0.1", finding.seen)
+        self.assertIn("172.16.0.0/12 contains 172.17.0.1", finding.seen)
 
     def test_a_gateway_that_is_not_listed(self) -> None:
         (finding,) = self.findings("172.18.0.0/16", contained=True)
