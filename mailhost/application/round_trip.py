@@ -49,14 +49,7 @@ def round_trip_commands(head: Head) -> Commands:
     async def find(account: str, message_id: str, remove: bool = False) -> str:
         """Return the folder of an account in which the newest messages have this Message-ID, empty
         for none. With `remove` the message is removed."""
-        for name in (INBOX, USUAL_NAME):
-            folder = head.services.store.mailbox(_address(account), name)
-            found = await _find(head, folder, message_id)
-            if found is not None:
-                if remove:
-                    await folder.remove([found])
-                return name
-        return ""
+        return await _find(head, _address(account), message_id, remove)
 
     return {
         "doctor.account": account,
@@ -90,7 +83,18 @@ async def _send(head: Head, recipient: Address, header: str, text: str) -> dict[
     return {"identity": identity, "reply": str(status), "from": str(author)}
 
 
-async def _find(head: Head, folder: IMailbox, message_id: str) -> StoredMessage | None:
+async def _find(head: Head, account: Address, message_id: str, remove: bool) -> str:
+    for name in (INBOX, USUAL_NAME):
+        folder = head.services.store.mailbox(account, name)
+        found = await _message_in(head, folder, message_id)
+        if found is not None:
+            if remove:
+                await folder.remove([found])
+            return name
+    return ""
+
+
+async def _message_in(head: Head, folder: IMailbox, message_id: str) -> StoredMessage | None:
     try:
         for message in [*await folder.messages()][-MOST_EXAMINED:][::-1]:
             content = await folder.open(message)

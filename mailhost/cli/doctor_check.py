@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mailhost.cli.context import Fail, config_option, load_settings
+from mailhost.cli.doctor_options import (
+    server_options,
+    target_options,
+    transcript_lines,
+    transcript_values,
+)
 from mailhost.cli.table import plain, print_json, terminal_width
 
 if TYPE_CHECKING:
@@ -18,6 +24,7 @@ if TYPE_CHECKING:
     from mailhost.doctor.checks import Check, CheckResult
     from mailhost.doctor.context import DoctorContext, OwnDomains
     from mailhost.doctor.host.local_facts import LocalFacts
+    from mailhost.doctor.server.transcript import Transcript
     from mailhost.doctor.target import Target
     from mailhost.doctor.targets import TargetOptions
     from mailhost.interfaces.reactor import IReactor
@@ -33,37 +40,53 @@ class NotExamined(Fail):
 
 @click.command("check", short_help="Examine this host, or TARGET.")
 @click.argument("target", required=False)
+@server_options
 @click.option("--abuse", is_flag=True, help="Try whether strangers can abuse TARGET.")
-@click.option("--to", "recipient", default="", help="A mailbox at TARGET that may get tests.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def check(
-    target: str | None, abuse: bool, recipient: str, as_json: bool, config: str | None
+    target: str | None,
+    user: str | None,
+    password_file: str | None,
+    recipient: str,
+    insecure: bool,
+    transcript: bool,
+    abuse: bool,
+    as_json: bool,
+    config: str | None,
 ) -> None:
     """Examine this host, or TARGET: a domain, a host[:port], or a mail address.
 
     The exit code is 0 if all is fine, 1 with warnings, 2 with failures, 3 if the checks could not
     be run.
     """
-    from mailhost.doctor.targets import TargetOptions
-
-    wanted, options = _parsed(target), TargetOptions(recipient=recipient, abuse=abuse)
+    wanted = _parsed(target)
+    dialogues: list[Transcript] = []
     try:
-        results = _results(_loaded(config, wanted), wanted, options)
+        asked = target_options(user, password_file, recipient, insecure, abuse, dialogues.append)
+    except Fail as error:
+        raise NotExamined(error.message) from error
+    try:
+        results = _results(_loaded(config, wanted), wanted, asked)
     except Fail as error:
         results = _wrong_settings(error)
-    show_report(results, as_json)
+    show_report(results, as_json, dialogues if transcript else None)
 
 
-def show_report(results: list[CheckResult], as_json: bool) -> None:
-    """Print the report, and exit with its code."""
+def show_report(
+    results: list[CheckResult], as_json: bool, dialogues: Sequence[Transcript] | None = None
+) -> None:
+    """Print the report and the dialogues, if any; exit with the code of the report."""
     from mailhost.doctor.report import code_of, report_text, report_values
 
     if as_json:
-        print_json(report_values(results))
+        shown = {} if dialogues is None else {"transcripts": transcript_values(dialogues)}
+        print_json({**report_values(results), **shown})
     else:
         for line in report_text(results, terminal_width() or WIDTH):
             click.echo(plain(line))
+        for line in transcript_lines(dialogues or ()):
+            click.echo(line)
     sys.exit(code_of(results))
 
 
@@ -151,21 +174,17 @@ async def _checks(
     options: TargetOptions,
     local: LocalFacts | None,
 ) -> Sequence[Check]:
+    from mailhost.doctor.server.checks import checks_of_server
     from mailhost.doctor.targets import checks_of_target
     from mailhost.doctor.this_host import checks_of_this_host
 
     if target is None:
         assert context.loaded is not None and local is not None  # `_results` has collected them
         return checks_of_this_host(context, context.loaded, local)
-    return await checks_of_target(context, target, options, _checks_of_server)
-
-
-def _checks_of_server(
-    context: DoctorContext, host: str, port: int | None, options: TargetOptions
-) -> Sequence[Check]:
-    from mailhost.doctor.network.checks import dns_servers_check
-
-    return [dns_servers_check(context, host)]
+    try:
+        return await checks_of_target(context, target, options, checks_of_server)
+    except ValueError as error:
+        raise NotExamined(str(error)) from error
 
 
 def _progress(count: int) -> AbstractContextManager[Callable[[CheckResult], Any]]:

@@ -4,7 +4,7 @@ address."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from mailhost.dns_records.published.mx import PublishedMX, published_mx
@@ -15,6 +15,7 @@ from mailhost.doctor.domain.checks import checks_of_domain
 from mailhost.doctor.domain.mx import usable_hosts
 from mailhost.doctor.domain.reach import reachable_for
 from mailhost.doctor.network.checks import dns_servers_check
+from mailhost.doctor.server.transcript import Transcript
 from mailhost.doctor.target import Recipient, Server, Target, domain_of
 from mailhost.interfaces.dns import Found
 from mailhost.message.address import literal_address
@@ -25,16 +26,23 @@ MOST_HOSTS = 3  # MX hosts that are connected to
 SMTP = 25
 
 
+def _not_kept(transcript: Transcript) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class TargetOptions:
     """What the operator wants to be tried at the TARGET. `user` and `password` are for a login,
-    `recipient` is tried by MAIL and RCPT without sending; empty for none. With `abuse` it is tried
-    whether strangers can abuse the server."""
+    `recipient` is tried by MAIL and RCPT without sending; empty for none. `insecure` allows a login
+    without TLS that can be verified. `on_transcript` is called with each dialogue that was held.
+    With `abuse` it is tried whether strangers can abuse the server."""
 
     user: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     recipient: str = ""
+    insecure: bool = False
     abuse: bool = False
+    on_transcript: Callable[[Transcript], None] = _not_kept
 
 
 ServerChecks: TypeAlias = Callable[[DoctorContext, str, int | None, TargetOptions], Sequence[Check]]

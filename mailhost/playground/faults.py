@@ -16,6 +16,7 @@ from mailhost.playground.wrong_servers import (
     broken_login_over_tls,
     hidden_starttls,
     late_greeting,
+    smuggling,
     tls_at_once,
 )
 from mailhost.playground.wrong_ways import (
@@ -193,6 +194,13 @@ FAULTS = (
         f"doctor {BETA} --abuse",
         "open-relay",
         WrongSettings(MoreSettings(relay='networks = ["127.0.0.0/8"]\n')),
+    ),
+    PlaygroundFault(
+        "smuggling",
+        f"{BETA_HOST.hostname} takes a dot between bare line feeds for the end of a message.",
+        f"doctor {BETA} --abuse --to {BOB}",
+        "smuggling",
+        WrongHost({"smtp": smuggling}),
     ),
     PlaygroundFault(
         "cname-mx",

@@ -67,8 +67,7 @@ class HostProcess:
         self._stopping = True
         if self._process is None:
             return
-        if self._process.pid is not None:
-            self._process.signalProcess("TERM")
+        self._process.closeStdin()  # which ends it; a signal is lost if it comes before the exec
         try:
             await self._ended.addTimeout(PATIENCE, self._reactor)
         except TimeoutError:
@@ -103,10 +102,11 @@ class HostProcess:
         """The process has ended."""
         self._log.close()
         waiting, self._waiting = self._waiting, []
-        for _, found in waiting:
-            found.errback(HostFailed("it ended"))
-        if not waiting and not self._stopping:
-            self._died(f"the host in {self._place} has ended:\n" + "\n".join(self._last))
+        if not self._stopping:  # else it ends as asked, and a start that waits is given up
+            for _, found in waiting:
+                found.errback(HostFailed("it ended"))
+            if not waiting:
+                self._died(f"the host in {self._place} has ended:\n" + "\n".join(self._last))
         self._ended.callback(None)
 
 

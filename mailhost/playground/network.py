@@ -14,10 +14,11 @@ from typing import Any
 from twisted.internet.defer import Deferred, DeferredList
 
 from mailhost.concurrency.threads import threads_of
+from mailhost.concurrency.timeouts import fired_within
 from mailhost.interfaces.reactor import IReactor
 from mailhost.net.tls.certificate import PEM
 from mailhost.playground.dns_server import DNSServer, Records
-from mailhost.playground.host_process import HostProcess
+from mailhost.playground.host_process import PATIENCE, HostProcess
 from mailhost.playground.hosts import HOSTS, HostNames
 from mailhost.playground.ports import DNS_ADDRESS, Ports
 from mailhost.playground.preparing import (
@@ -45,6 +46,8 @@ class Network:
         self.folder = folder
         self.ports = ports
         self.dns = DNSServer({}, seconds=_TTL)
+        self._preparing: Deferred[Prepared] | None = None
+        self._stopping = False
         self._hosts = {each.name: HostProcess(reactor, folder / each.name, died) for each in HOSTS}
 
     def config(self, host: HostNames) -> Path:
@@ -55,13 +58,19 @@ class Network:
         """Make the files, start the DNS server and the hosts, and return when they are ready.
         Raises HostFailed, OSError, CannotListenError."""
         in_thread = threads_of(self.reactor)
-        self.prepared = await in_thread(partial(prepare, self.folder, self.ports))
+        self._preparing = in_thread(partial(prepare, self.folder, self.ports))
+        self.prepared = await self._preparing
+        if self._stopping:
+            await Deferred()  # the start is given up
         self.dns.records = dict(self.prepared.records)
         self.dns.start(self.reactor, DNS_ADDRESS, self.ports.dns)
         await _all(host.start() for host in self._hosts.values())
 
     async def stop(self) -> None:
-        """End the hosts and the DNS server."""
+        """End the hosts and the DNS server, and the work on the files, which may be under way."""
+        self._stopping = True
+        if self._preparing is not None:
+            await fired_within(self._preparing, self.reactor, PATIENCE)
         await _all(host.stop() for host in self._hosts.values())
         await self.dns.stop()
 

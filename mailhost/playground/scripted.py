@@ -25,6 +25,7 @@ _USUAL: Mapping[bytes, bytes] = {
 }
 END_OF_DATA = b"."  # a key of `replies`: the reply to the content
 _ACCEPTED = b"250 2.0.0 The scripted server threw the message away"
+_NOT_OURS = b"550 5.7.1 No such recipient here"
 _UNKNOWN = b"500 5.5.2 Unknown command"
 
 
@@ -32,13 +33,17 @@ _UNKNOWN = b"500 5.5.2 Unknown command"
 class Script:
     """`extensions` are the lines of the reply to EHLO after the first, `with_tls` those that follow
     where the connection is encrypted. `replies` are those that differ from the usual ones, by
-    verb. `tls` is for STARTTLS, None for none."""
+    verb. `tls` is for STARTTLS, None for none. `recipients` are the forward-paths that are taken;
+    if there are none, all are. With `bare_line_ends` a line may end with LF alone, which lets a
+    client smuggle a second message into the first."""
 
     hostname: str
     extensions: tuple[bytes, ...] = ()
     with_tls: tuple[bytes, ...] = ()
     replies: Mapping[bytes, bytes] = field(default_factory=dict)
     tls: IOpenSSLServerConnectionCreator | None = None
+    recipients: tuple[bytes, ...] = ()
+    bare_line_ends: bool = False
 
 
 class ScriptedFactory(ServerFactory):
@@ -60,6 +65,7 @@ class ScriptedServer(LineReceiver):
     MAX_LENGTH = 100_000
 
     def __init__(self, script: Script) -> None:
+        self.delimiter = b"\n" if script.bare_line_ends else b"\r\n"
         self._script = script
         self._secure = False
         self._in_content = False
@@ -70,6 +76,7 @@ class ScriptedServer(LineReceiver):
 
     def lineReceived(self, line: bytes) -> None:
         """Answer a command, or take a line of the content."""
+        line = line.removesuffix(b"\r")
         if self._in_content:
             if line == b".":
                 self._in_content = False
@@ -80,11 +87,14 @@ class ScriptedServer(LineReceiver):
             self._hello(verb == b"EHLO")
             return
         reply = self._script.replies.get(verb) or _USUAL.get(verb, _UNKNOWN)
+        if verb == b"RCPT" and not line.lower().endswith(self._script.recipients or b""):
+            reply = _NOT_OURS
         self._say(reply)
         self._after(verb, reply)
 
     def _say(self, line: bytes) -> None:
-        self.sendLine(line)  # type: ignore[no-untyped-call] # Twisted's
+        assert self.transport is not None
+        self.transport.write(line + b"\r\n")
 
     def _hello(self, extended: bool) -> None:
         lines = [self._script.hostname.encode()]

@@ -55,6 +55,18 @@ def broken_login_over_tls(network: Network, port: int) -> Factory:
     return cast(Factory, factory)
 
 
+def smuggling(network: Network, port: int) -> ServerFactory:
+    """Takes LF.LF for the end of a message. It takes mail for its own mailboxes alone."""
+    mailboxes = (BETA_HOST.accounts[0], f"postmaster@{BETA_HOST.domains[0]}")
+    script = Script(
+        BETA_HOST.hostname,
+        tls=_tls(network),
+        recipients=tuple(f"<{each}>".encode() for each in mailboxes),
+        bare_line_ends=True,
+    )
+    return ScriptedFactory(script)
+
+
 def _tls(network: Network) -> IOpenSSLServerConnectionCreator:
     pem = network.prepared.authority.issue([BETA_HOST.hostname])
     certificate: IOpenSSLServerConnectionCreator = ssl.PrivateCertificate.loadPEM(

@@ -16,7 +16,7 @@ from mailhost.trace.rows import Row
 from mailhost.trace.schema import open_for_writing
 
 PATIENCE = 5.0  # seconds to wait for another process
-ROWS_AT_ONCE = 50
+ROWS_AT_ONCE = 100
 _ONE = "(?, ?, ?, ?)"
 _INSERT = "INSERT INTO part (message, at, marks, facts) VALUES "
 

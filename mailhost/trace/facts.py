@@ -1,4 +1,5 @@
-"""Turns events into the facts that are kept: values of JSON with short names.
+"""Turns events into the facts that are kept: values of JSON with short names. The most frequent
+events are in `quick_facts`.
 
 `story` and `timeline` read them. A name that was released keeps its meaning, so that a newer
 mailhost can read what an older one has written. What is empty is left out.
@@ -10,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from mailhost.interfaces.events import (
-    Attempted,
     Authenticated,
     Event,
     Filtered,
@@ -18,7 +18,6 @@ from mailhost.interfaces.events import (
     Parked,
     PassedOn,
     Queued,
-    Received,
     Refused,
     Reported,
     Unsigned,
@@ -28,9 +27,8 @@ from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.status import Status
 from mailhost.trace import marks
+from mailhost.trace.limits import LONGEST_TEXT, MOST_RECIPIENTS
 
-MOST_RECIPIENTS = 100  # of one fact; further ones are counted
-LONGEST_TEXT = 1000  # characters of what another host or a filter said
 _READING = ("pop3", "pop3s", "imap", "imaps")  # protocols by which no message is sent
 
 Facts: TypeAlias = dict[str, Any]
@@ -40,20 +38,9 @@ facts."""
 
 
 def facts_of(event: Event) -> Kept | None:
-    """Return what is kept of an event, None for one that is not about a message."""
+    """Return what is kept of an event, None for one that is not about a message that is sent."""
     make = _MAKERS.get(type(event))
     return make(event) if make is not None else None
-
-
-def _received(event: Received) -> Kept:
-    facts: Facts = {"event": "received", "from": _path(event.reverse_path), "size": event.size}
-    _add_recipients(facts, event.recipients)
-    if event.message_id:
-        facts["message_id"] = event.message_id
-    if event.subject:
-        facts["subject"] = event.subject
-    _add_client(facts, event.client)
-    return event.identity, marks.RECEIVED, facts
 
 
 def _refused(event: Refused) -> Kept | None:
@@ -114,21 +101,6 @@ def _queued(event: Queued) -> Kept:
     return event.identity, marks.QUARANTINED if event.held else marks.QUEUED, facts
 
 
-def _attempted(event: Attempted) -> Kept:
-    outcome = event.outcome
-    fate, path = outcome.fate, outcome.recipient
-    facts: Facts = {"event": "attempted", "fate": fate, "to": [str(path.address)]}
-    if outcome.by:
-        facts["by"] = outcome.by
-    if event.next_hop:
-        facts["next_hop"] = event.next_hop
-    through = event.through or path.through
-    if through:
-        facts["through"] = [*map(str, through)]
-    _add_status(facts, outcome.status)
-    return event.identity, marks.OF_FATE[fate], facts
-
-
 def _passed_on(event: PassedOn) -> Kept:
     facts: Facts = {"event": "passed on", "by": event.server}
     _add_status(facts, event.status)
@@ -152,20 +124,18 @@ def _unsigned(event: Unsigned) -> Kept:
 
 
 _MAKERS: Mapping[type[Event], Callable[[Any], Kept | None]] = {
-    Received: _received,
     Refused: _refused,
     LoginRefused: _login_refused,
     Filtered: _filtered,
     Authenticated: _authenticated,
     Queued: _queued,
-    Attempted: _attempted,
     PassedOn: _passed_on,
     Reported: _reported,
     Parked: _parked,
     Unsigned: _unsigned,
 }
-KEPT = frozenset(_MAKERS)
-"""The kinds of events that are kept."""
+OTHER_KINDS = frozenset(_MAKERS)
+"""The kinds of events that have facts here."""
 
 
 def _session(client: Client) -> str:
@@ -182,9 +152,6 @@ def _add(facts: Facts, name: str, value: object) -> None:
 
 
 def _add_recipients(facts: Facts, recipients: tuple[Address, ...]) -> None:
-    if len(recipients) == 1:
-        facts["to"] = [str(recipients[0])]
-        return
     facts["to"] = [*map(str, recipients[:MOST_RECIPIENTS])]
     if len(recipients) > MOST_RECIPIENTS:
         facts["more"] = len(recipients) - MOST_RECIPIENTS

@@ -18,8 +18,7 @@ from zope.interface import implementer
 
 from mailhost.concurrency.threads import InThread
 from mailhost.interfaces.events import Event, Faulted, IEventSink, Notice
-from mailhost.trace.facts import KEPT
-from mailhost.trace.rows import Timed
+from mailhost.trace.rows import KEPT, Timed
 
 PERIOD = 1.0  # seconds from an event to its writing
 RETRY = 10.0  # seconds after a fault

@@ -114,3 +114,24 @@ class SendTests(CommandCase):
     def test_settings_that_cannot_be_read(self) -> None:
         result = self.call("doctor", "--send", "you@example.net", "--config", "/nowhere")
         self.assertEqual(result.exit_code, 3, result.output)
+
+
+class TargetOptionsTests(CommandCase):
+    """`mailhost doctor TARGET` with options that cannot be used."""
+
+    def refused(self, *arguments: str, stdin: str = "") -> str:
+        self.settings()
+        result = self.call("doctor", *arguments, stdin=stdin)
+        self.assertEqual(3, result.exit_code, result.output)
+        return result.stderr
+
+    def test_a_password_without_a_user(self) -> None:
+        said = self.refused("mx.example", "--password-file", "secret")
+        self.assertIn("--password-file needs --user", said)
+
+    def test_a_file_that_is_missing(self) -> None:
+        said = self.refused("mx.example", "--user", "ann", "--password-file", "/nowhere/secret")
+        self.assertIn("/nowhere/secret: No such file", said)
+
+    def test_an_empty_password(self) -> None:
+        self.assertIn("empty", self.refused("mx.example", "--user", "ann", stdin="\n"))

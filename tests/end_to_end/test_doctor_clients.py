@@ -13,13 +13,17 @@ from tests.end_to_end.shared import SharedHost
 
 PASSWORD = "correct horse battery"
 ABUSE = "Clients and abuse"
-FAR = free_port("127.0.0.1")
+FAR, BEHIND, PROXY = (free_port("127.0.0.1") for _ in range(3))
 SETTINGS = f"""
 admin = "ann@example.test"
 [relay]
 networks = ["127.0.0.8/30"]
 [[relay.route]]
 via = "127.0.0.1:{FAR}"
+[[listen]]
+protocol = "proxy"
+endpoint = "tcp:{PROXY}:interface=127.0.0.1"
+upstream = ["tcp:127.0.0.1:{BEHIND}"]
 [dns]
 servers = ["127.0.0.1:9"]
 timeout = 1
@@ -53,13 +57,26 @@ class DoctorTests(SharedHost):
             raise AssertionError(done.stdout + done.stderr) from None
         return done.returncode, found
 
+    def behind(self, **replies: bytes) -> None:
+        """Start the server behind the proxy."""
+        server = FakeUpstream("127.0.0.1", BEHIND, replies)
+        self.addCleanup(server.stop)
+
     def test_this_host_cannot_be_abused(self) -> None:
+        self.behind(RCPT=b"554 5.7.1 Relay access denied")
         _, found = self.doctor()
         about = [each for each in found if each["topic"] == ABUSE]
         self.assertEqual({each["verdict"] for each in about}, {"ok"}, about)
         tried = " ".join(each["tried"] for each in about)
         for each in ("addresses of clients", "the rules", "relaying through smtp", "AUTH", "ends"):
             self.assertIn(each, tried)
+
+    def test_the_server_behind_the_proxy_trusts_the_proxy(self) -> None:
+        self.behind()
+        _, found = self.doctor()
+        [relay] = [each for each in found if each["name"] == "doctor/open-relay"]
+        self.assertEqual(f"relaying through proxy at 127.0.0.1:{PROXY}", relay["tried"])
+        self.assertIn("trusts the address of this host", relay["remedy"])
 
     def test_a_message_to_an_account(self) -> None:
         password = str(self.host.folder / "password")

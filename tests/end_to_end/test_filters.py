@@ -7,10 +7,8 @@ import smtplib
 from pathlib import Path
 from typing import Any
 
-from twisted.trial.unittest import TestCase
-
 from tests.child_processes import children, is_writer
-from tests.end_to_end.running import RunningHost, short_folder, until
+from tests.end_to_end.running import short_folder, until
 from tests.end_to_end.shared import SharedHost
 
 WORKERS = "\nworkers = {}\n"
@@ -167,41 +165,6 @@ class ChainTests(Filtering):
         host.write_settings(settings + f'[[filter]]\nkind = "python"\nfile = "{bad}"\n')
         self.assertIn("ModuleNotFoundError: No module named 'nowhere'", host.reload())
         self.assertEqual(self.send(), "")
-
-
-class ProxyReloadTests(TestCase):
-    """A proxy whose upstream moves."""
-
-    def test_the_same_socket_has_another_server_behind_it(self) -> None:
-        behind = [
-            RunningHost(
-                short_folder(self), DOMAINS, protocols=("smtp",), hostname=f"{name}.example"
-            )
-            for name in ("one", "two")
-        ]
-        for host in behind:
-            self.addCleanup(host.stop)
-            host.start()
-
-        def upstream(host: RunningHost) -> dict[str, str]:
-            return {"proxy": f'upstream = "tcp:127.0.0.1:{host.ports["smtp"]}"'}
-
-        proxy = RunningHost(
-            short_folder(self), "\nworkers = 1\n", protocols=("proxy",), more=upstream(behind[0])
-        )
-        self.addCleanup(proxy.stop)
-        proxy.start()
-        self.deliver(proxy)
-        proxy.more = upstream(behind[1])
-        proxy.write_settings("\nworkers = 1\n")
-        self.assertIn("listen[1].upstream", proxy.reload())
-        self.deliver(proxy)
-        self.assertEqual([1, 1], [len(host.inbox("ann@example.com")) for host in behind])
-
-    def deliver(self, proxy: RunningHost) -> None:
-        """A message by way of the proxy."""
-        with smtplib.SMTP(proxy.address, proxy.ports["proxy"], timeout=30) as client:
-            client.sendmail("sue@far.example", ["ann@example.com"], "Subject: x\r\n\r\nHello\r\n")
 
 
 def invoices() -> Path:

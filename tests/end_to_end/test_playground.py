@@ -18,13 +18,13 @@ from twisted.internet import reactor as made
 from twisted.trial.unittest import TestCase
 
 from mailhost.application.local_facts import collect_facts
-from mailhost.cli.doctor_check import _checks_of_server
 from mailhost.cli.own_domains import domains_to_examine
 from mailhost.concurrency.threads import threads_of
 from mailhost.config.load import load
 from mailhost.doctor.checks import run_checks
 from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.finding import Verdict
+from mailhost.doctor.server.checks import checks_of_server
 from mailhost.doctor.target import domain_of, parse_target
 from mailhost.doctor.targets import TargetOptions, checks_of_target
 from mailhost.doctor.this_host import checks_of_this_host
@@ -126,7 +126,7 @@ class PlaygroundTests(TestCase):
         context = DoctorContext(reactor, threads_of(reactor), resolver, loaded, own)
         if target:
             options = self.options(*words[1:])
-            checks = await checks_of_target(context, target, options, _checks_of_server)
+            checks = await checks_of_target(context, target, options, checks_of_server)
         else:
             checks = checks_of_this_host(context, loaded, collect_facts(loaded))
         results = await run_checks(checks, reactor, lambda result: None)
@@ -135,9 +135,11 @@ class PlaygroundTests(TestCase):
 
     def options(self, *words: str) -> TargetOptions:
         """The options of the command line as those of the checks."""
-        user = words[words.index("--user") + 1] if "--user" in words else ""
+        user, recipient = (
+            words[words.index(name) + 1] if name in words else "" for name in ("--user", "--to")
+        )
         password = (self.playground.place / "password").read_text().strip() if user else ""
-        return TargetOptions(user, password, abuse="--abuse" in words)
+        return TargetOptions(user, password, recipient, abuse="--abuse" in words)
 
     async def test_the_doctor_names_each_fault_and_no_other(self) -> None:
         """What it finds in the right network depends on this machine, and is left out. Some of the

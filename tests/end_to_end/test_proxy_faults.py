@@ -202,6 +202,28 @@ class Leaving(Faulty):
         self.assertEqual([1, 2], [len(each.taken) for each in (first, second)])
 
 
+class Reloaded(Faulty):
+    """The server behind a listener that goes on listening is another one."""
+
+    def test_the_same_socket_has_another_server_behind_it(self) -> None:
+        first, second = self.behind(), self.behind(second=True)
+        self.flows(first)
+        before = self.host.config.read_text()
+        self.addCleanup(self.reload, before)
+        there = f"127.0.2.{self.number}:{self.port}"
+        line = f'upstream = ["tcp:{there}", "tcp:127.0.3.{self.number}:{self.port}"]'
+        self.assertIn(line, before)
+        after = before.replace(line, f'upstream = "tcp:127.0.3.{self.number}:{self.port}"')
+        self.assertIn(".upstream", self.reload(after))
+        self.flows(second)
+        self.assertEqual([1, 1], [len(first.taken), len(second.taken)])
+
+    def reload(self, settings: str) -> str:
+        """Have the proxy read these settings, and return its log line."""
+        self.host.config.write_text(settings)
+        return self.host.reload()
+
+
 class Talking(Faulty):
     """Replies that a server should not give, and commands that it must not get."""
 

@@ -230,9 +230,17 @@ class KeptOutTests(Filtered):
 
     def test_what_is_held_goes_to_the_server_once_it_is_released(self) -> None:
         self.send(b"Subject: odd one\r\n\r\nx\r\n")
-        [entry] = json.loads(self.proxy.command("queue", "list", "--json").stdout)
+        until(lambda: bool(self.queue()), "the head never heard of the message")
+        [entry] = self.queue()
         self.assertEqual("quarantined", entry["state"])
         self.assertNotIn(b"odd one", b"".join(self.postfix.inbox("ann")))
         done = self.proxy.command("queue", "release", entry["id"])
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertIn(b"odd one", self.stored("odd one"))
+
+    def queue(self) -> list[dict[str, Any]]:
+        """The waiting messages."""
+        entries: list[dict[str, Any]] = json.loads(
+            self.proxy.command("queue", "list", "--json").stdout
+        )
+        return entries

@@ -114,6 +114,12 @@ class ScriptedTests(SynchronousTestCase):
             read,
         )
 
+    def test_bare_line_ends(self) -> None:
+        server, transport = ScriptedServer(Script("a", bare_line_ends=True)), StringTransport()
+        server.makeConnection(transport)
+        server.dataReceived(b"DATA\r\nx\n.\nNOOP\r\n")
+        self.assertEqual(b"250 2.0.0 Done", transport.value().splitlines()[-1])
+
     def test_content(self) -> None:
         script = Script("mx.example", replies={END_OF_DATA: b"554 5.7.1 No"})
         read = self.answers(script, b"DATA", b"QUIT", b".", b"HELO a")

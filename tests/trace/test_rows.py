@@ -11,9 +11,9 @@ from mailhost.interfaces.events import Event, Refused
 from mailhost.message.client import Client
 from mailhost.message.outcome import Fate
 from mailhost.message.status import Status
-from mailhost.trace.facts import KEPT, LONGEST_TEXT, MOST_RECIPIENTS
+from mailhost.trace.limits import LONGEST_TEXT, MOST_RECIPIENTS
 from mailhost.trace.marks import DEFERRED, DELIVERED, RECEIVED, REFUSED
-from mailhost.trace.rows import MOST_REFUSALS, Row, rows_of
+from mailhost.trace.rows import KEPT, MOST_REFUSALS, Row, rows_of
 from mailhost.trace.timeline import told
 from tests.observe.samples import KEYS
 from tests.trace.samples import (

@@ -66,8 +66,8 @@ def judge(attempts: Sequence[Attempt], tried: str, remedy: str, own_names: bool)
 
 
 def _all_alike(attempts: Sequence[Attempt]) -> bool:
-    """True if recipients of the server's own domain are refused with the same words as others, and
-    the words do not speak of relaying: the server may refuse this machine."""
+    """True if recipients of the server's own domain are refused with the same reply as others, and
+    its text does not mention relaying: the server may refuse this machine."""
     replies = {str(each.reply).lower() for each in attempts}
     return len(replies) == 1 and "relay" not in replies.pop()
 

@@ -42,6 +42,20 @@ async def try_all(open_line: Open, names: Names) -> list[Attempt]:
 
 
 async def _try_some(open_line: Open, some: Sequence[Trick]) -> list[Attempt]:
+    """Try one after another, over as many connections as the server wants: some hang up after a few
+    errors."""
+    attempts: list[Attempt] = []
+    while len(attempts) < len(some):
+        more = await _over_one_connection(open_line, some[len(attempts) :])
+        if not more:
+            break
+        attempts += more
+    return attempts
+
+
+async def _over_one_connection(open_line: Open, some: Sequence[Trick]) -> list[Attempt]:
+    """Return the attempts until the server hangs up. If it hangs up at the first trick, the reply
+    with which it does so is the result."""
     attempts: list[Attempt] = []
     try:
         line = await open_line()
@@ -51,8 +65,8 @@ async def _try_some(open_line: Open, some: Sequence[Trick]) -> list[Attempt]:
     except NotReached:
         return []
     except ConnectionBroken as broken:
-        if broken.status is not None and len(attempts) < len(some):
-            attempts.append(Attempt(some[len(attempts)], broken.status))
+        if not attempts and broken.status is not None:
+            attempts.append(Attempt(some[0], broken.status))
     return attempts
 
 

@@ -16,7 +16,7 @@ NEWEST = 50  # messages that are looked at
 
 
 class CannotRead(Exception):
-    """The listener cannot be used; the message has its words."""
+    """The listener cannot be used; the message has its reply."""
 
 
 def found_by_pop3(place: Place, user: str, password: str, message_id: str) -> bool:
@@ -28,7 +28,7 @@ def found_by_pop3(place: Place, user: str, password: str, message_id: str) -> bo
         finally:
             wire.close()
     except (OSError, poplib.error_proto, EOFError) as error:
-        raise CannotRead(_words(error)) from error
+        raise CannotRead(_text(error)) from error
 
 
 def _pop3(place: Place) -> poplib.POP3:
@@ -61,7 +61,7 @@ def found_by_imap(place: Place, user: str, password: str, message_id: str) -> bo
         finally:
             wire.logout()
     except (OSError, imaplib.IMAP4.error) as error:
-        raise CannotRead(_words(error)) from error
+        raise CannotRead(_text(error)) from error
 
 
 def _imap(place: Place) -> imaplib.IMAP4:
@@ -81,7 +81,7 @@ def _in_folder(wire: imaplib.IMAP4, name: str, message_id: str) -> bool:
     return any(found)
 
 
-def _words(error: Exception) -> str:
+def _text(error: Exception) -> str:
     said = error.args[0] if error.args else ""
     return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(error)
 

@@ -97,11 +97,12 @@ class Dialogue:
         await self._client.start_tls(options, self._timeouts.command)
         return await self.hello()
 
-    async def log_in(self, user: str, password: str) -> Status | None:
-        """Log in with the best mechanism that the host offers (RFC 4954). Return None, or the
-        reason for the failure. Raises ConnectionBroken."""
+    async def log_in(self, user: str, password: str, in_clear: bool = False) -> Status | None:
+        """Log in with the best mechanism that the host offers (RFC 4954). Without TLS the password
+        itself is sent only if `in_clear`. Return None, or the reason for the failure. Raises
+        ConnectionBroken."""
         offered = self.offers.get("AUTH", "").upper().split()
-        exchange = choose(offered, user, password, self._client.secure)
+        exchange = choose(offered, user, password, self._client.secure or in_clear)
         if exchange is None:
             return NO_LOGIN
         command, initial = b"AUTH " + exchange.name.encode(), exchange.initial()

@@ -50,6 +50,14 @@ class ConnectionBroken(Exception):
         self.status = status
 
 
+class Stalled(ConnectionBroken):
+    """The server did not go on within the time limit."""
+
+
+class NoSMTP(ConnectionBroken):
+    """The server sent something that is no SMTP reply."""
+
+
 class FateUnknown(ConnectionBroken):
     """The connection ended after the content was sent and before the reply: the server may have
     accepted the message."""
@@ -162,7 +170,7 @@ class SMTPClient(Protocol):
         self._replies.extend(expected)
         broken = _unexpected_reply(surplus[0]) if surplus else None
         if self._reader.fault:
-            broken = broken or ConnectionBroken(self._reader.fault)
+            broken = broken or NoSMTP(self._reader.fault)
         waiting = None
         if self._replies:
             waiting, self._waiting = self._waiting, None
@@ -213,7 +221,7 @@ class SMTPClient(Protocol):
         self._timer = None
         left = self._deadline - self._clock.seconds()
         if left <= 0:
-            self._break(ConnectionBroken(self._timeout_text))
+            self._break(Stalled(self._timeout_text))
         elif left < inf:
             self._timer = self._clock.callLater(left, self._check_deadline)
 

@@ -38,19 +38,21 @@ class Mtimes:
 
 
 def mtimes_of(path: str) -> Mtimes:
-    """Return those of the Maildir at `path`. One that was half made when a process died is
-    completed. Raises FileNotFoundError where there is none."""
-    new = _mtime(os.path.join(path, "new"))
+    """Return those of the Maildir at `path`, completed if need be. Raises as `complete`."""
+    return Mtimes(complete(path), _mtime(f"{path}/cur"), _mtime(f"{path}/{NAME}"))
+
+
+def complete(path: str) -> int:
+    """Complete a Maildir that was half made when a process died, and return the mtime of its new/.
+    Raises FileNotFoundError where there is none, PermissionError for a link that is not
+    followed."""
+    new = _mtime(f"{path}/new")
     if not new:
         for name in ("cur", "new"):
             with suppress(FileExistsError):
                 os.mkdir(os.path.join(path, name), 0o700)
-        new = _mtime(os.path.join(path, "new"))
-    return Mtimes(
-        new,
-        _mtime(os.path.join(path, "cur")),
-        _mtime(os.path.join(path, NAME)),
-    )
+        new = _mtime(f"{path}/new")
+    return new
 
 
 def _mtime(path: str) -> int:

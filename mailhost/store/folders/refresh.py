@@ -21,7 +21,7 @@ from mailhost.store.cache.by_uid import Kind, read_texts
 from mailhost.store.cache.folder_row import FolderRow, remove_folder
 from mailhost.store.folders.account_work import AccountWork, KnownFolder
 from mailhost.store.folders.file_names import all_names
-from mailhost.store.folders.mtimes import dirty_until, mtimes_of
+from mailhost.store.folders.mtimes import complete, dirty_until, mtimes_of
 from mailhost.store.folders.patience import is_locked
 from mailhost.store.folders.reading_files import Reading
 from mailhost.store.folders.uids import Backup, UidSource, cannot_write
@@ -63,7 +63,7 @@ def _new_is_empty(work: AccountWork, folder: str) -> bool:
 def locked(work: AccountWork, folder: str) -> Iterator[tuple[KnownFolder, UidSource]]:
     """Have a folder up to date and its UID list locked, so that no other program gives UIDs until
     the block ends; within the transaction of the caller. Raises as `refreshed`."""
-    mtimes_of(work.path_of(folder))
+    complete(work.path_of(folder))
     known = work.read(folder)
     with _uid_source(work, folder, known) as source:
         yield _up_to_date(work, folder, known, source), source

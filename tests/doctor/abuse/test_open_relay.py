@@ -109,6 +109,20 @@ class DoubtTests(RelayCase):
         finding = self.finding(lambda command: "550 relay not permitted")
         self.assertEqual(finding.verdict, Verdict.OK)
 
+    def test_a_server_that_hangs_up_after_few_errors(self) -> None:
+        errors = 0
+
+        def answer(command: str) -> str:
+            nonlocal errors
+            reply = closed(command)
+            errors += reply.startswith("5")
+            if errors < 3:
+                return reply
+            errors = 0
+            return "421 4.7.0 too many errors"
+
+        self.assertEqual(self.finding(answer).verdict, Verdict.OK)
+
     def test_a_server_that_hangs_up(self) -> None:
         def answer(command: str) -> str:
             return "" if command.startswith("RCPT TO:<@") else closed(command)

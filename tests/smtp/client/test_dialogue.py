@@ -140,6 +140,13 @@ class Login(ClientCase):
         self.open_up("AUTH LOGIN PLAIN")
         self.assertEqual(NO_LOGIN, self.log_in(""))
 
+    def test_a_password_in_the_clear_where_the_caller_allows_it(self) -> None:
+        self.open_up("AUTH PLAIN")
+        initial = base64.b64encode(b"\0ann\0secret").decode()
+        work = self.dialogue.log_in("ann", "secret", in_clear=True)
+        script = f"C: AUTH PLAIN {initial}\nS: 235 2.7.0 welcome"
+        self.assertIsNone(self.successResultOf(self.run_script(work, script)))
+
     def test_a_wrong_password(self) -> None:
         self.open_up("AUTH PLAIN")
         self.client.secure = True

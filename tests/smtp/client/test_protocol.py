@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from mailhost.smtp.client.protocol import CLOSE_TIMEOUT, ConnectionBroken
+from mailhost.smtp.client.protocol import CLOSE_TIMEOUT, ConnectionBroken, NoSMTP, Stalled
 from mailhost.smtp.client.reply_reader import Reply
 from tests.smtp.client_talk import ClientCase
 
@@ -15,8 +15,10 @@ class ConnectionCase(ClientCase):
     def reply(self, seconds: float = 10) -> Deferred[Reply]:
         return Deferred.fromCoroutine(self.client.reply(seconds))
 
-    def assert_broken(self, work: Deferred[Any], text: str) -> None:
-        self.assertIn(text, str(self.failureResultOf(work, ConnectionBroken).value))
+    def assert_broken(
+        self, work: Deferred[Any], text: str, kind: type[ConnectionBroken] = ConnectionBroken
+    ) -> None:
+        self.assertIn(text, str(self.failureResultOf(work, kind).value))
 
 
 class Replies(ConnectionCase):
@@ -36,7 +38,7 @@ class Replies(ConnectionCase):
         self.clock.advance(9.9)
         self.assertNoResult(waiting)
         self.clock.advance(0.2)
-        self.assert_broken(waiting, "no reply in 10 s")
+        self.assert_broken(waiting, "no reply in 10 s", Stalled)
         self.assertTrue(self.wire.aborted)
         self.assert_broken(self.reply(), "no reply in 10 s")
 
@@ -77,7 +79,7 @@ class Replies(ConnectionCase):
     def test_nonsense(self) -> None:
         waiting = self.reply()
         self.client.dataReceived(b"HTTP/1.1 400 Bad Request\r\n")
-        self.assert_broken(waiting, "no SMTP reply")
+        self.assert_broken(waiting, "no SMTP reply", NoSMTP)
         self.assertTrue(self.wire.aborted)
 
     def test_a_reply_to_no_command(self) -> None:

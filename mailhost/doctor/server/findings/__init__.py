@@ -1,0 +1,1 @@
+"""Draws findings from what probes saw. All functions are without I/O."""

@@ -1,0 +1,24 @@
+"""What to set in a mail program, by the names that the usual ones have for the settings."""
+
+from __future__ import annotations
+
+from mailhost.doctor.server.services import Service, Wire
+
+_NAMES = {Wire.SMTP: "outgoing server (SMTP)", Wire.IMAP: "IMAP", Wire.POP3: "POP3"}
+
+
+def security_of(service: Service) -> str:
+    """Return the name that most mail programs have for the way in which TLS begins."""
+    return "SSL/TLS" if service.implicit_tls else "STARTTLS"
+
+
+def settings_lines(host: str, service: Service) -> tuple[str, ...]:
+    """Return the settings of a mail program for a service, one a line."""
+    security = security_of(service)
+    return (
+        f"{_NAMES[service.wire]}: {host}, port {service.port}, {security}",
+        f'Thunderbird: "Connection security: {security}"',
+        f'Outlook: "Encryption method: {security}"',
+        f'Apple Mail: "Use TLS/SSL" on, port {service.port}; iPhone: "Use SSL" on',
+        f'Gmail for Android: "Security type: {security}"',
+    )

@@ -1,0 +1,148 @@
+"""Examines all ports of one server at all its addresses, side by side.
+
+At a port that the operator named alone, the other ports are tried if that one does not work, or has
+no result after PATIENCE seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from mailhost.concurrency.side_by_side import side_by_side
+from mailhost.doctor.server.nudge import is_mail, nudge
+from mailhost.doctor.server.plan import next_look, others_than, service_at, uses
+from mailhost.doctor.server.probe import probe
+from mailhost.doctor.server.record import Kind, Record, Step, Trouble
+from mailhost.doctor.server.services import SERVICES, Place, Service
+from mailhost.doctor.server.talk import Asked, Means
+from mailhost.interfaces.dns import NoSuchDomain, ResolveFailed
+
+T = TypeVar("T")
+
+PATIENCE = 8.0  # seconds
+MOST_ADDRESSES = 6
+MOST_LOOKS = 3  # probes of one port: what is expected there, and what it seems to be
+NOTHING = Asked()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the operator wants to know of a server. `port` is None for all of `services`."""
+
+    host: str
+    port: int | None
+    asked: Asked = NOTHING
+    services: Sequence[Service] = SERVICES
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """All that was seen of a server at the time `now`.
+
+    `unresolved` is the reason why its name led to no address, else empty; `unknown_name` says
+    whether the name has no address, or could not be looked up. `records` are those of the port that
+    the operator named, or of all ports; `others` those that were tried because the named one does
+    not work. `used` are those with a login or a recipient.
+    """
+
+    wanted: Wanted
+    now: datetime
+    records: Sequence[Record] = ()
+    others: Sequence[Record] = ()
+    used: Sequence[Record] = ()
+    unresolved: str = ""
+    unknown_name: bool = False
+    left_out: int = 0
+
+
+async def survey(
+    means: Means, addresses_of: Callable[[str], Awaitable[Sequence[str]]], wanted: Wanted
+) -> Surveyed:
+    """Return what was seen. Raises nothing: what fails is in the records."""
+    now = means.now
+    try:
+        addresses = await addresses_of(wanted.host)
+    except NoSuchDomain:
+        return Surveyed(wanted, now, unresolved="the name does not exist", unknown_name=True)
+    except ResolveFailed as error:
+        return Surveyed(wanted, now, unresolved=str(error) or "no answer from DNS")
+    if not addresses:
+        unresolved = "the name exists, and has no address (A or AAAA)"
+        return Surveyed(wanted, now, unresolved=unresolved, unknown_name=True)
+    tried = addresses[:MOST_ADDRESSES]
+    others: list[Record] = []
+    if wanted.port is None:
+        records = await _look_at(means, wanted, tried, wanted.services)
+    else:
+        records, others = await _named_port(means, wanted, tried, wanted.port)
+    planned = uses(records, wanted.asked, now)
+    used = await side_by_side(probe(means, place, asked) for place, asked in planned)
+    return Surveyed(wanted, now, records, others, used, left_out=len(addresses) - len(tried))
+
+
+async def _named_port(
+    means: Means, wanted: Wanted, addresses: Sequence[str], port: int
+) -> tuple[list[Record], list[Record]]:
+    """Return the records of the named port, and of the others if they were needed."""
+    expected = service_at(port, wanted.services)
+    looking = Deferred.fromCoroutine(_look_at(means, wanted, addresses, [expected]))
+    if await _ended_within(means.clock, looking, PATIENCE):
+        records = await looking
+        if any(record.serves for record in records):
+            return records, []
+    services = list(others_than(expected, wanted.services))
+    others = await _look_at(means, wanted, addresses, services)
+    return await looking, others
+
+
+async def _ended_within(clock: IReactorTime, work: Deferred[T], seconds: float) -> bool:
+    """Wait until `work` has ended, for `seconds` at most. Return True if it has."""
+    waiting: Deferred[None] = Deferred()
+    timer = clock.callLater(seconds, waiting.callback, None)
+
+    def ended(result: T) -> T:
+        if timer.active():
+            timer.cancel()
+            waiting.callback(None)
+        return result
+
+    work.addBoth(ended)
+    await waiting
+    return work.called
+
+
+async def _look_at(
+    means: Means, wanted: Wanted, addresses: Sequence[str], services: Sequence[Service]
+) -> list[Record]:
+    return await side_by_side(
+        look(means, Place(wanted.host, address, service))
+        for address in addresses
+        for service in services
+    )
+
+
+async def look(means: Means, place: Place) -> Record:
+    """Return what was seen at a port. If it does not work as expected, it is probed again as what
+    it seems to be; of a port that is none of those of mail, only the last record counts."""
+    record = first = await probe(means, place, NOTHING)
+    quick = replace(means, limits=means.limits.shorter)
+    for _ in range(MOST_LOOKS - 1):
+        service = next_look(record)
+        if service is None:
+            break
+        record = await probe(quick, replace(place, service=service), NOTHING)
+    if place.service.guessed or record is first:
+        return record
+    first.second = record if record.works else None
+    if first.silent and first.second is None:
+        answer = await nudge(means, place)
+        if answer and not is_mail(answer):
+            first.began = answer
+            first.trouble = Trouble(Step.GREETING, Kind.STRANGE, repr(answer[:80]))
+    return first

@@ -1,0 +1,79 @@
+"""What a dialogue with one service is handed, and the steps that all three protocols have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from twisted.internet.interfaces import IReactorTime
+
+from mailhost.doctor.server.connecting import Limits, OpenEndpoint
+from mailhost.doctor.server.record import Answer, Offered
+from mailhost.doctor.server.tls import TLSExaminer
+from mailhost.doctor.server.transcript import Secrets, Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is tried once the server has said what it offers. There is no login without `user`;
+    `insecure` allows a login without TLS that is verified. With `recipient` MAIL and RCPT are sent,
+    and no message; an empty `sender` is the null reverse-path."""
+
+    user: str = ""
+    password: str = field(default="", repr=False)
+    sender: str = ""
+    recipient: str = ""
+    insecure: bool = False
+
+    @property
+    def secrets(self) -> Secrets:
+        """The texts that are never shown."""
+        return Secrets(self.user, self.password)
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What probes work with. `hostname` is our name in EHLO, empty for the address of
+    this machine; `on_transcript` is called with the
+    transcript of each probe when it ends. Certificates are judged for the time `now`."""
+
+    clock: IReactorTime
+    open_endpoint: OpenEndpoint
+    tls: TLSExaminer
+    now: datetime
+    hostname: str
+    on_transcript: Callable[[Transcript], None]
+    limits: Limits
+
+
+class Talk(Protocol):
+    """A dialogue with one service. Each method raises Broken if the dialogue cannot go on."""
+
+    async def connect(self) -> None:
+        """Connect to the place of the record."""
+
+    async def handshake(self) -> None:
+        """Perform the TLS handshake."""
+
+    async def greet(self) -> str:
+        """Return the greeting. Raises Broken also for a refusal."""
+
+    async def hello(self) -> Offered:
+        """Ask what the server offers."""
+
+    async def start_tls(self) -> Answer:
+        """Ask for TLS."""
+
+    async def log_in(self, offered: Offered, asked: Asked) -> Answer:
+        """Log in. The text of the answer is empty if no mechanism is known here."""
+
+    async def use(self, offered: Offered, asked: Asked) -> None:
+        """Do what mail programs do next: name a recipient, or read a message."""
+
+    async def quit(self) -> None:
+        """Say goodbye."""
+
+    def abort(self) -> None:
+        """Close the connection, if there is one."""
