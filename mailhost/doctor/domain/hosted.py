@@ -42,7 +42,7 @@ from mailhost.interfaces.dns import (
 from mailhost.net.dns.authoritative import AuthoritativeServers
 from mailhost.net.dns.lookups import run_lookups
 
-SECONDS = 4.0  # for all look-ups about all domains; the report on this host is there in five
+SECONDS = 3.2  # for all look-ups about all domains; the report on this host is there in five
 SECONDS_OF_ONE = 20.0  # for those about one domain that the operator named
 AT_ONCE = 8  # domains
 _SHARE = 0.3  # of the time: for one question to a server of a zone, and for our addresses

@@ -28,7 +28,7 @@ class ThisHostTests(HostCase):
     def test_the_report_is_there_in_five_seconds(self) -> None:
         checks = checks_of_this_host(self.context, self.loaded, LocalFacts())
         self.assertEqual(len(checks), len({each.title for each in checks}))
-        self.assertLess(max(each.seconds for each in checks), 5)
+        self.assertLess(max(each.seconds for each in checks), 4)  # the start takes about one
 
     def test_without_the_rights_of_the_user_the_data_folder_is_not_looked_into(self) -> None:
         self.assertEqual(INSIDE, INSIDE & self.titles(LocalFacts()))
