@@ -33,13 +33,17 @@ _PROXY_REMEDY = (
 )
 
 
-def abuse_checks(context: DoctorContext, loaded: Loaded, ask: AskHost) -> Sequence[Check]:
-    """Return the checks of the host that `loaded` describes; `ask` asks it."""
+def abuse_checks(
+    context: DoctorContext, loaded: Loaded, ask: AskHost, over_the_wire: bool
+) -> Sequence[Check]:
+    """Return the checks of the host that `loaded` describes; `ask` asks it. With `over_the_wire`
+    abuse is tried at its listeners too."""
     settings = loaded.settings
+    tries = _over_the_wire(context, settings) if over_the_wire else ()
     return [
         running_rules_check(ask, settings),
         networks_check(settings.relay.networks, context.in_thread),
-        *(replace(each, delayed_by=_DELAYED_BY) for each in _over_the_wire(context, settings)),
+        *(replace(each, delayed_by=_DELAYED_BY) for each in tries),
     ]
 
 
