@@ -30,7 +30,7 @@ class ThisHostTests(HostCase):
         daily = self.titles(LocalFacts(), over_the_wire=False)
         self.assertIn("no stranger may relay by the rules", daily)
         tries = self.titles(LocalFacts()) - daily
-        self.assertIn("smtp at 127.0.0.1:25 does not relay for strangers", tries)
+        self.assertIn("smtp at 127.0.0.1:2525 does not relay for strangers", tries)
         self.assertTrue(all("127.0.0.1:" in each for each in tries), tries)
 
     def test_the_report_is_there_in_five_seconds(self) -> None:
