@@ -26,7 +26,7 @@ def code_of(results: Iterable[CheckResult]) -> int:
 def report_text(results: Sequence[CheckResult], width: int) -> Iterator[str]:
     """Yield the lines of the report, at most `width` columns wide except for lines to copy. The
     findings of one topic stand together, in the order of the checks."""
-    for topic in dict.fromkeys(result.check.topic for result in results):
+    for topic in dict.fromkeys(result.check.topic for result in results if result.findings):
         yield topic
         for result in results:
             if result.check.topic == topic:

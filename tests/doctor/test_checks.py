@@ -142,6 +142,10 @@ class ReportTests(SynchronousTestCase):
             list(report_text(self.results, 80)),
         )
 
+    def test_a_topic_without_findings_has_no_heading(self) -> None:
+        lines = report_text([CheckResult(check("a", topic="Host name"), [])], 80)
+        self.assertEqual(["0 ok"], list(lines))
+
     def test_values(self) -> None:
         values = report_values(self.results)
         self.assertEqual(2, values["exit_code"])

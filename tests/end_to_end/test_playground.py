@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from twisted.internet import reactor as made
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from mailhost.application.local_facts import collect_facts
@@ -144,8 +145,9 @@ class PlaygroundTests(TestCase):
     async def test_the_doctor_names_each_fault_and_no_other(self) -> None:
         """What it finds in the right network depends on this machine, and is left out. Some of the
         faults are that nothing answers."""
-        looks = {fault.command for fault in FAULTS}
-        right = {command: await self.found(command) for command in looks}
+        commands = sorted({fault.command for fault in FAULTS})
+        examining = [Deferred.fromCoroutine(self.found(command)) for command in commands]
+        right = dict(zip(commands, await gatherResults(examining), strict=True))
         wrong: dict[str, set[str]] = {}
         slowest = 0.0
         for fault in FAULTS:

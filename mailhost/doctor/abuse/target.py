@@ -22,6 +22,7 @@ from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.finding import Finding
 from mailhost.doctor.target import Server, Target, domain_of
 from mailhost.interfaces.dns import IResolver, NoPossibleHost, NoSuchDomain, ResolveFailed
+from mailhost.message.address import literal_address
 from mailhost.message.ids import new_id
 
 SMTP, SUBMISSIONS = 25, 465
@@ -42,7 +43,8 @@ def abuse_target(target: Target, port: int = SMTP) -> AbuseTarget:
     """Return the server that a TARGET names, at `port` unless the TARGET has a port."""
     if isinstance(target, Server):
         return AbuseTarget(target.host, target.host, target.port or port)
-    return AbuseTarget(domain_of(target), port=port)
+    domain = domain_of(target)
+    return AbuseTarget(domain, literal_address(domain) or "", port)
 
 
 def abuse_check(context: DoctorContext, target: Target, recipient: str) -> Check:
@@ -60,7 +62,7 @@ def abuse_check(context: DoctorContext, target: Target, recipient: str) -> Check
         found = await side_by_side(each.run() for each in checks)
         return [finding for some in found for finding in some]
 
-    return Check(TOPIC, f"{target} cannot be abused", SECONDS, run)
+    return Check(TOPIC, f"{wanted.host or wanted.domain} cannot be abused", SECONDS, run)
 
 
 def _checks(

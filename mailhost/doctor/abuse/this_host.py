@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 
 from mailhost.config.endpoint import parse_endpoint
@@ -18,11 +19,13 @@ from mailhost.doctor.abuse.smuggling import smuggling_check
 from mailhost.doctor.abuse.tricks import Names
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
+from mailhost.doctor.host.listeners import HOST_HANGS, LISTENER_SILENT
 from mailhost.doctor.running_host import AskHost
 from mailhost.message.ids import new_id
 
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}  # a listener at :: takes IPv4 too
 _AS_OUTSIDE = f"PROXY TCP4 {OUTSIDE[0]} 127.0.0.1 40000 25\r\n".encode()
+_DELAYED_BY = (LISTENER_SILENT, HOST_HANGS)
 _RELAY_REMEDY = "Check relay.networks, and the filters that change recipients; then reload."
 _PROXY_REMEDY = (
     "The server behind the proxy trusts the address of this host: remove this address from the "
@@ -31,13 +34,17 @@ _PROXY_REMEDY = (
 )
 
 
-def abuse_checks(context: DoctorContext, loaded: Loaded, ask: AskHost) -> Sequence[Check]:
-    """Return the checks of the host that `loaded` describes; `ask` asks it."""
+def abuse_checks(
+    context: DoctorContext, loaded: Loaded, ask: AskHost, over_the_wire: bool
+) -> Sequence[Check]:
+    """Return the checks of the host that `loaded` describes; `ask` asks it. With `over_the_wire`
+    abuse is tried at its listeners too."""
     settings = loaded.settings
+    tries = _over_the_wire(context, settings) if over_the_wire else ()
     return [
         running_rules_check(ask, settings),
         networks_check(settings.relay.networks, context.in_thread),
-        *_over_the_wire(context, settings),
+        *(replace(each, delayed_by=_DELAYED_BY) for each in tries),
     ]
 
 

@@ -42,7 +42,7 @@ HOST_HANGS = Fault(
     "host-does-not-answer", "A host that does not answer its operator may not serve clients either."
 )
 TOPIC = "Listeners"
-SECONDS = 4.5
+SECONDS = 3.8
 CONTROL_SECONDS = 1.5
 SERVICE_MANAGER = Process(1, "systemd")
 

@@ -27,7 +27,7 @@ RESOLVER_PUBLIC = Fault(
     "resolver-public",
     "Most blocklists do not answer public DNS servers, so the filters that ask them find nothing.",
 )
-SECONDS = 4.5
+SECONDS = 3.8
 PUBLIC = frozenset(
     {
         *("8.8.8.8", "8.8.4.4", "2001:4860:4860::8888", "2001:4860:4860::8844"),

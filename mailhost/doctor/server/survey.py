@@ -6,14 +6,15 @@ result after PATIENCE seconds.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.doctor.server.dialogue import Asked, Means
 from mailhost.doctor.server.help_command import answer_to_help, is_mail
 from mailhost.doctor.server.plan import next_service, others_than, service_at, uses
@@ -81,7 +82,7 @@ async def survey(
     else:
         records, others = await _named_port(means, wanted, tried, wanted.port)
     planned = uses(records, wanted.asked, now)
-    used = await _side_by_side(probe(means, place, asked) for place, asked in planned)
+    used = await side_by_side(probe(means, place, asked) for place, asked in planned)
     return Surveyed(wanted, now, records, others, used, left_out=len(addresses) - len(tried))
 
 
@@ -107,8 +108,7 @@ async def _ended_within(clock: IReactorTime, work: Deferred[T], seconds: float) 
 
     def ended(result: T) -> T:
         if timer.active():
-            timer.cancel()
-            waiting.callback(None)
+            timer.reset(0)  # `work` has its result when this callback has returned
         return result
 
     work.addBoth(ended)
@@ -119,7 +119,7 @@ async def _ended_within(clock: IReactorTime, work: Deferred[T], seconds: float) 
 async def _examine_all(
     means: Means, wanted: Wanted, addresses: Sequence[str], services: Sequence[Service]
 ) -> list[Record]:
-    return await _side_by_side(
+    return await side_by_side(
         examine_port(means, Place(wanted.host, address, service))
         for address in addresses
         for service in services
@@ -148,11 +148,3 @@ async def examine_port(means: Means, place: Place) -> Record:
             first.began = answer
             first.trouble = Trouble(Step.GREETING, Kind.STRANGE, repr(answer[:80]))
     return first
-
-
-async def _side_by_side(works: Iterable[Awaitable[Record]]) -> list[Record]:
-    return await gatherResults([Deferred.fromCoroutine(_of(work)) for work in works])
-
-
-async def _of(work: Awaitable[Record]) -> Record:
-    return await work

@@ -174,6 +174,7 @@ class PlaceTests(SynchronousTestCase):
             "192.0.2.7": AbuseTarget("192.0.2.7", "192.0.2.7"),
             "2001:db8::25": AbuseTarget("2001:db8::25", "2001:db8::25"),
             "[2001:db8::25]:26": AbuseTarget("2001:db8::25", "2001:db8::25", 26),
+            "ann@[192.0.2.7]": AbuseTarget("[192.0.2.7]", "192.0.2.7"),
         }.items():
             self.assertEqual(abuse_target(parse_target(text)), wanted, text)
 
@@ -185,7 +186,7 @@ class HostCheckTests(SynchronousTestCase):
         settings = SETTINGS.model_copy(update=changes)
         loaded = Loaded(settings, Secrets({}), "mailhost.toml")
         context = DoctorContext(Any, at_once, RecordsLookUp({}), loaded)  # type: ignore[arg-type]
-        checks = abuse_checks(context, loaded, RunningHost("550 5.7.1 no"))
+        checks = abuse_checks(context, loaded, RunningHost("550 5.7.1 no"), over_the_wire=True)
         return [each.title for each in checks]
 
     def test_every_listener_is_tried_as_a_stranger(self) -> None:

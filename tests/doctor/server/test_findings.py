@@ -125,6 +125,13 @@ class EncryptionTests(SynchronousTestCase):
         record.tls = replace(TLS, certificate=certificate)
         return faults(findings(record))
 
+    def test_a_long_list_of_logins_is_cut(self) -> None:
+        record = good(587)
+        mechanisms = tuple(f"X{number}" for number in range(10_000))
+        record.in_clear = record.secured = replace(PLAIN, mechanisms=("PLAIN", *mechanisms))
+        for finding in findings(record):
+            self.assertLess(len(finding.seen), 500)
+
     def test_certificates(self) -> None:
         self.assertEqual([], self.certificate())
         for name, values in (
@@ -162,6 +169,22 @@ class EncryptionTests(SynchronousTestCase):
         self.assertEqual("doctor/auth-in-clear", finding.name)
         record.in_clear = replace(PLAIN, mechanisms=("SCRAM-SHA-256",))
         self.assertEqual([], faults(findings(record)))
+
+
+class SecretTests(SynchronousTestCase):
+    def test_a_link_that_has_the_password(self) -> None:
+        used = good(587)
+        used.login = Answer(True, "")
+        words = "550 blocked, see https://list.example/?user=ann&why=secret"
+        used.recipient = Answer(False, words, code=550)
+        asked = Asked("ann", "secret", "", "bob@mx.example")
+        found = findings_of_server(
+            Surveyed(Wanted(HOST, None, asked), NOW, [good(587)], [], [used])
+        )
+        self.assertIn(
+            ("https://list.example/?user=ann&why=(hidden)",), [each.copy for each in found]
+        )
+        self.assertNotIn("secret", str(found))
 
 
 class PlanTests(SynchronousTestCase):
