@@ -1,4 +1,4 @@
-"""The parts that notice lost client addresses: a watch in each process, and what decides in the
+"""The parts that notice lost client addresses: a watch in each process, and the decision in the
 head."""
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ def client_watch(
     view: Callable[[], DirectoryView],
     settings: Callable[[], Settings],
 ) -> ClientWatch:
-    """Return the watch of a process. `view` and `settings` return the present ones."""
+    """Return the watch of a process.
+
+    `view` and `settings` return the directory and the settings in use.
+    """
 
     def own(domain: str) -> bool:
         return domain == domain_of(settings().hostname) or view().domain(domain) is not None
@@ -44,7 +47,10 @@ def make_lost_addresses(
     services: Callable[[], Services],
     stopped: Callable[[frozenset[str]], None],
 ) -> LostAddresses:
-    """Return what decides in the head. `services` returns those of the present generation."""
+    """Return the service of the head that decides.
+
+    `services` returns those of the generation in use.
+    """
 
     def settings() -> LostSettings:
         present = services().settings
@@ -75,9 +81,9 @@ def client_commands(lost: LostAddresses) -> Commands:
         try:
             known = await lost.looked(address)
         except OSError as error:
-            raise CommandRefused(f"cannot write down that you looked: {error}") from error
+            raise CommandRefused(f"the command cannot be recorded: {error}") from error
         if not known:
-            raise CommandRefused(f"nothing was noticed about {address}")
+            raise CommandRefused(f"the address {address} was not noticed as lost")
 
     def shown() -> dict[str, Any]:
         return lost.shown()

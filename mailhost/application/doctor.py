@@ -63,7 +63,7 @@ class HeadDoctor:
             self._first.cancel()
 
     def first_start(self) -> None:
-        """Run the checks soon, and log what is not ok."""
+        """Run the checks soon, and log the findings that are not ok."""
 
         def run() -> None:
             Deferred.fromCoroutine(self._log_findings()).addErrback(self._failed)

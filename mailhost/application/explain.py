@@ -1,4 +1,4 @@
-"""The command `explain`: the services of a generation answer what would be done with a message."""
+"""The command `explain`: the services of a generation explain how they would treat a message."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""The services of the settings file for a question while no host runs: made as the host makes them,
-and not started."""
+"""The services of the settings file for a question while no host runs.
+
+They are made as the host makes them, and not started.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,7 @@ async def explain_not_running(reactor: IReactor, loaded: Loaded, **question: Any
 
 
 def _any_certificate(loaded: Loaded) -> list[CertificateSource]:
-    """Return a certificate that no client gets to see: the services must have one."""
+    """Return a certificate that no client sees, since the services need one."""
     with tempfile.TemporaryDirectory() as folder:
         return list(read_all([make_self_signed(folder, loaded.settings.hostname)]))
 

@@ -129,7 +129,7 @@ def _last_run(run: LastRun, now: float) -> Values | None:
 
 
 def disk_of(folder: str) -> Values:
-    """Return the space and inodes of the disk of a folder, as far as they are for its user. Blocks
+    """Return the space and inodes of the disk of a folder, as far as its user may use them. Blocks
     for the disk; raises OSError."""
     found = os.statvfs(folder)
     return {

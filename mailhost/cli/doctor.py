@@ -49,17 +49,17 @@ command.add_command(send)
 @click.argument("address")
 @config_option
 def looked(address: str, config: str | None) -> None:
-    """Forget what was noticed about the client address ADDRESS, and relay for it again.
+    """Forget that the client address ADDRESS is lost, and relay for the address again.
 
-    Call it once you have looked why strangers seem to arrive from that address. If they still do,
-    the address is noticed again.
+    Run this command after you have examined why strangers seem to connect from the address. If
+    strangers still connect from it, the address is noticed again.
     """
     try:
         plain_ip = str(plain_address(address))
     except ValueError as error:
         raise Fail(f"{address!r} is no IP address") from error
     ask(config, "clients.looked", address=plain_ip)
-    click.echo(f"nothing is noticed about {plain_ip} any more, and nothing is stopped for it")
+    click.echo(f"{plain_ip} is no longer noticed as lost, and relaying is not stopped for it")
 
 
 @command.command(short_help="Explain the reply of a mail server.")

@@ -201,7 +201,7 @@ async def _checks_of_target(
 
 
 def _progress(count: int) -> AbstractContextManager[Callable[[CheckResult], Any]]:
-    """Show on a terminal how many checks have ended; give what takes each result."""
+    """Show on a terminal how many checks have ended; give the function to call with each result."""
     if not sys.stderr.isatty():
         return nullcontext(lambda result: None)
     from mailhost.cli.doctor_progress import shown_progress

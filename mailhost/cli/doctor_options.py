@@ -21,7 +21,7 @@ _OPTIONS = (
     click.option(
         "--password-file",
         metavar="FILE",
-        help="The file with the password. Default: it is asked for, or read from standard input.",
+        help="The file with the password. Default: a prompt, or standard input.",
     ),
     click.option(
         "--to",
@@ -59,7 +59,7 @@ def target_options(
     abuse: bool,
     on_transcript: Callable[[Transcript], None],
 ) -> TargetOptions:
-    """Return what the options say; the password is read. Raises Fail."""
+    """Return the options as a value; the password is read from its file. Raises Fail."""
     from mailhost.doctor.targets import TargetOptions
 
     if password_file and not user:

@@ -15,7 +15,7 @@ from mailhost.doctor.checks import CheckResult
 
 @contextmanager
 def shown_progress(count: int) -> Iterator[Callable[[CheckResult], None]]:
-    """Give what takes each result; the progress vanishes at the end."""
+    """Give the function to call with each result; the progress is erased at the end."""
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=Console(file=sys.stderr), transient=True) as progress:
         task = progress.add_task("", total=count)

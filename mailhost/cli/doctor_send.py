@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     type=ADDRESS,
     metavar="ADDRESS",
     help="The account that sends, through the submission listener. For a message to an account of "
-    "this host: the account itself, whose mail is then read by POP3 and IMAP too.",
+    "this host: the account itself; the message is then also read by POP3 and IMAP.",
 )
 @click.option(
     "--password-file",
     metavar="FILE",
-    help="The file with the password of --user. Default: it is asked for.",
+    help="The file with the password of --user. Default: a prompt.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
@@ -40,11 +40,11 @@ def send(
     as_json: bool,
     config: str | None,
 ) -> None:
-    """Send a test message to ADDRESS, follow it, and tell how long each step took.
+    """Send a test message to ADDRESS, follow it, and report how long each step took.
 
     A message to another host leaves as the mail of a user (--user) or of the admin. A message to an
-    account of this host arrives at the SMTP port as that of a stranger; it is looked for in the
-    mailbox, and removed.
+    account of this host is sent to the SMTP port without a login; the doctor finds the message in
+    the mailbox, and removes it.
     """
     from mailhost.doctor.round_trip.check import RoundTrip, round_trip_check
 

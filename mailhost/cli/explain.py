@@ -1,4 +1,4 @@
-"""`mailhost explain`: what the running host would do with a message, without sending it."""
+"""`mailhost explain`: explains how the running host would treat a message, without sending it."""
 
 from __future__ import annotations
 
@@ -13,26 +13,30 @@ if TYPE_CHECKING:
     from mailhost.interfaces.reactor import IReactor
 
 WIDTH = 80  # columns where the output is no terminal
-NOT_RUNNING = "no host runs: this is by the settings file and the data folder"
+NOT_RUNNING = "no host runs: the answer is based on the settings file and the data folder"
 
 
 @click.command("explain", short_help="Explain what the host would do with a message.")
 @click.option("--from", "sender", metavar="ADDRESS", required=True, help="The sender; <> for none.")
 @click.option("--to", "recipient", metavar="ADDRESS", required=True, help="The recipient.")
 @click.option("--client", metavar="IP", default="", help="The client's address.")
-@click.option("--user", metavar="ACCOUNT", default="", help="The account it has logged in to.")
-@click.option("--listener", metavar="PROTOCOL|PORT", default="", help="Where it connects.")
+@click.option("--user", metavar="ACCOUNT", default="", help="The account that has logged in.")
+@click.option(
+    "--listener", metavar="PROTOCOL|PORT", default="", help="The listener of the connection."
+)
 @click.option("--hello", metavar="NAME", default="", help="The client's name in EHLO.")
-@click.option("--size", metavar="OCTETS", type=click.IntRange(0), default=0, help="Its size.")
+@click.option(
+    "--size", metavar="OCTETS", type=click.IntRange(0), default=0, help="The size of the message."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def command(as_json: bool, config: str | None, **question: Any) -> None:
     """Explain what the host would do with a message: which rules apply, which filters are asked,
     where the recipient leads, and which replies the client would get.
 
-    Nothing is sent, and nothing is counted or remembered; only DNS is asked. Without --client it is
-    a client at 192.0.2.1, an address that no real client has; without --listener it comes to port
-    25, or with --user to a port for mail programs.
+    Nothing is sent, and nothing is counted or stored; only DNS is asked. Without --client the
+    client has the address 192.0.2.1, which no real client has; without --listener the client
+    connects to port 25, or with --user to a port for mail programs.
     """
     try:
         found = ask(config, "explain", **question)

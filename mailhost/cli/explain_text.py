@@ -96,7 +96,7 @@ def _step(step: dict[str, Any]) -> str:
 _RULES = {
     "mailbox": "is a mailbox",
     "alias": "is an alias of ",
-    "catch-all": "is no name of its domain, and goes to its catch-all ",
+    "catch-all": "is not a name of its domain, and goes to the catch-all ",
     "admin": "has no account or alias, and goes to the admin ",
     "bare postmaster": "without a domain stands for ",
     "reports": "is the address for DMARC reports",

@@ -1,5 +1,5 @@
-"""`mailhost playground`: two hosts on this machine with a DNS of their own, to try things and to
-break them."""
+"""`mailhost playground`: two hosts on this machine with a DNS server of their own, for experiments
+and faults."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 @click.group(
     "playground",
     invoke_without_command=True,
-    short_help="Start two hosts with a DNS of their own, to try things.",
+    short_help="Start two hosts and a DNS server for experiments.",
 )
 @click.option(
     "--keep",
     metavar="FOLDER",
     type=click.Path(file_okay=False, path_type=Path),
-    help="A new folder for all files, which stays. Default: one that is removed at the end.",
+    help="A new folder to keep all files in. Default: a folder that is removed at the end.",
 )
 @click.option(
-    "--break", "broken", metavar="NAME", help="Begin with this broken; `list` shows the names."
+    "--break", "broken", metavar="NAME", help="Begin with the fault NAME; `list` shows the names."
 )
 @click.pass_context
 def command(ctx: click.Context, keep: Path | None, broken: str | None) -> None:
     """Start two mail hosts on loopback addresses, with two domains each and a DNS server of their
     own. They run until Ctrl-C. Nothing outside this machine is contacted.
 
-    `break` breaks one thing, so that `mailhost doctor` finds it; `mend` mends it.
+    `break` applies a fault, which `mailhost doctor` finds; `mend` removes the fault.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -61,7 +61,7 @@ def _run(keep: Path | None, broken: str | None) -> None:
     try:
         run_on_reactor(lambda reactor: _work(reactor, keep, broken))
     except KeyboardInterrupt:
-        click.echo("All has ended.", err=True)
+        click.echo("The playground has ended.", err=True)
     except (CannotListenError, CannotStart, HostFailed, NoPorts) as error:
         raise Fail(str(error)) from error
 
@@ -85,9 +85,9 @@ async def _work(reactor: IReactor, keep: Path | None, broken: str | None) -> Non
     await Deferred()
 
 
-@command.command("list", short_help="Show all that can be broken.")
+@command.command("list", short_help="Show the faults.")
 def list_faults() -> None:
-    """Show all that can be broken, with the command that finds it."""
+    """Show the faults, each with the command that finds it."""
     from mailhost.playground.faults import FAULTS
 
     now = _ask("list", optional=True)
@@ -100,10 +100,10 @@ def list_faults() -> None:
         )
         for fault in FAULTS
     ]
-    print_table(("NOW", "NAME", "WHAT IS WRONG", "FOUND BY"), rows, "")
+    print_table(("NOW", "NAME", "FAULT", "FOUND BY"), rows, "")
 
 
-@command.command("break", short_help="Break one thing.")
+@command.command("break", short_help="Apply a fault.")
 @click.argument("name")
 def break_one(name: str) -> None:
     """Apply the fault NAME to the running playground.
@@ -117,9 +117,9 @@ def break_one(name: str) -> None:
     click.echo(_broken_text(name))
 
 
-@command.command(short_help="Mend what is broken.")
+@command.command(short_help="Remove the fault.")
 def mend() -> None:
-    """Mend what is broken in the playground that runs."""
+    """Remove the fault of the running playground."""
     mended = _ask("mend")
     click.echo(f"{mended} is mended." if mended else "Nothing is broken.")
 
@@ -128,12 +128,12 @@ def _broken_text(name: str) -> str:
     from mailhost.playground.faults import BY_NAME
 
     fault = BY_NAME[name]
-    return f"{name} is broken: {fault.description}\nThis finds it: mailhost {fault.command}"
+    return f"{name} is broken: {fault.description}\nFound by: mailhost {fault.command}"
 
 
 def _ask(request: str, optional: bool = False, **arguments: Any) -> Any:
-    """Send a request to the playground that runs, and return its answer; None if none runs, where
-    that is `optional`. Raises Fail."""
+    """Send a request to the running playground, and return its answer; None if none runs and the
+    playground is `optional`. Raises Fail."""
     from mailhost.net.control.client import (
         CommandFailed,
         ControlClient,

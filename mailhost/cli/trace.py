@@ -1,4 +1,4 @@
-"""`mailhost trace`: what happened to messages."""
+"""`mailhost trace`: shows the events of messages."""
 
 from __future__ import annotations
 
@@ -21,18 +21,22 @@ if TYPE_CHECKING:
     from mailhost.trace.reader import TraceReader
     from mailhost.trace.story import Story
 
-POLL = 0.5  # seconds between two looks with --follow
+POLL = 0.5  # seconds between two queries with --follow
 PARTS_AT_ONCE = 1_000
 _INDENT = 21  # the width of a time
 
 
 @click.command("trace", short_help="Show what happened to messages.")
 @click.argument("words", metavar="[WORD]...", nargs=-1)
-@click.option("--since", metavar="TIME", help='Not before: "2 hours", "14:30", "2026-03-01 14:30".')
-@click.option("--until", metavar="TIME", help="Not after.")
-@click.option("--outcome", type=click.Choice(list(BY_OUTCOME)), help="With such a recipient.")
-@click.option("--limit", default=50, show_default=True, help="Show the newest so many messages.")
-@click.option("--follow", is_flag=True, help="Show what happens from now on.")
+@click.option("--since", metavar="TIME", help='Not before TIME: "2 hours", "14:30", "2026-03-01".')
+@click.option("--until", metavar="TIME", help="Not after TIME.")
+@click.option(
+    "--outcome", type=click.Choice(list(BY_OUTCOME)), help="With such an outcome for a recipient."
+)
+@click.option(
+    "--limit", default=50, show_default=True, help="The number of messages, the newest ones."
+)
+@click.option("--follow", is_flag=True, help="Show events from now on.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def command(
@@ -48,7 +52,7 @@ def command(
     """Show what happened to the messages in which all WORDs occur: an id of the queue or the log, a
     Message-ID, an address, a domain, or a word of a reply.
 
-    One message is shown with all that happened to it, several in a list, the newest first.
+    A single message is shown with all its events; several messages are listed, the newest first.
     """
     from mailhost.trace.query import Query
 
@@ -79,8 +83,8 @@ def _opened(config: str | None) -> Iterator[TraceReader]:
             with opened_trace(settings.data) as reader:
                 yield reader
         except FileNotFoundError as error:
-            off = "it is switched off: [trace] off = true" if settings.trace.off else ""
-            why = off or "the host has not received a message since it keeps one"
+            off = "the trace is switched off: [trace] off = true" if settings.trace.off else ""
+            why = off or "the host has received no message since the trace exists"
             raise Fail(f"there is no trace in {settings.data}; {why}") from error
         except (sqlite3.DatabaseError, ValueError) as error:
             remedy = "if the file is damaged, remove the folder `trace` there"
@@ -88,7 +92,10 @@ def _opened(config: str | None) -> Iterator[TraceReader]:
 
 
 def _found(reader: TraceReader, query: Any, limit: int) -> list[Story]:
-    """Return the messages that are meant. A single word that is the id of a message is that."""
+    """Return the messages that match.
+
+    A single word that is the id of a message means this message.
+    """
     if len(query.words) == 1:
         story = reader.story(query.words[0])
         if story is not None:
@@ -148,8 +155,10 @@ def _as_json(story: Story, reader: TraceReader) -> dict[str, object]:
 
 
 def _follow(reader: TraceReader, query: Any, as_json: bool) -> None:
-    """Print what is written from now on, until Ctrl-C. A message is shown from the moment on at
-    which it fits the query."""
+    """Print new events until Ctrl-C.
+
+    The events of a message are printed from the moment at which the message matches the query.
+    """
     from mailhost.trace.timeline import fact_text, moment
 
     last = reader.newest()

@@ -1,4 +1,4 @@
-"""`[trace]`: what happens to each message, kept for `mailhost trace`."""
+"""`[trace]`: the events of each message, kept for `mailhost trace`."""
 
 from __future__ import annotations
 

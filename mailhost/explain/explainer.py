@@ -119,8 +119,8 @@ class Explainer:
         )
 
     def _logged_in(self, client: Client) -> Client:
-        """Return the client with the address of its account as the directory has it, which is what
-        a login finds."""
+        """Return the client with the address of its account as the directory has it, as after a
+        login."""
         if client.account is None:
             return client
         account = self._services.directory.view.account(client.account)
@@ -172,11 +172,11 @@ class Explainer:
             reason = f"{client.ip} has not logged in, and is in none of relay.networks"
             return Allowed(False, reason)
         if self._context.stopped.refusal(client) is not None:
-            remedy = f"look why, then run `mailhost doctor looked {client.ip}`"
+            remedy = f"find the reason, then run `mailhost doctor looked {client.ip}`"
             return Allowed(False, f"relaying is stopped for {client.ip}: {remedy}")
         if isinstance(right, Address):
-            return Allowed(True, f"it has logged in as {right}")
-        return Allowed(True, f"its address is in {right} of relay.networks")
+            return Allowed(True, f"the client has logged in as {right}")
+        return Allowed(True, f"the client's address is in {right} of relay.networks")
 
     def _sender(self, question: Question, sender: Address | None) -> Allowed:
         account = question.client.account
@@ -204,7 +204,7 @@ class Explainer:
             return SigningView(domain, reason=why_not)
         keys = services.key_ring.keys(domain) or ()
         active = [pair.public.selector for pair in keys if pair.public.state is KeyState.ACTIVE]
-        reason = "" if active else "it has no key in use; see mailhost dkim list"
+        reason = "" if active else "the domain has no key in use; see mailhost dkim list"
         return SigningView(domain, tuple(active), reason)
 
 

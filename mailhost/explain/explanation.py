@@ -80,7 +80,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """One step of the way: an address, the rule (a StepRule), the name under which the rule was
+    """One step of the route: an address, the rule (a StepRule), the name under which the rule was
     found, and the addresses that it leads to."""
 
     address: str
@@ -91,7 +91,7 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class MailboxView:
-    """A mailbox to which the way leads. `quota` is in octets, None for no limit; `fits` says
+    """A mailbox at the end of the route. `quota` is in octets, None for no limit; `fits` says
     whether the announced size fits in."""
 
     account: str
@@ -125,7 +125,7 @@ class NextHopView:
 
 @dataclass(frozen=True, slots=True)
 class WayView:
-    """Where the recipient leads. `result` is the refusal of the routing, empty for none; `more`
+    """The route of the recipient. `result` is the refusal of the routing, empty for none; `more`
     counts steps and next hops that were left out."""
 
     steps: tuple[StepView, ...]

@@ -22,8 +22,8 @@ from mailhost.reception.filters.chain import Chain, ChainLink
 
 FILTER_LIMIT = 10.0  # seconds that a filter has to answer
 NOT_ASKED = "not asked"
-ONLY_REAL = "its answer may have effects, and it gives no preview"
-LATER = "it examines the whole message, which a question does not have"
+ONLY_REAL = "the filter may have effects, and gives no preview"
+LATER = "the filter examines the whole message, which a question does not have"
 NOT_REACHED = "the client had its reply before, or the tags do not fit"
 NOTIFIED = "is notified of the final reply"
 
@@ -48,7 +48,7 @@ class _Answered:
 
 @implementer(IFilter)
 class _PreviewFilter:
-    """Stands for the filter of a link. `answered` has its answers."""
+    """Replaces the filter of a link. `answered` has its answers."""
 
     def __init__(self, link: ChainLink) -> None:
         self.stages = link.filter.stages
@@ -77,7 +77,7 @@ class _PreviewFilter:
 
 @implementer(IFilter)
 class _Last:
-    """The last filter of the chain, which sees the mail as the others have edited it."""
+    """The last filter of the chain, which gets the mail as the other filters have edited it."""
 
     stages = (Stage.SENDER, Stage.RECIPIENT)
 

@@ -1,4 +1,4 @@
-"""Stands for the server behind a proxy, which is not asked: it would be a question that it sees."""
+"""Replaces the server behind a proxy, which is not asked, since it would see the connection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ DECIDED_BEHIND = Status(250, "2.0.0", "The server behind the proxy decides")
 
 @implementer(IReception)
 class ServerBehind:
-    """Takes what passes the filters, so that the replies say that the server decides."""
+    """Accepts all commands that pass the filters, with a reply that says that the server
+    decides."""
 
     def connected(self, client: Client) -> Answer[Status | None]:
         return None

@@ -1,4 +1,4 @@
-"""Has a server session answer the commands of a client that is not there."""
+"""Runs a server session with the commands of a simulated client."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from mailhost.message.address import Address
 
 @implementer(IWire)
 class _Replies:
-    """Keeps what a session writes. `over` is true once the session has hung up."""
+    """Collects the output of a session.
+
+    `over` is true once the session has closed the connection.
+    """
 
     def __init__(self) -> None:
         self._written = bytearray()
@@ -39,7 +42,7 @@ class _Replies:
         self.over = True
 
     def take(self) -> str:
-        """Return what was written since the last time, without the last line end."""
+        """Return the output since the last call, without the last line end."""
         text = self._written.decode("ascii", "replace").removesuffix("\r\n")
         self._written.clear()
         return text.replace("\r\n", "\n")

@@ -1,4 +1,5 @@
-"""Where a recipient leads: the steps of the routing, mailboxes, and next hops with their hosts."""
+"""Finds the route of a recipient: the steps of the routing, mailboxes, and next hops with their
+hosts."""
 
 from __future__ import annotations
 
@@ -47,7 +48,7 @@ class _Steps:
 
 
 class Way:
-    """Finds ways with the services of the host. `store` knows the quotas; `pause`
+    """Finds routes with the services of the host. `store` knows the quotas; `pause`
     is awaited between the parts of a long alias."""
 
     def __init__(
@@ -157,7 +158,7 @@ def tls_policy(destination: Destination) -> str:
 
 
 def _partial_refusal(found: Destinations) -> str:
-    """Return which targets get nothing, although others do."""
+    """Return the targets that get no message, although others do."""
     parts = (
         (found.unknown, "do not exist"),
         (found.waiting, "have no reader yet"),

@@ -1,4 +1,4 @@
-"""The steps by which routing finds where an address leads, for an operator who asks for the way."""
+"""The steps by which routing resolves an address, for an operator who asks for them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A test network on loopback: DNS, hosts that are right, and hosts that are wrong in one way."""
+"""A test network on loopback: a DNS server, hosts without a fault, and hosts with one fault."""

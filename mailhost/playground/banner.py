@@ -75,6 +75,6 @@ def environment() -> str:
 
 def _end(network: Network, kept: bool) -> Iterator[str]:
     if kept:
-        yield f"Ctrl-C ends all. {network.folder} stays; the logs are in it."
+        yield f"Ctrl-C ends the playground. {network.folder} is kept; it has the logs."
     else:
-        yield f"Ctrl-C ends all, and removes {network.folder}."
+        yield f"Ctrl-C ends the playground, and removes {network.folder}."

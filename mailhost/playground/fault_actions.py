@@ -1,7 +1,8 @@
-"""Ways in which the test network can be wrong: by its records, by a certificate, by the settings of
-a host. `wrong_host` has another way: another host in place of the right one.
+"""The actions that apply a fault to the test network: other records, another certificate, other
+settings of a host. `wrong_host` has a further action: another host in place of the right one.
 
-Each way is begun and ended. Only one is wrong at a time, so an end restores what `prepare` made.
+Each action is begun and ended. There is only one fault at a time, so the end restores the files of
+`prepare`.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from mailhost.playground.settings import MoreSettings
 
 
 class FaultAction(Protocol):
-    """One way to be wrong."""
+    """The action of one fault."""
 
     async def begin(self, network: Network) -> None:
-        """Make the network wrong."""
+        """Apply the fault."""
 
     async def end(self, network: Network) -> None:
-        """Make it right again."""
+        """Remove the fault."""
 
 
 @dataclass(frozen=True, slots=True)

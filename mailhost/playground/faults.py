@@ -1,4 +1,4 @@
-"""Everything that can be broken in the playground, by name."""
+"""The faults of the playground, by name."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ FAULTS = (
     ),
     PlaygroundFault(
         "certificate-untrusted",
-        f"The certificate of {BETA_HOST.hostname} is by an authority that nobody trusts.",
+        f"The certificate of {BETA_HOST.hostname} is by an authority that no program trusts.",
         f"doctor {BETA_HOST.hostname}",
         "server-certificate-untrusted",
         WrongCertificate(by=partial(new_authority, "Unknown authority")),
@@ -191,7 +191,7 @@ FAULTS = (
     ),
     PlaygroundFault(
         "open-relay",
-        f"{BETA_HOST.hostname} sends mail of anybody to any domain.",
+        f"{BETA_HOST.hostname} relays mail of any client to any domain.",
         f"doctor {BETA} --abuse",
         "open-relay",
         WrongSettings(MoreSettings(relay='networks = ["127.0.0.0/8"]\n')),
@@ -240,7 +240,7 @@ FAULTS = (
     ),
     PlaygroundFault(
         "spf-syntax",
-        f"The SPF record of {BETA} has a word that is none of SPF.",
+        f"The SPF record of {BETA} has a term that is not valid.",
         f"doctor {BETA}",
         "spf-syntax",
         WrongRecords(wrong_records.spf_syntax),

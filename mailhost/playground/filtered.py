@@ -1,7 +1,6 @@
-"""A TCP port at which packets vanish, as behind a firewall that drops them: connections time out.
+"""A TCP port that drops packets, as a firewall does: connections time out.
 
-A socket listens whose queue of connections that wait is full. Linux drops the packets that would
-open another.
+The backlog of the listening socket is full, so Linux drops the packets of further connections.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Passes connections on to another address, as a firewall does that looks into SMTP.
+"""Forwards connections to another address, as a firewall does that inspects SMTP.
 
 Lines to the client may be changed until the client begins TLS, and the connection may be made late.
 """
@@ -23,7 +23,7 @@ _SECONDS = 10.0  # for the connection onward
 
 
 def hide_starttls(line: bytes) -> bytes:
-    """Return a line of a reply to EHLO as a transparent proxy passes it on: with another word in
+    """Return a line of a reply to EHLO as a transparent proxy passes it on: with another keyword in
     place of STARTTLS."""
     return line[:4] + b"XXXXXXXA" if line[4:].upper() == b"STARTTLS" else line
 
@@ -40,7 +40,7 @@ class Onward:
 
 
 class ForwardingFactory(ServerFactory):
-    """Makes the client's end of each connection."""
+    """Makes the protocol for each connection of a client."""
 
     noisy = False
 

@@ -1,7 +1,7 @@
-"""The test network: a DNS server and two hosts on loopback, which can be broken in one way.
+"""The test network: a DNS server and two hosts on loopback, to which one fault can be applied.
 
-The hosts are in processes of their own; the DNS server, and the ports that take the place of a host
-which is wrong, are in this one. Everything is below one folder, which the caller removes.
+The hosts are in processes of their own; the DNS server, and the ports that replace those of a host
+with a fault, are in this process. Everything is below one folder, which the caller removes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from mailhost.playground.preparing import (
 )
 from mailhost.playground.settings import MoreSettings, settings_text
 
-_TTL = 1  # seconds: what is broken or mended shows at once
+_TTL = 1  # seconds: a fault takes effect at once
 
 
 class Network:

@@ -1,4 +1,4 @@
-"""A playground that runs: its folder, its control socket, what is broken.
+"""A running playground: its folder, its control socket, and its present fault.
 
 The control socket is at a place that depends on the user alone, so that a second terminal finds it;
 each user can have one playground at a time.
@@ -96,14 +96,16 @@ class Playground:
         return self._broken.name if self._broken else ""
 
     async def break_one(self, name: str) -> str:
-        """Break one thing, and return the name of the one that was mended for it, empty for none.
-        Raises CommandRefused."""
+        """Apply a fault, and return the name of the fault that was removed before, empty for none.
+
+        Raises CommandRefused.
+        """
         if name not in BY_NAME:
             raise CommandRefused(f"{name!r} is no fault; `mailhost playground list` shows all")
         return await self._change(BY_NAME[name])
 
     async def mend(self) -> str:
-        """Mend what is broken, and return its name, empty for none. Raises CommandRefused."""
+        """Remove the fault, and return its name, empty for none. Raises CommandRefused."""
         return await self._change(None)
 
     async def _change(self, fault: PlaygroundFault | None) -> str:

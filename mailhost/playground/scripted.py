@@ -1,6 +1,6 @@
-"""An SMTP server that does not keep mail: it says what it is told to say.
+"""An SMTP server that discards mail, and whose replies come from a script.
 
-For hosts that are wrong in a way that mailhost itself cannot be.
+The scripts have faults that mailhost itself cannot have.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _USUAL: Mapping[bytes, bytes] = {
     b"QUIT": b"221 2.0.0 Goodbye",
 }
 END_OF_DATA = b"."  # a key of `replies`: the reply to the content
-_ACCEPTED = b"250 2.0.0 The scripted server threw the message away"
+_ACCEPTED = b"250 2.0.0 The scripted server discarded the message"
 _NOT_OURS = b"550 5.7.1 No such recipient here"
 _UNKNOWN = b"500 5.5.2 Unknown command"
 

@@ -19,12 +19,18 @@ from mailhost.playground.network import Network
 from mailhost.playground.ports import USUAL, WRONG_HOST
 
 MakeFactory: TypeAlias = Callable[[Network, int], Factory]
-"""Makes what serves a port that is wrong. It is handed the port at which beta has the right one."""
+"""Makes the server for a port with a fault.
+
+The number is the port at which beta has the right server.
+"""
 
 
 class WrongHost:
-    """A way to be wrong: `wrong` has what serves the ports of some protocols. At those of
-    `filtered` packets vanish, those of `closed` are not open."""
+    """Replaces the host beta.
+
+    `wrong` has the server for the ports of some protocols. The ports of `filtered` drop packets,
+    the ports of `closed` are not open.
+    """
 
     def __init__(
         self,

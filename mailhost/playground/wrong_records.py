@@ -63,7 +63,7 @@ def spf_twice(records: Records) -> Records:
 
 
 def spf_syntax(records: Records) -> Records:
-    """The SPF record of beta has a word that is none of SPF."""
+    """The SPF record of beta has a term that is not valid."""
     return with_text(records, BETA, "v=spf1", f"v=spf1 ipv4:{BETA_HOST.address} ~all")
 
 

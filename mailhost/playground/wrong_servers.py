@@ -28,7 +28,7 @@ _BROKEN = Script(
 
 
 def late_greeting(network: Network, port: int) -> ServerFactory:
-    """Greets late, as hosts do that wait for programs which talk too early."""
+    """Delays the greeting, as hosts do that detect clients which send before it."""
     return ForwardingFactory(network.reactor, Onward(BETA_HOST.address, port, delay=GREETING_DELAY))
 
 
@@ -38,7 +38,7 @@ def hidden_starttls(network: Network, port: int) -> ServerFactory:
 
 
 def tls_at_once(network: Network, port: int) -> ServerFactory:
-    """Begins with TLS where STARTTLS is usual."""
+    """Begins with TLS where STARTTLS is the standard."""
     onward = Onward(BETA_HOST.address, network.ports.of("submissions"))
     return ForwardingFactory(network.reactor, onward)
 

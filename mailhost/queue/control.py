@@ -98,7 +98,7 @@ class QueueControl:
                 raise CommandRefused(f"{id} could not be removed: {error}")
         return chosen
 
-    # --- selection -----------------------------------------------------------------------------
+    # --- selection -------------------------------------------------------------------------------
 
     async def _chosen(self, ids: Sequence[str], all: bool) -> Sequence[str]:
         if all or any(self._is_unknown(id) for id in ids):
@@ -151,7 +151,7 @@ class QueueControl:
     def _is_stopped(self, id: str) -> bool:
         return not self._is_going(id)
 
-    # --- as JSON -------------------------------------------------------------------------------
+    # --- as JSON ---------------------------------------------------------------------------------
 
     def _summary(self, id: str) -> Sequence[Fields]:
         """Return an entry, none if it has gone."""

@@ -86,7 +86,7 @@ class QueueRunner:
         self._table = EntryTable(spool, events, self._timetable, ContentCache(), wall, steady)
         self._attempts: AttemptRunner | None = None  # before `start`
 
-    # --- service -------------------------------------------------------------------------------
+    # --- service ---------------------------------------------------------------------------------
 
     def start(self, services: QueueServices) -> Deferred[None]:
         """Read the folder and begin. The Deferred fires when all entries in it are known."""
@@ -145,7 +145,7 @@ class QueueRunner:
             self._schedule(active, self._backoff.left(state.due, now, state.attempts))
         self._begin()
 
-    # --- taking in -----------------------------------------------------------------------------
+    # --- taking in -------------------------------------------------------------------------------
 
     async def accept(
         self,
@@ -205,7 +205,7 @@ class QueueRunner:
                 self._schedule(self._table.entries[id], 0.0)
         self._begin()
 
-    # --- commands of the operator --------------------------------------------------------------
+    # --- commands of the operator ----------------------------------------------------------------
 
     def wait_until_read(self, patience: float) -> Awaitable[bool]:
         """Wait up to `patience` seconds until all entries of the folder are known. True if they

@@ -1,4 +1,5 @@
-"""Client addresses from which nothing is relayed until a person has looked."""
+"""Client addresses for which nothing is relayed until the operator runs `mailhost doctor
+looked`."""
 
 from __future__ import annotations
 
@@ -8,19 +9,22 @@ from mailhost.message.status import Status
 RELAY_STOPPED = Status(
     451,
     "4.7.1",
-    "Clients of many networks seem to share your address, so this host sends no mail of yours to "
-    "other domains until its administrator has looked; log in to send",
+    "Clients of many networks seem to share your address, so this host relays no mail from it "
+    "until its administrator has examined the address; log in to send",
 )
 
 
 class StoppedAddresses:
-    """Each process has one. The head decides which addresses are in it, see doctor/clients."""
+    """The stopped addresses, in each process.
+
+    The head decides which these are, see doctor/clients.
+    """
 
     def __init__(self) -> None:
         self._addresses: frozenset[str] = frozenset()
 
     def replace(self, addresses: frozenset[str]) -> None:
-        """Stop these addresses and no other."""
+        """Stop relaying for these addresses and no others."""
         self._addresses = addresses
 
     def refusal(self, client: Client) -> Status | None:

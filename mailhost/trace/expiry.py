@@ -1,4 +1,5 @@
-"""Removes what is older than the settings say, or the oldest where the trace is too large.
+"""Removes the rows that are older than the settings allow, and the oldest rows of a trace that is
+too large.
 
 Rows are removed in short transactions, so that the writers wait for milliseconds; the pages that
 they had are given back to the file system in short steps too. A whole VACUUM would copy the
@@ -31,7 +32,7 @@ FULL = 0.95  # the part of the size that is left after a removal, so that not ea
 
 
 class TraceExpiry:
-    """The head has it. `data` is the data folder. `wall` gives seconds since 1970."""
+    """The head has one. `data` is the data folder. `wall` gives seconds since 1970."""
 
     def __init__(
         self,
@@ -70,7 +71,7 @@ class TraceExpiry:
         """Log the first of several failures; the next round comes nevertheless."""
         if not self._faulty:
             self._faulty = True
-            text = f"what is old cannot be removed: {failure.getErrorMessage()}"
+            text = f"old rows cannot be removed: {failure.getErrorMessage()}"
             self._events.emit(Faulted(WHERE, text))
 
 

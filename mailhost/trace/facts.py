@@ -1,5 +1,5 @@
-"""Turns events into the facts that are kept: values of JSON with short names. The most frequent
-events are in `quick_facts`.
+"""Turns events into facts, which the trace keeps: values of JSON with short names. The most
+frequent events are in `quick_facts`.
 
 `story` and `timeline` read them. A name that was released keeps its meaning, so that a newer
 mailhost can read what an older one has written. Empty values are left out.
@@ -38,7 +38,8 @@ facts."""
 
 
 def facts_of(event: Event) -> Kept | None:
-    """Return what is kept of an event, None for one that is not about a message that is sent."""
+    """Return the facts about an event, None for an event that is not about a message that is
+    sent."""
     make = _MAKERS.get(type(event))
     return make(event) if make is not None else None
 

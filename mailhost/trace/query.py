@@ -14,7 +14,7 @@ _NOT_ASCII = re.compile(r"[^ -~]+")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """`words` must all occur in what is known of a message, as whole words, in any case: an id, a
+    """`words` must all occur in the facts about a message, as whole words, in any case: an id, a
     Message-ID, an address, a domain (also as the end of a longer one), or a word of a reply.
     `since` and `until` are seconds since 1970. `outcome` is one of `marks.BY_OUTCOME`, empty for
     any."""
@@ -40,8 +40,11 @@ class Query:
 
 
 def _pattern(word: str) -> re.Pattern[str]:
-    """Return the pattern of a whole word. An address is more than its end: no letter, dot or hyphen
-    stands before it. A domain is the end of a longer one, but not its beginning."""
+    """Return the pattern of a whole word.
+
+    No letter, dot or hyphen may be before an address. A domain also matches at the end of a longer
+    domain, but not at its beginning.
+    """
     before = r"(?<![\w.+-])" if "@" in word[1:] else r"(?<![\w-])"
     after = r"(?![\w-]|\.\w)"
     return re.compile(before + re.escape(word) + after, re.IGNORECASE)

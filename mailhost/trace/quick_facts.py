@@ -1,7 +1,7 @@
 """The facts of the most frequent events, written as JSON at once.
 
-A delivered message has two events, of these two kinds. To write their text takes a third of the
-time that a dictionary and its encoding take. The names are those of `facts`.
+A delivered message has two events, of these two kinds. Writing their text directly takes a third of
+the time of a dictionary and its encoding. The names are those of `facts`.
 """
 
 from __future__ import annotations

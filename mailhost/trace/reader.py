@@ -1,4 +1,7 @@
-"""Reads the trace: by name, by a query, and what is new. Everything here blocks."""
+"""Reads the trace: one message by its name, messages by a query, and new rows.
+
+All functions block.
+"""
 
 from __future__ import annotations
 
@@ -34,13 +37,13 @@ class TraceReader:
         self._connection = connection
 
     def story(self, name: str) -> Story | None:
-        """Return all that is known of a message, None for a name that is not there."""
+        """Return all facts about a message, None for a name that the trace does not have."""
         named = (_valid(name),)
         found = self._connection.execute("SELECT facts FROM part WHERE message = ?", named)
         return _story(name, [text for (text,) in found])
 
     def find(self, query: Query) -> Iterator[Story]:
-        """Yield the messages that a query means, the newest first."""
+        """Yield the messages that match a query, the newest first."""
         seen: set[str] = set()
         for (name,) in self._rows(query):
             if name not in seen:
@@ -67,8 +70,8 @@ class TraceReader:
         )
 
     def before(self, story: Story) -> Sequence[Facts]:
-        """Return what the session of a message did before it: logins and commands that were
-        refused, and filters that were asked about the client."""
+        """Return the facts about the session of a message from before the message: logins and
+        commands that were refused, and filters that were asked about the client."""
         if not story.session or story.session == story.name:
             return ()
         found = self.story(story.session)

@@ -23,7 +23,7 @@ Row: TypeAlias = tuple[str, int, int, str]
 """The name of a message, the time of its first event in milliseconds since 1970, the marks of all
 its events, and their facts in JSON."""
 
-# ASCII alone: any text can be written, and a word is looked for in the form that it has here
+# ASCII alone: any text can be written; a query looks for words in this encoded form
 encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 

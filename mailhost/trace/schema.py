@@ -4,7 +4,7 @@
       id        in the order of writing
       message   the identity of the message; that of the session where the client had none yet
       at        the time of its first fact, in milliseconds since 1970
-      marks     what it is about, see `marks`
+      marks the kinds of its facts, see `marks`
       facts     a list in JSON, see `facts`
 
 A message has several rows if it stays in the queue, or if a worker received it and the head sent
@@ -119,5 +119,7 @@ def _version(connection: sqlite3.Connection, path: str) -> int:
     """Return the version, 0 for a new file. Raises NewerTrace."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > VERSION:
-        raise NewerTrace(f"{path} was made by a newer mailhost; this one leaves it as it is")
+        raise NewerTrace(
+            f"{path} was made by a newer version of mailhost; this version does not change the file"
+        )
     return version

@@ -1,4 +1,4 @@
-"""Collects the events of one process, and has them written from time to time.
+"""Collects the events of one process, and writes them to the database in batches.
 
 Each event is appended to a list. The list is written in a thread, about once a second, unless it is
 empty. If the database cannot be written, the log says so once, and the events stay in memory until
@@ -57,7 +57,7 @@ class TraceSink:
         self._faulty = False
         self._stopped = False
         self._later: IDelayedCall | None = None
-        self._lock = DeferredLock()  # held by what writes
+        self._lock = DeferredLock()  # held while a batch is written
 
     def reconfigure(self, off: bool) -> None:
         """Keep nothing new if `off`."""

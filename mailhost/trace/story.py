@@ -80,7 +80,7 @@ class Story:
 
     @property
     def text(self) -> str:
-        """All that is known, in one text to be searched."""
+        """All facts in one text, for searches."""
         return "\n".join([self.name, *_texts(list(self.facts))])
 
 

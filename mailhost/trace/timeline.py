@@ -1,4 +1,4 @@
-"""Tells facts in plain words, one line for each."""
+"""Describes facts as text, one line for each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def moment(facts: Facts) -> str:
 
 
 def fact_text(facts: Facts) -> str:
-    """Return a fact in plain words. A kind that only a newer mailhost knows is named."""
+    """Return the text of a fact; for a kind that only a newer mailhost knows, its name."""
     tell = _TELL.get(facts["event"])
     return tell(facts) if tell is not None else f"({facts['event']})"
 

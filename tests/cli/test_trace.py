@@ -74,7 +74,7 @@ class TraceTests(CommandCase):
         os.unlink(database_path(self.data))
         self.assertIn("there is no trace in", self.run_fails("trace"))
         self.settings("[trace]\noff = true\n", set_up=False)
-        self.assertIn("it is switched off: [trace] off = true", self.run_fails("trace"))
+        self.assertIn("the trace is switched off: [trace] off = true", self.run_fails("trace"))
 
     def test_a_damaged_one(self) -> None:
         with open(database_path(self.data), "r+b") as file:
@@ -87,7 +87,7 @@ class TraceTests(CommandCase):
         with closing(sqlite3.connect(database_path(self.data))) as connection:
             connection.execute("PRAGMA user_version = 99")
         result = self.call("trace")
-        self.assertIn("was made by a newer mailhost", str(result.exception))
+        self.assertIn("was made by a newer version of mailhost", str(result.exception))
 
     def test_moments(self) -> None:
         self.assertEqual(moment_of("2 hours", NOON), NOON - 7200)

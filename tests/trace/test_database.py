@@ -102,5 +102,5 @@ class DatabaseTests(SynchronousTestCase):
         with closing(sqlite3.connect(self.path)) as other:
             other.execute("PRAGMA user_version = 99")
         error = self.assertRaises(NewerTrace, self.database.add, [row()])
-        self.assertIn("was made by a newer mailhost", str(error))
+        self.assertIn("was made by a newer version of mailhost", str(error))
         self.assertRaises(NewerTrace, self.count)

@@ -84,4 +84,4 @@ class RoundsTests(ExpiryCase):
         for _ in range(3):
             self.clock.advance(PERIOD)
         (line,) = self.events.lines
-        self.assertIn("trace: what is old cannot be removed: file is not a database", line)
+        self.assertIn("trace: old rows cannot be removed: file is not a database", line)

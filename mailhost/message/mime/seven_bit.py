@@ -1,4 +1,4 @@
-"""Converts 8-bit bodies to quoted-printable or base64, so that no host on the way has to.
+"""Converts 8-bit bodies to quoted-printable or base64, so that no later host needs to convert them.
 
 A host whose next hop lacks 8BITMIME may convert a message (RFC 6152 §3), which breaks its DKIM
 signature (RFC 6376 §5.3). Only whole bodies and fields Content-Transfer-Encoding change; all other
