@@ -10,7 +10,7 @@ from typing import Any
 from mailhost.doctor.checks import CheckResult
 from mailhost.doctor.finding import Finding, Verdict, exit_code
 
-LONGEST_SHOWN = 1000  # characters of what another host said
+LONGEST_SHOWN = 1000  # characters of a text of another host
 _LABEL = max(len(verdict.value) for verdict in Verdict) + 2
 DOCTOR_FAILED = 3  # the exit code
 

@@ -20,7 +20,8 @@ class AskHost(Protocol):
 
 
 def ask_host(in_thread: InThread, data: str, timeout: float = ANSWER_TIMEOUT) -> AskHost:
-    """Return what asks the host of a data folder, and waits `timeout` seconds for an answer."""
+    """Return a function that asks the host of a data folder, and waits `timeout` seconds for an
+    answer."""
     client = ControlClient(control_path(data), timeout)
 
     def ask(command: str, /, **arguments: Any) -> Awaitable[Any]:

@@ -32,8 +32,8 @@ MOST_SECONDS = 3.8  # of each check, so that the report is there in five seconds
 def checks_of_this_host(
     context: DoctorContext, loaded: Loaded, local: LocalFacts, over_the_wire: bool = True
 ) -> Sequence[Check]:
-    """Return all checks of the host that `loaded` describes. Without a user who can run the host,
-    the data folder is not looked into, since that is done with the rights of this user. Without
+    """Return all checks of the host that `loaded` describes. If the host's user cannot run the
+    host, the data folder is not examined, since the checks need the rights of this user. Without
     `over_the_wire`, no abuse is tried at the listeners, which log each command that they refuse."""
     settings, in_thread = loaded.settings, context.in_thread
     ask = ask_host(in_thread, settings.data)

@@ -84,7 +84,7 @@ class TraceSink:
     def _drop(self) -> None:
         self._dropped += 1
         if self._dropped == 1:
-            text = "the database does not follow; what happens to messages is not kept meanwhile"
+            text = "the memory for events is full; further events of messages are dropped"
             self._events.emit(Faulted(WHERE, text))
 
     def _write_waiting(self) -> None:
@@ -92,7 +92,10 @@ class TraceSink:
         Deferred.fromCoroutine(self._write_all())
 
     async def _write_all(self) -> None:
-        """Write what waits, in batches. After a fault, the rest waits for the next time."""
+        """Write the waiting events in batches.
+
+        After a fault, the rest waits for the next attempt.
+        """
         await self._lock.acquire()
         fine = await self._write_batches()
         self._lock.release()
@@ -101,7 +104,7 @@ class TraceSink:
             self._later = self._clock.callLater(pause, self._write_waiting)
 
     async def _write_batches(self) -> bool:
-        """Write what waits, also nothing; False after a fault."""
+        """Write the waiting events, also none. Return False after a fault."""
         while True:
             batch = self._waiting[:MOST_AT_ONCE]
             del self._waiting[:MOST_AT_ONCE]
@@ -109,11 +112,14 @@ class TraceSink:
                 await self._in_thread(partial(self._write, batch))
             except (OSError, sqlite3.Error):
                 self._waiting[:0] = batch
-                self._failed(Failure(), "cannot be written, and is tried again; mail goes on")
+                self._failed(
+                    Failure(),
+                    "the database cannot be written, and is tried again; mail is not affected",
+                )
                 return False
             except Exception:  # noqa: BLE001 - a defect, which each further attempt would meet
                 self._dropped += len(batch)
-                self._failed(Failure(), "cannot be written; mail goes on")
+                self._failed(Failure(), "the database cannot be written; mail is not affected")
             else:
                 self._succeeded()
             self._weight -= sum(_weight(event) for _, event in batch)

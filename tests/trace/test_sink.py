@@ -110,7 +110,7 @@ class SinkTests(SynchronousTestCase):
         self.assertEqual(
             self.events.lines,
             [
-                "trace: cannot be written; mail goes on: a defect",
+                "trace: the database cannot be written; mail is not affected: a defect",
                 "the trace is written again; 1 events are missing",
             ],
         )
@@ -124,7 +124,10 @@ class SinkTests(SynchronousTestCase):
             self.clock.advance(RETRY)
         self.assertEqual(
             self.events.lines,
-            ["trace: cannot be written, and is tried again; mail goes on: disk full"],
+            [
+                "trace: the database cannot be written, and is tried again; mail is not "
+                "affected: disk full"
+            ],
         )
         self.fault = None
         self.clock.advance(RETRY)
@@ -140,7 +143,7 @@ class SinkTests(SynchronousTestCase):
         self.fault = None
         self.clock.advance(RETRY)
         self.assertEqual(len(self.events.lines), 3, self.events.lines)
-        self.assertIn("is not kept meanwhile", self.events.lines[1])
+        self.assertIn("further events of messages are dropped", self.events.lines[1])
         self.assertEqual(self.events.lines[2], "the trace is written again; 5 events are missing")
         self.assertEqual([len(batch) for batch in self.batches], [10])
         self.sink.emit(attempted())

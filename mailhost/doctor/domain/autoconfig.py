@@ -11,7 +11,7 @@ _ROOT = b"<clientConfig"
 
 
 def autoconfig_urls(domain: str) -> tuple[str, ...]:
-    """Return the places of the file, in the order in which mail programs look there."""
+    """Return the URLs of the file, in the order in which mail programs try them."""
     return (
         f"https://autoconfig.{domain}/mail/config-v1.1.xml",
         f"https://{domain}/.well-known/autoconfig/mail/config-v1.1.xml",
@@ -19,7 +19,7 @@ def autoconfig_urls(domain: str) -> tuple[str, ...]:
 
 
 async def check_autoconfig(domain: str, fetch: Fetch) -> list[Finding]:
-    """Say where the file is, or why it cannot be fetched."""
+    """Return the URL of the file as a finding, or the reasons why it cannot be fetched."""
     tried = f"autoconfig of {domain}"
     troubles = []
     for url in autoconfig_urls(domain):
@@ -31,4 +31,4 @@ async def check_autoconfig(domain: str, fetch: Fetch) -> list[Finding]:
         if reply.status == OK and _ROOT in reply.body:
             return [ok(tried, f"mail programs find their settings at {url}")]
         troubles.append(f"{url.split('/')[2]} has no such file")
-    return [ok(tried, f"there is none ({'; '.join(troubles)})")]
+    return [ok(tried, f"there is no file ({'; '.join(troubles)})")]

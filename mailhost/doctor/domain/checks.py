@@ -33,8 +33,11 @@ FETCH_SECONDS = 8.0  # for one file
 def checks_of_domain(
     context: DoctorContext, published: PublishedMX, fetch: Fetch | None = None
 ) -> list[Check]:
-    """Return the checks of the domain whose MX records are `published`. Where DNS does not know it
-    or does not answer, only this is said. `fetch` fetches files over HTTPS."""
+    """Return the checks of the domain whose MX records are `published`.
+
+    If DNS does not have the domain or does not answer, the only check reports this. `fetch` fetches
+    files over HTTPS.
+    """
     domain = published.domain
     own = context.own.get(domain)
     reachable = reachable_for(context, domain)
@@ -82,7 +85,7 @@ def _own_addresses(context: DoctorContext) -> tuple[Sequence[str], str]:
 def _of_all(
     context: DoctorContext, topic: str, domain: str, hosts: Sequence[str], fetch: Fetch
 ) -> list[Check]:
-    """Return the checks of what no plan has. `hosts` are the MX hosts."""
+    """Return the checks of records that are in no plan. `hosts` are the MX hosts."""
     looked_up = partial(_looked_up, context, topic)
 
     async def mta_sts() -> Sequence[Finding]:

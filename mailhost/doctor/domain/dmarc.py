@@ -10,7 +10,7 @@ from mailhost.interfaces.dns import Lookups
 
 DMARC_MISSING = Fault(
     "dmarc-missing",
-    "Large receivers demand a DMARC record of those that send much mail, and without one others "
+    "Large receivers demand a DMARC record of hosts that send much mail, and without one others "
     "can write in the name of the domain.",
 )
 DMARC_SEVERAL = Fault(
@@ -36,7 +36,7 @@ def _judge(domain: str, published: PublishedDMARC) -> Finding:
     if published.inherited is not None:
         policy = _asked(published.inherited, published.inherited.subdomains)
         return ok(tried, f"no record; that of {published.above} applies, {policy}")
-    remedy = "Add a TXT record. One that asks for nothing yet, and is a beginning:"
+    remedy = "Add a TXT record. To begin with, one whose policy is none:"
     example = f'_dmarc.{domain}. 3600 IN TXT "v=DMARC1; p=none"'
     return warning(DMARC_MISSING, tried, "there is no DMARC record", remedy, example)
 
@@ -52,7 +52,7 @@ def _record(tried: str, text: bytes) -> Finding:
 
 
 def _asked(record: DMARCRecord, policy: Policy) -> str:
-    """Return what receivers are asked to do with mail that fails, in words."""
+    """Return the action that receivers are asked to take with mail that fails, as text."""
     words = {
         Policy.NONE: "which asks for nothing: others can write in the name of the domain",
         Policy.QUARANTINE: "which asks to take mail that fails for spam",

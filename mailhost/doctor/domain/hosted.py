@@ -47,11 +47,13 @@ SECONDS_OF_ONE = 20.0  # for those about one domain that the operator named
 AT_ONCE = 8  # domains
 _SHARE = 0.3  # of the time: for one question to a server of a zone, and for our addresses
 
-DNS_MX = Fault("dns-mx", "Mail for the domain does not come to this host, or not surely.")
-DNS_ADDRESS = Fault("dns-address", "Other hosts connect to the addresses that DNS has.")
-DNS_SPF = Fault("dns-spf", "Mail from this host fails SPF, or anyone's mail passes it.")
+DNS_MX = Fault("dns-mx", "Mail for the domain does not reach this host, or only sometimes.")
+DNS_ADDRESS = Fault("dns-address", "Other hosts can reach this host only at the addresses in DNS.")
+DNS_SPF = Fault("dns-spf", "Mail from this host fails SPF, or mail from any host passes SPF.")
 DNS_DKIM = Fault("dns-dkim", "Signatures of this host cannot be verified.")
-DNS_DMARC = Fault("dns-dmarc", "Large receivers demand a DMARC record of those that send much.")
+DNS_DMARC = Fault(
+    "dns-dmarc", "Large receivers demand a DMARC record of hosts that send much mail."
+)
 DNS_REPORTS = Fault("dns-reports", "Other hosts send no DMARC reports without this consent.")
 DNS_SERVICES = Fault("dns-services", "Mail programs find their servers by these records.")
 DNS_SERVERS = Fault("dns-servers", "Some hosts get another answer than others, or none.")
@@ -105,7 +107,7 @@ def own_domain_check(
 
 
 def translated(found: DNSFinding) -> Finding:
-    """Return what was found about the record of a plan as a finding of the doctor."""
+    """Return a finding about the record of a plan as a finding of the doctor."""
     if found.verdict is DNSVerdict.UNKNOWN:
         return unanswered(found.tried, found.seen.removeprefix("could not be asked: "))
     if found.verdict is DNSVerdict.RIGHT:

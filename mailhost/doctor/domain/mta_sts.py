@@ -33,7 +33,7 @@ def record_findings(domain: str) -> Lookups[tuple[bool, list[Finding]]]:
         return False, [unanswered(tried, reply.trouble)]
     records = [record for record in reply.records if is_sts(record)]
     if not records:
-        seen = "there is none, so senders use TLS only if the connection offers it"
+        seen = "there is no record, so senders use TLS only if the server offers STARTTLS"
         return False, [ok(tried, seen)]
     shown = "; ".join(record.decode("utf-8", "replace") for record in records)
     example = f'{record_name(domain)}. 3600 IN TXT "v=STSv1; id=1"'

@@ -29,7 +29,7 @@ MX_ALIAS = Fault("mx-alias", "Some hosts do not send to an MX host that has a CN
 MX_PRIVATE = Fault(
     "mx-private", "Hosts on the internet cannot reach private, loopback and reserved addresses."
 )
-MX_DUPLICATE = Fault("mx-duplicate", "A host that two MX records name is tried twice in vain.")
+MX_DUPLICATE = Fault("mx-duplicate", "A host that two MX records name is tried twice.")
 
 
 def judge_mx(published: PublishedMX, reachable: Reachable) -> list[Finding]:
@@ -74,7 +74,7 @@ def _implicit(published: PublishedMX, tried: str, reachable: Reachable) -> Findi
     if not any(map(reachable, host.addresses)):
         seen = "there is no MX record, and no address that can be used in its place"
         return failure(MX_MISSING, tried, seen, remedy, example)
-    seen = f"there is none; mail goes to {', '.join(host.addresses)}"
+    seen = f"there is no MX record; mail goes to {', '.join(host.addresses)}"
     return warning(MX_IMPLICIT, tried, seen, remedy, example)
 
 

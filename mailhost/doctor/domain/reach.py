@@ -1,4 +1,4 @@
-"""Tells addresses at which a public server of a domain can be from all others."""
+"""Decides whether a public server of a domain can have an address."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Reachable: TypeAlias = Callable[[str], bool]
 
 
 def reachable_for(context: DoctorContext, domain: str) -> Reachable:
-    """Return what says whether other hosts can reach an address of a domain. Names for tests and
-    of private networks may have any address, and all domains those of loopback if the settings
-    allow mail to go there."""
+    """Return a function that says whether other hosts can reach an address of a domain. Names for
+    tests and of private networks may have any address, and all domains those of loopback if the
+    settings allow mail to go there."""
     private = is_for_tests(domain) or is_at_or_below(domain, PRIVATE)
     loopback = context.loaded is not None and context.loaded.settings.relay.allow_loopback
 

@@ -39,9 +39,9 @@ def check_services(domain: str) -> Lookups[list[Finding]]:
 def _server(tried: str, target: str) -> Lookups[Finding]:
     """Check one server. An empty name stands for a service that is not offered (RFC 6186 §3.4)."""
     if target == _NO_RECORD.target:
-        return ok(tried, "there is none: mail programs that look for it must be set up by hand")
+        return ok(tried, "there is no record: mail programs must be set up by hand")
     if not target:
-        return ok(tried, "it says that the service is not offered")
+        return ok(tried, "the record says that the service is not offered")
     host = yield from published_host(target)
     if host.addresses:
         return ok(tried, target)

@@ -25,7 +25,7 @@ def check_tls_rpt(domain: str) -> Lookups[list[Finding]]:
         return [unanswered(tried, reply.trouble)]
     records = [record for record in reply.records if _VERSION.match(record)]
     if not records:
-        return [ok(tried, "there is none, so no reports about TLS are asked for")]
+        return [ok(tried, "there is no record, so no reports about TLS are requested")]
     shown = "; ".join(record.decode("utf-8", "replace") for record in records)
     remedy = "Leave one record, with an address for reports:"
     example = f'{name}. 3600 IN TXT "v=TLSRPTv1; rua=mailto:tlsrpt@{domain}"'

@@ -17,8 +17,10 @@ _LENGTHS = {1: 32, 2: 64}  # octets of SHA-256 and SHA-512, by the number of the
 
 
 def check_tlsa(hosts: Sequence[str]) -> Lookups[list[Finding]]:
-    """Check the records for port 25 of MX hosts. One finding names all hosts without records, one
-    all of which DNS could not be asked."""
+    """Check the records for port 25 of MX hosts.
+
+    One finding names all hosts without records, another all hosts for which DNS did not answer.
+    """
     findings = []
     without, silent = [], []
     for host in hosts:
@@ -30,7 +32,7 @@ def check_tlsa(hosts: Sequence[str]) -> Lookups[list[Finding]]:
         else:
             findings.append(_judge(f"TLSA of {host}", reply.records, reply.secure))
     if without:
-        findings.append(ok(f"TLSA of {', '.join(without)}", "there is none (no DANE)"))
+        findings.append(ok(f"TLSA of {', '.join(without)}", "there is no record (no DANE)"))
     if silent:
         names = ", ".join(host for host, _ in silent)
         findings.append(unanswered(f"TLSA of {names}", silent[0][1]))

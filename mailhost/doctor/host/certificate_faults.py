@@ -51,7 +51,7 @@ _REMEDIES = MappingProxyType(
         CERTIFICATE_NOT_YET_VALID: "Compare the clock of this machine with another one.",
         CERTIFICATE_NAME: "Get a certificate for the name that mail programs connect to.",
         CERTIFICATE_UNUSABLE: "Name the files of one certificate in [[tls.certificate]].",
-        KEY_OPEN: "Take the rights of others away with the chmod command above.",
+        KEY_OPEN: "Remove the access of other users with the chmod command above.",
     }
 )
 

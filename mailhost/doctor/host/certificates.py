@@ -19,7 +19,7 @@ from mailhost.net.tls.certificate_checks import CertificateFinding
 
 CERTIFICATE_SELF_SIGNED = Fault(
     "certificate-self-signed",
-    "Mail programs warn of it or refuse to connect; other mail hosts accept it.",
+    "Mail programs warn of the certificate or refuse to connect; other mail hosts accept it.",
 )
 CERTIFICATE_CHAIN = Fault(
     "certificate-chain",
@@ -62,7 +62,11 @@ def _chain_finding(files: CertificateFiles, demo: bool) -> Finding:
         remedy = "Get a certificate with an ACME client, and name its files in the settings:"
         lines = ("[[tls.certificate]]", 'chain = "fullchain.pem"', 'key = "privkey.pem"')
         return warning(
-            CERTIFICATE_SELF_SIGNED, tried, "it is signed by its own key", remedy, *lines
+            CERTIFICATE_SELF_SIGNED,
+            tried,
+            "the certificate is signed by its own key",
+            remedy,
+            *lines,
         )
     why = chain_fault(files.chain, current_time())
     if not why:

@@ -95,7 +95,7 @@ def _missing(settings: Settings, tried: str) -> Finding | None:
     data = settings.data
     if not os.path.isdir(data):
         if settings.demo is not None:
-            return ok(tried, "the first start makes it")
+            return ok(tried, "the first start makes the folder")
         remedy = "Mount its disk, or make the folder with `mailhost init`."
         return warning(DATA_MISSING, tried, folder_is_new(data), remedy)
     try:

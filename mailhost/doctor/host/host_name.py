@@ -123,7 +123,7 @@ def _of_address(name: str, forward: Sequence[str], address: str) -> Lookups[list
         return [(yield from _reverse(name, address, reply))]
     missing = _not_of_name(name, address)
     if name in reply.records:
-        return [missing]  # when that is mended, the reverse name leads back
+        return [missing]  # the reverse name leads back once the address is published
     return [missing, (yield from _reverse(name, address, reply))]
 
 

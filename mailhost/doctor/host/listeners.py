@@ -151,7 +151,7 @@ def _down(settings: Settings, listening: Sequence[ListeningSocket]) -> list[Find
         return taken
     seen = f"no host runs on the data folder {settings.data}"
     remedy = "Start the host with `mailhost run` or `systemctl start mailhost`. If it ends at once,"
-    remedy += " the last line that it prints says why."
+    remedy += " the last line of its output has the reason."
     return [failure(HOST_DOWN, "this host", seen, remedy)]
 
 
@@ -165,11 +165,11 @@ def _at(place: ListenerPlace, listening: Sequence[ListeningSocket]) -> tuple[Pro
 def _examined(
     place: ListenerPlace, listening: Sequence[ListeningSocket], host: HostState, greet: Greeting
 ) -> _Seen:
-    """Look at one listener. Blocks."""
+    """Return the state of one listener. Blocks."""
     there = _at(place, listening)
     ours = any(process.pid in host.pids for process in there)
     other = tuple(process for process in there if process.pid not in host.pids)
-    # without the numbers of our processes, only the greeting tells
+    # without the ids of our processes, only the greeting identifies the host
     other = other if host.pids and not ours else ()
     try:
         return _Seen(place, other, ours, greeting=greet(place))
@@ -227,7 +227,7 @@ def _closed(closed: Sequence[_Seen]) -> list[Finding]:
     if not closed:
         return []
     seen = f"{_names(closed)}: {closed[0].closed}"
-    remedy = "Run `mailhost reload`; if the port stays closed, the log of the host says why."
+    remedy = "Run `mailhost reload`; if the port stays closed, the log of the host has the reason."
     return [failure(LISTENER_CLOSED, "closed ports", seen, remedy)]
 
 

@@ -30,7 +30,7 @@ _STARTTLS = {
 
 
 class NotReached(Exception):
-    """No connection can be made, or it broke off; the message has the reason."""
+    """No connection can be made, or the connection was lost; the message has the reason."""
 
 
 class NoHandshake(NotReached):
@@ -57,7 +57,7 @@ class ListenerPlace:
 
 
 def place_of(listen: Listen) -> ListenerPlace | None:
-    """Return where a listener is reached; None where the settings do not say it: the system
+    """Return the address of a listener; None if the settings do not have the address: the system
     chooses the port, or the endpoint is of a kind that another package provides."""
     endpoint, protocol = parse_endpoint(listen.endpoint), listen.protocol
     if endpoint.kind == "unix":
@@ -139,7 +139,7 @@ def _reason(error: Exception) -> str:
 
 
 def _encrypted(wire: socket.socket, name: str) -> ssl.SSLSocket:
-    """Shake hands. The certificate is not verified: other checks examine it."""
+    """Do the TLS handshake. The certificate is not verified: other checks examine it."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -147,7 +147,7 @@ def _encrypted(wire: socket.socket, name: str) -> ssl.SSLSocket:
 
 
 def _starts_tls(wire: socket.socket, place: ListenerPlace) -> bool:
-    """Have TLS begin. False if the listener does not offer it."""
+    """Send the command that begins TLS. Return False if the listener does not offer TLS."""
     if place.protocol not in _STARTTLS:
         return False
     ask, start = _STARTTLS[place.protocol]

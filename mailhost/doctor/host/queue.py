@@ -1,4 +1,4 @@
-"""Checks the queue: that its files are whole, and what mail waits, for how long, and why."""
+"""Checks the queue: whether its files are whole, and which messages wait, for how long, and why."""
 
 from __future__ import annotations
 

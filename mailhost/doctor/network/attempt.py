@@ -1,4 +1,4 @@
-"""Finds out what a TCP port of another host does: it replies, refuses, or is silent.
+"""Finds out whether a TCP port of another host accepts connections, refuses them, or is silent.
 
 The first line is read if it comes at once, QUIT is sent, and the connection is closed. A host that
 can be reached accepts a connection in much less time than is allowed here, from anywhere.
@@ -34,7 +34,7 @@ class Result(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The end of an attempt. `said` is the start of the greeting, or why it failed."""
+    """The end of an attempt. `said` is the start of the greeting, or the reason of the failure."""
 
     end: Result
     said: str = ""

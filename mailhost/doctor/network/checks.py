@@ -41,8 +41,10 @@ def network_checks(context: DoctorContext, loaded: Loaded) -> Iterator[Check]:
 
 
 def dns_servers_check(context: DoctorContext, name: str) -> Check:
-    """Return the check of the DNS servers for a host or domain `name`. Names for tests are asked of
-    servers that the settings name, not of those of the system."""
+    """Return the check of the DNS servers for a host or domain `name`.
+
+    Only the servers of the settings are asked for names for tests, not those of the system.
+    """
     settings = context.loaded.settings if context.loaded else None
     named = servers_of_settings(settings.dns.servers) if settings else []
     demo = settings is not None and settings.demo is not None

@@ -1,6 +1,6 @@
 """Checks that the clock is right, as far as this machine can know it by itself.
 
-A clock that is behind is noticed by files and certificates that would be from the future.
+A clock that is slow is recognised by files and certificates with a later time.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ CLOCK_WRONG = Fault(
 )
 CLOCK_UNSYNCHRONISED = Fault(
     "clock-unsynchronised",
-    "A clock that nothing corrects drifts until signatures are invalid and mail has wrong dates.",
+    "A clock that no service corrects drifts until signatures are invalid and dates are wrong.",
 )
-CLOCK_UNKNOWN = Fault("clock-unknown", "It is not known whether anything corrects the clock.")
+CLOCK_UNKNOWN = Fault("clock-unknown", "Perhaps no service corrects the clock.")
 SECONDS = 5.0
 MOST_SKEW = 86_400.0  # seconds that a file may be from the future, as by time zones
 _TRIED = "clock"
@@ -46,7 +46,7 @@ def clock_check(
         past = await in_thread(known_times)
         what, latest = max(past.items(), key=lambda each: each[1], default=("", 0.0))
         if latest > now() + MOST_SKEW:
-            seen = f"it says {_day(now())}, but {what} is from {_day(latest)}"
+            seen = f"the clock has {_day(now())}, but {what} is from {_day(latest)}"
             return [failure(CLOCK_WRONG, _TRIED, seen, _SYNCHRONISE, _COMMAND)]
         return [_about(state(), _day(now()))]
 
@@ -55,11 +55,16 @@ def clock_check(
 
 def _about(state: ClockState, today: str) -> Finding:
     if state is ClockState.SYNCHRONISED:
-        return ok(_TRIED, f"{today}, and the kernel says that it is synchronised")
+        return ok(_TRIED, f"{today}, and the kernel says that the clock is synchronised")
     if state is ClockState.UNKNOWN:
         remedy = "Compare the output of `date -u` with a clock that you trust."
-        return unknown(CLOCK_UNKNOWN, _TRIED, f"{today}; the system does not say more", remedy)
-    seen = f"{today}, but the kernel says that nothing synchronises it"
+        return unknown(
+            CLOCK_UNKNOWN,
+            _TRIED,
+            f"{today}; the system does not say whether the clock is synchronised",
+            remedy,
+        )
+    seen = f"{today}, but the kernel says that the clock is not synchronised"
     return warning(CLOCK_UNSYNCHRONISED, _TRIED, seen, _SYNCHRONISE, _COMMAND)
 
 

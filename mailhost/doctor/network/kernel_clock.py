@@ -22,7 +22,7 @@ class ClockState(Enum):
 
 
 def kernel_clock() -> ClockState:
-    """Return the state of the clock; UNKNOWN where the system does not tell."""
+    """Return the state of the clock; UNKNOWN if the system does not have it."""
     try:
         library = ctypes.CDLL(None)
         read = getattr(library, "ntp_adjtime", None) or getattr(library, "adjtimex", None)

@@ -1,4 +1,4 @@
-"""Checks that the network lets this host reach port 25 of others, at hosts that the settings
+"""Checks that this host can reach port 25 of other hosts, by connections to hosts that the settings
 name."""
 
 from __future__ import annotations
@@ -17,18 +17,16 @@ from mailhost.interfaces.dns import NoSuchDomain, ResolveFailed
 
 PORT_25_CLOSED = Fault(
     "port-25-closed",
-    "Mail for other domains is sent to port 25 of their hosts, and cannot leave.",
+    "Mail for other domains is sent to port 25 of their hosts, and cannot be delivered.",
     explained_by=(NO_ROUTE,),
 )
-PORT_25_UNTRIED = Fault(
-    "port-25-untried", "It is not known whether mail for other domains can leave."
-)
+PORT_25_UNTRIED = Fault("port-25-untried", "Mail for other domains may be blocked.")
 SECONDS = 3.8
 LOOK_UP_SECONDS = 1.0  # for the addresses of a host
 TITLE = "port 25 of other hosts"
 _ASK_PROVIDER = (
-    "Ask your provider to open outgoing port 25. If it does not, send all mail through its host, "
-    "or that of another provider:"
+    "Ask your provider to open outgoing port 25. If the provider refuses, send all mail through "
+    "its smarthost, or that of another provider:"
 )
 _ROUTE = ("[[relay.route]]", 'via = "smtp.isp.example:587"')
 TryPort = Callable[[str, int], Awaitable[Attempt]]
@@ -51,7 +49,7 @@ def port_25_check(hosts: Sequence[str], port: int, look_up: LookUp, try_port: Tr
 
 
 def _not_tried(port: int) -> Finding:
-    remedy = "To have it tried, name a mail host of others, such as an MX host of a large provider:"
+    remedy = "To test the port, name a mail host of others, such as an MX host of a large provider:"
     seen = "not tried, as the settings name no host"
     lines = ("[doctor]", 'port_25_hosts = ["mx.example.net"]')
     return Finding(Verdict.OK, f"port {port} of other hosts", seen, None, remedy, lines)
@@ -87,7 +85,7 @@ def _about(tried: Mapping[str, list[Attempt] | str], port: int) -> Iterator[Find
     missing = [text for text in tried.values() if isinstance(text, str) and text]
     what = f"port {port} of {', '.join(reached or attempts or tried)}"
     if reached:
-        yield ok(what, "it can be reached")
+        yield ok(what, "the port can be reached")
     elif attempts:
         ends = {attempt.said for found in attempts.values() for attempt in found}
         seen = f"not reached ({'; '.join(sorted(ends))})"

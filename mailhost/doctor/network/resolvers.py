@@ -1,4 +1,4 @@
-"""Checks that each DNS server that this host asks gives answers, and true ones."""
+"""Checks that each DNS server of this host answers, and that the answers are true."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from mailhost.net.dns.servers import PORT, Server
 
 RESOLVER_SILENT = Fault(
     "resolver-silent",
-    "Without DNS no mail for other domains leaves, and senders cannot be judged.",
+    "Without DNS no mail for other domains is sent, and SPF, DKIM and DMARC cannot be checked.",
     explained_by=(NO_ROUTE,),
 )
 RESOLVER_REWRITES = Fault(
     "resolver-rewrites",
     "A DNS server that invents addresses makes mail for mistyped domains wait for days, and can "
-    "make every client look as if a blocklist had it.",
+    "make every client seem to be on a blocklist.",
 )
 RESOLVER_PUBLIC = Fault(
     "resolver-public",
@@ -57,8 +57,8 @@ def resolvers_check(
     servers: Sequence[Server], at: Callable[[Server], ILookUp], zone: str, blocklists: bool
 ) -> Check:
     """Return the check that asks each server for the NS records of `zone`, a top-level domain, and
-    for a name that does not exist. `at` returns what asks one server alone. `blocklists` says that
-    filters of this host ask DNS blocklists."""
+    for a name that does not exist. `at` returns a resolver that asks one server alone. `blocklists`
+    says that filters of this host ask DNS blocklists."""
 
     async def run() -> Sequence[Finding]:
         seen = await side_by_side(_answers(each, at(each), zone) for each in servers)
@@ -93,12 +93,14 @@ async def _answers(server: Server, resolver: ILookUp, zone: str) -> ServerAnswer
 def _about_silence(seen: Sequence[ServerAnswers]) -> Iterator[Finding]:
     """Yield one finding about all servers that do not answer, and one about each other server."""
     silent = [each for each in seen if each.trouble]
-    yield from (ok(f"DNS server {each.name}", "it answers") for each in seen if not each.trouble)
+    yield from (
+        ok(f"DNS server {each.name}", "the server answers") for each in seen if not each.trouble
+    )
     if silent:
         tried = f"DNS server {', '.join(each.name for each in silent)}"
         make = failure if len(silent) == len(seen) else warning
         more = "" if len(silent) == len(seen) else "; the other servers answer, but later"
-        said = f"it gives no answer ({silent[0].trouble}){more}"
+        said = f"no answer ({silent[0].trouble}){more}"
         yield make(RESOLVER_SILENT, tried, said, _REPAIR, "[dns]", 'servers = ["192.0.2.53"]')
 
 

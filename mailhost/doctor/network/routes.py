@@ -53,17 +53,15 @@ def routes_check(read: Callable[[], MachineRoutes], bind: str) -> Check:
 
 def _about(routes: MachineRoutes) -> Iterator[Finding]:
     if not (routes.ipv4 or routes.ipv6):
-        remedy = (
-            "Connect this machine to the network, and look at its routes: ip route; ip -6 route"
-        )
-        yield failure(NO_ROUTE, _TRIED, "there is none", remedy)
+        remedy = "Connect this machine to the network, and check its routes: ip route; ip -6 route"
+        yield failure(NO_ROUTE, _TRIED, "there is no route", remedy)
     elif not routes.ipv4:
-        remedy = "Ask the provider for an IPv4 address, or for NAT64; look at: ip route"
+        remedy = "Ask the provider for an IPv4 address, or for NAT64; check: ip route"
         yield warning(NO_IPV4_ROUTE, _TRIED, "for IPv6 only", remedy)
     elif routes.ipv6:
         yield ok(_TRIED, "for IPv4 and for IPv6")
     elif routes.ipv6_addresses:
-        remedy = "Set the IPv6 gateway of the provider, or remove the address; look at: ip -6 route"
+        remedy = "Set the IPv6 gateway of the provider, or remove the address; check: ip -6 route"
         seen = f"for IPv4 only, though this machine has {', '.join(routes.ipv6_addresses)}"
         yield warning(NO_IPV6_ROUTE, _TRIED, seen, remedy)
     else:

@@ -1,1 +1,1 @@
-"""Explains the replies of SMTP servers: codes, and the words of large receivers."""
+"""Explains the replies of SMTP servers: codes, and the texts of large receivers."""

@@ -25,7 +25,7 @@ BASIC = {
     421: Explanation(
         "The server closes the connection, as it is busy, shuts down, or limits this client.",
         Actor.NO_ONE,
-        "The queue tries again by itself. If the reply stays for hours, read the words after the "
+        "The queue tries again by itself. If the reply stays for hours, read the text after the "
         "code: they say whether the server limits mail from this host.",
     ),
     432: Explanation(
@@ -66,7 +66,7 @@ BASIC = {
     501: Explanation(
         "The server does not accept the parameters of the command.",
         Actor.US,
-        "The words say which: often the host name in EHLO, or an odd address.",
+        "The text after the code says which: often the host name in EHLO, or an odd address.",
     ),
     502: Explanation(
         "The server does not have the command.",
@@ -115,7 +115,7 @@ BASIC = {
     550: Explanation(
         "The mailbox does not exist, or the server's rules refuse the message.",
         Actor.SENDER,
-        "Compare the address with the recipient's own words. If it is right, the words after the "
+        "Ask the recipient for the right address. If the address is right, the text after the "
         "code name the rule.",
     ),
     551: Explanation(
@@ -130,12 +130,12 @@ BASIC = {
         "The server does not allow the address.",
         Actor.SENDER,
         "For the sender's address: the account that logged in may not use it. For the recipient's: "
-        "compare it with the recipient's own words.",
+        "ask the recipient for the right address.",
     ),
     554: Explanation(
         "The server refuses the transaction. At the greeting: it takes no mail from this client.",
         Actor.US,
-        "The words after the code name the reason, often a blocklist or the content.",
+        "The text after the code name the reason, often a blocklist or the content.",
     ),
     555: Explanation(
         "The server does not know a parameter of MAIL or RCPT.",

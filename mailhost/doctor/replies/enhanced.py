@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from mailhost.doctor.replies.explanation import Actor, Explanation
 
-_COMPARE = "Compare the address with the recipient's own words."
+_COMPARE = "Ask the recipient for the right address."
 _WAIT = "The queue tries again by itself."
-_POSTMASTER = "Write to the postmaster of the receiving domain, by way of another address."
+_POSTMASTER = "Write to the postmaster of the receiving domain, from another address."
 
 ENHANCED = {
-    "0.0": Explanation("There is no detail in the code.", Actor.NO_ONE, "Read the words after it."),
+    "0.0": Explanation("There is no detail in the code.", Actor.NO_ONE, "Read the text after it."),
     "1.0": Explanation("An address has a fault.", Actor.SENDER, _COMPARE),
     "1.1": Explanation("The mailbox does not exist.", Actor.SENDER, _COMPARE),
     "1.2": Explanation(
@@ -107,13 +107,13 @@ ENHANCED = {
         "Use an address in ASCII.",
     ),
     "7.0": Explanation(
-        "A rule about security or reputation applies.", Actor.US, "Read the words after the code."
+        "A rule about security or reputation applies.", Actor.US, "Read the text after the code."
     ),
     "7.1": Explanation(
         "The receiving host's rules do not allow the message: from this host, this sender, or for "
         "this recipient.",
         Actor.US,
-        "Read the words after the code. If they name a blocklist, follow its link. If they speak "
+        "Read the text after the code. If they name a blocklist, follow its link. If the text is "
         "of relaying, log in, or the domain is not hosted there.",
     ),
     "7.2": Explanation(

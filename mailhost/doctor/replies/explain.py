@@ -1,4 +1,4 @@
-"""Explains a reply: by its words where they are known, else by its codes."""
+"""Explains a reply: by its text if the text is known, else by its codes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from mailhost.doctor.replies.receivers import KNOWN, KnownReply
 from mailhost.doctor.replies.reply import Reply, parse_reply
 
 NO_EXPLANATION = Explanation(
-    "Neither the codes nor the words of the reply are known here.",
+    "Neither the codes nor the text of the reply are known here.",
     Actor.THEM,
-    "Write to the postmaster of the receiving domain, by way of another address, and quote the "
-    "reply.",
+    "Write to the postmaster of the receiving domain, from another address, and quote the reply.",
 )
 _CLASSES = {
     2: Explanation("The command succeeded.", Actor.NO_ONE, "Nothing."),
@@ -29,8 +28,8 @@ _CLASSES = {
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A reply, and what it means: by its code, its enhanced code, and its words; None where these
-    say nothing that is known."""
+    """A reply, and its meaning by its code, its enhanced code, and its text; None for each that is
+    not known."""
 
     reply: Reply
     code: Explanation | None

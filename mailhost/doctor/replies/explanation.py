@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Actor(StrEnum):
-    """The one who has to act before mail flows."""
+    """The person who has to act before mail is delivered."""
 
     NO_ONE = "no one: wait"
     SENDER = "the author of the message"
@@ -18,7 +18,8 @@ class Actor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The meaning of a code or of the words of a reply, the one who has to act, and the remedy."""
+    """The meaning of a code or of the text of a reply, the person who has to act, and the
+    remedy."""
 
     meaning: str
     actor: Actor

@@ -1,7 +1,7 @@
-"""The words of large receivers, of blocklists, and of hosts that defer unknown senders.
+"""The reply texts of large receivers, of blocklists, and of hosts that defer unknown senders.
 
-Each row has a pattern for the codes and words of a reply. The first row that fits is taken, so the
-special ones come first. Gmail's replies end in `gsmtp`; it uses some codes otherwise than the
+Each row has a pattern for the codes and the text of a reply. The first row that matches is used, so
+the special ones come first. Gmail's replies end in `gsmtp`; it uses some codes otherwise than the
 registry does.
 """
 
@@ -21,8 +21,8 @@ _SLOWER = (
 
 @dataclass(frozen=True, slots=True)
 class KnownReply:
-    """A reply that is known by its words. `receiver` says whose it is. `link` is a page of the
-    receiver about it, empty for none."""
+    """A reply that is known by its text. `receiver` is the receiver that sends it. `link` is a page
+    of the receiver about it, empty for none."""
 
     receiver: str
     pattern: re.Pattern[str]
@@ -189,7 +189,7 @@ KNOWN = (
         "The sending address is on a list of Spamhaus. PBL lists addresses of home connections, "
         "XBL infected hosts, SBL senders of spam.",
         Actor.US,
-        "Look the address up, mend the cause, and remove it there. If the reply speaks of an open "
+        "Look the address up, mend the cause, and remove it there. If the reply mentions an open "
         "resolver, the receiving host asks Spamhaus in a way that is not allowed, and its operator "
         "must act.",
         "https://check.spamhaus.org/",
@@ -295,7 +295,7 @@ KNOWN = (
         r"does(n't| not) (exist|have an account)",
         "The mailbox does not exist, or is closed.",
         Actor.SENDER,
-        "Compare the address with the recipient's own words.",
+        "Ask the recipient for the right address.",
     ),
     _known(
         "the receiving host",

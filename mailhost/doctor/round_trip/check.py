@@ -33,7 +33,7 @@ _READERS = (
 
 @dataclass(frozen=True, slots=True)
 class RoundTrip:
-    """Where to send to, and the user who sends or reads; without a user the host itself sends.
+    """The recipient, and the user who sends or reads; without a user the host itself sends.
     `now` is the time in seconds since 1970."""
 
     recipient: str
@@ -119,7 +119,7 @@ def _readers(settings: Settings) -> list[Reader]:
 
 
 def _first(settings: Settings, protocols: Sequence[ListenProtocol]) -> Place | None:
-    """Return where the first listener of the first of these protocols is reached."""
+    """Return the address of the first listener of the first of these protocols."""
     for protocol in protocols:
         for listen in settings.listen:
             place = own_place(listen) if listen.protocol is protocol else None
@@ -130,6 +130,6 @@ def _first(settings: Settings, protocols: Sequence[ListenProtocol]) -> Place | N
 
 def _no_listener(protocol: str) -> Finding:
     seen = f"the settings have no listener for {protocol} that this machine can reach"
-    remedy = "Add one, and reload the host:"
+    remedy = "Add a listener, and reload the host:"
     lines = ("[[listen]]", f'protocol = "{protocol}"', 'endpoint = "tcp:2525:interface=127.0.0.1"')
     return failure(TEST_NOT_SENT, "listeners", seen, remedy, *lines)

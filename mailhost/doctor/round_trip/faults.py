@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from mailhost.doctor.finding import Fault
 
-TEST_NOT_SENT = Fault(
-    "test-mail-not-sent", "Mail that the host does not take from its users goes nowhere."
-)
+TEST_NOT_SENT = Fault("test-mail-not-sent", "Users cannot send mail that the host does not accept.")
 TEST_REFUSED = Fault("test-mail-refused", "Other messages to that address are refused as well.")
 TEST_DEFERRED = Fault(
-    "test-mail-deferred", "Mail to that address waits, and is given up after some days."
+    "test-mail-deferred", "Mail to that address waits, and is returned after some days."
 )
-TEST_WAITING = Fault("test-mail-waiting", "Mail to that address does not leave, or only slowly.")
+TEST_WAITING = Fault("test-mail-waiting", "Mail to that address is not sent, or only slowly.")
 TEST_NOT_ACCEPTED = Fault(
     "test-mail-not-accepted", "Mail of other servers to this account is refused in the same way."
 )

@@ -19,8 +19,8 @@ _SUCCEEDED = frozenset({"delivered", "relayed", "passed-on", "expanded"})
 
 
 async def follow(ask: AskHost, clock: IReactorTime, identity: str, recipient: str) -> Finding:
-    """Return what became of the message `identity` within PATIENCE seconds. Raises NoHostRunning,
-    CommandFailed."""
+    """Return the outcome of the message `identity` after at most PATIENCE seconds. Raises
+    NoHostRunning, CommandFailed."""
     began = clock.seconds()
     answer: Mapping[str, Any] = {"attempts": [], "entries": []}
     while clock.seconds() - began < PATIENCE:
@@ -48,8 +48,8 @@ def outcome(attempt: Mapping[str, Any], identity: str, recipient: str, took: flo
 
 
 def _waiting(entries: Sequence[Mapping[str, Any]], identity: str, recipient: str) -> Finding:
-    state = f"in the queue it is {entries[0]['state']}" if entries else "it is not in the queue"
+    state = f"in the queue: {entries[0]['state']}" if entries else "not in the queue"
     seen = f"no attempt has ended after {PATIENCE:g} s; {state}"
-    remedy = "Look later what became of it:"
+    remedy = "Query the outcome later:"
     tried = f"delivery to {recipient}"
     return unknown(TEST_WAITING, tried, seen, remedy, f"mailhost trace {identity}")

@@ -72,7 +72,7 @@ class LocalTrip:
         yield ok("mailbox", "the message is removed again")
 
     async def _deliver(self) -> Status:
-        """Send the message as a stranger, with the null reverse-path."""
+        """Send the message without a login, with the null reverse-path."""
         try:
             connection = await self.open_connection()
             dialogue = connection.dialogue
@@ -120,8 +120,8 @@ def _refused(account: str, status: Status) -> Finding:
     advice = explain(str(status)).advice
     seen = f"the host said: {status}. {advice.meaning}"
     remedy = (
-        "The log of the host has the filter or the rule that refused it; `mailhost explain` says "
-        "what a message would meet."
+        "The log of the host has the filter or the rule that refused the message; `mailhost "
+        "explain` shows the filters and rules for a message."
     )
     make = warning if status.temporary else failure
     return make(TEST_NOT_ACCEPTED, f"SMTP to {account}", seen, remedy)
@@ -129,5 +129,5 @@ def _refused(account: str, status: Status) -> Finding:
 
 def _not_found(account: str) -> Finding:
     seen = "the message is neither in INBOX nor in the folder for junk"
-    remedy = "Look where it went: the log of the host has a line with its Message-ID."
+    remedy = "Search the log of the host for the Message-ID of the test message."
     return failure(TEST_NOT_FOUND, f"mailbox of {account}", seen, remedy)

@@ -8,7 +8,7 @@ from mailhost.message.ids import new_id
 
 SUBJECT = "Test of mailhost doctor"
 _TEXT = (
-    "mailhost doctor sent this message to test the way of mail from {hostname} to {recipient}.",
+    "mailhost doctor sent this message to test the delivery from {hostname} to {recipient}.",
     "You can delete it.",
 )
 

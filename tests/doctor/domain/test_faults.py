@@ -171,7 +171,7 @@ class TableTests(DomainCase):
             "no DANE",
             "by hand",
             "no reports about TLS",
-            "only if the connection",
+            "only if the server",
             "refused",
         ):
             self.assertIn(part, said)

@@ -23,10 +23,10 @@ Domain example.com
                   rua=mailto:d@example.com, which asks to refuse mail that fails
   ok              SRV of submissions:465, imaps:993 of example.com:
                   imap.example.com
-  ok              SRV of submission, imap, pop3 of example.com: there is none:
-                  mail programs that look for it must be set up by hand
-  ok              SRV of pop3s of example.com: it says that the service is not
-                  offered
+  ok              SRV of submission, imap, pop3 of example.com: there is no
+                  record: mail programs must be set up by hand
+  ok              SRV of pop3s of example.com: the record says that the service
+                  is not offered
   ok              MTA-STS record of example.com: v=STSv1; id=20260101
   ok              MTA-STS policy
                   https://mta-sts.example.com/.well-known/mta-sts.txt: mode

@@ -38,7 +38,7 @@ class ClockTests(SynchronousTestCase):
     def test_a_clock_that_is_years_behind(self) -> None:
         found = finding(ClockState.SYNCHRONISED, old=TODAY - YEAR, key=TODAY + 2 * YEAR)
         self.assertEqual((Verdict.FAILURE, "doctor/clock-wrong"), (found.verdict, found.name))
-        self.assertEqual("it says 2026-11-28, but key is from 2028-11-27", found.seen)
+        self.assertEqual("the clock has 2026-11-28, but key is from 2028-11-27", found.seen)
 
     def test_hours_are_no_proof(self) -> None:
         found = finding(ClockState.SYNCHRONISED, key=TODAY + 7200)

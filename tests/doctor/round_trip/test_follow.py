@@ -72,11 +72,11 @@ class FollowTests(SynchronousTestCase):
     def test_it_waits(self) -> None:
         finding = self.finding(([], [ENTRY]))
         self.assertEqual((finding.verdict, finding.fault), (Verdict.UNKNOWN, TEST_WAITING))
-        self.assertIn("in the queue it is waiting", finding.seen)
+        self.assertIn("in the queue: waiting", finding.seen)
         self.assertLess(self.host.asked, 2 + PATIENCE / PAUSE)
 
     def test_nothing_is_known_of_it(self) -> None:
-        self.assertIn("it is not in the queue", self.finding(([], [])).seen)
+        self.assertIn("; not in the queue", self.finding(([], [])).seen)
 
 
 class HostSubmissionTests(SynchronousTestCase):
