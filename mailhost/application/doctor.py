@@ -85,7 +85,7 @@ class HeadDoctor:
         local = await self._in_thread(partial(facts_of_running_host, loaded))
         own = await self._in_thread(partial(self._own_domains, loaded.settings))
         context = replace(self._context(), own=own)
-        checks = checks_of_this_host(context, loaded, local)
+        checks = checks_of_this_host(context, loaded, local, over_the_wire=False)
         return await run_checks(checks, self._reactor, _ignore)
 
     def _context(self) -> DoctorContext:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from mailhost.doctor.target import Target
     from mailhost.doctor.targets import TargetOptions
     from mailhost.interfaces.reactor import IReactor
+
+    Asked: TypeAlias = tuple[Target, TargetOptions]
 
 WIDTH = 80  # columns where the output is no terminal
 
@@ -62,12 +64,15 @@ def check(
     """
     wanted = _parsed(target)
     dialogues: list[Transcript] = []
+    asked: Asked | None = None
     try:
-        asked = target_options(user, password_file, recipient, insecure, abuse, dialogues.append)
+        if wanted is not None:
+            given = (user, password_file, recipient, insecure, abuse)
+            asked = wanted, target_options(*given, dialogues.append)
     except Fail as error:
         raise NotExamined(error.message) from error
     try:
-        results = _results(_loaded(config, wanted), wanted, asked)
+        results = _results(_loaded(config, wanted), asked)
     except Fail as error:
         results = _wrong_settings(error)
     show_report(results, as_json, dialogues if transcript else None)
@@ -123,18 +128,25 @@ def _wrong_settings(error: Fail) -> list[CheckResult]:
     return [CheckResult(checked, findings)]
 
 
-def _results(
-    loaded: Loaded | None, target: Target | None, options: TargetOptions
-) -> list[CheckResult]:
+def _results(loaded: Loaded | None, asked: Asked | None) -> list[CheckResult]:
+    """Examine a TARGET, or this host if there is none. What only the other needs is not imported,
+    since that takes a tenth of a second."""
     from mailhost.application.local_facts import collect_facts
     from mailhost.cli.own_domains import domains_to_examine
     from mailhost.doctor.context import OwnDomains
     from mailhost.doctor.target import domain_of
 
-    only = None if target is None else domain_of(target)
+    only = None if asked is None else domain_of(asked[0])
     own = domains_to_examine(loaded, only) if loaded else OwnDomains()
-    local = collect_facts(loaded) if loaded and not target else None
-    return examined(loaded, lambda context: _checks(context, target, options, local), own)
+    local = collect_facts(loaded) if loaded and asked is None else None
+
+    async def checks(context: DoctorContext) -> Sequence[Check]:
+        if asked is not None:
+            return await _checks_of_target(context, *asked)
+        assert loaded is not None and local is not None  # this host cannot be examined without
+        return _checks_of_this_host(context, loaded, local)
+
+    return examined(loaded, checks, own)
 
 
 def examined(
@@ -168,19 +180,20 @@ def examined(
         return run_on_reactor(run)
 
 
-async def _checks(
-    context: DoctorContext,
-    target: Target | None,
-    options: TargetOptions,
-    local: LocalFacts | None,
+def _checks_of_this_host(
+    context: DoctorContext, loaded: Loaded, local: LocalFacts
+) -> Sequence[Check]:
+    from mailhost.doctor.this_host import checks_of_this_host
+
+    return checks_of_this_host(context, loaded, local)
+
+
+async def _checks_of_target(
+    context: DoctorContext, target: Target, options: TargetOptions
 ) -> Sequence[Check]:
     from mailhost.doctor.server.checks import checks_of_server
     from mailhost.doctor.targets import checks_of_target
-    from mailhost.doctor.this_host import checks_of_this_host
 
-    if target is None:
-        assert context.loaded is not None and local is not None  # `_results` has collected them
-        return checks_of_this_host(context, context.loaded, local)
     try:
         return await checks_of_target(context, target, options, checks_of_server)
     except ValueError as error:

@@ -26,7 +26,7 @@ def code_of(results: Iterable[CheckResult]) -> int:
 def report_text(results: Sequence[CheckResult], width: int) -> Iterator[str]:
     """Yield the lines of the report, at most `width` columns wide except for lines to copy. The
     findings of one topic stand together, in the order of the checks."""
-    for topic in dict.fromkeys(result.check.topic for result in results):
+    for topic in dict.fromkeys(result.check.topic for result in results if result.findings):
         yield topic
         for result in results:
             if result.check.topic == topic:
@@ -43,7 +43,7 @@ def finding_text(finding: Finding, width: int) -> Iterator[str]:
     if finding.fault is not None:
         yield from _wrapped(" " * (_LABEL + 2), f"{finding.fault.why} [{finding.name}]", width)
     if finding.remedy:
-        yield from _wrapped(" " * (_LABEL + 2), f"What to do: {finding.remedy}", width)
+        yield from _wrapped(" " * (_LABEL + 2), f"Remedy: {finding.remedy}", width)
     for line in finding.copy:
         yield " " * (_LABEL + 4) + line
 

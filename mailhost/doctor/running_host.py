@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from mailhost.concurrency.threads import InThread
 from mailhost.net.control.client import ControlClient, control_path
 
-ANSWER_TIMEOUT = 4.0  # seconds, less than the checks of this host may take
+ANSWER_TIMEOUT = 3.4  # seconds, less than the checks of this host may take
 
 
 class AskHost(Protocol):

@@ -1,4 +1,4 @@
-"""What is looked for in the trace: words, a period, an outcome."""
+"""A query for messages in the trace: words, a period, an outcome."""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ KEPT = OTHER_KINDS | {Received, Attempted}
 
 
 class _Part:
-    """What happened to one message within a batch: the time of its first event, marks, and facts,
-    some of which are JSON already."""
+    """The events of one message within a batch: the time of the first event, marks, and facts, some
+    of which are JSON already."""
 
     __slots__ = ("at", "facts", "marks")
 

@@ -1,8 +1,8 @@
 """Collects the events of one process, and has them written from time to time.
 
-Taking an event is an append to a list. What waits is written in a thread, about once a second while
-there is any. If the database cannot be written, the log says so once, and the events wait until it
-can; beyond a bound, events are dropped and counted. Nothing of the mail waits for the trace.
+Each event is appended to a list. The list is written in a thread, about once a second, unless it is
+empty. If the database cannot be written, the log says so once, and the events stay in memory until
+it can be written; beyond a bound, events are dropped and counted. No message waits for the trace.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ WHERE = "trace"
 
 @implementer(IEventSink)
 class TraceSink:
-    """`write` blocks, and writes events, or raises OSError or sqlite3.Error for a fault that may
-    pass; it is called in threads, once at a time; `close` after the last time. Faults of the trace
-    itself go to `events`. Nothing is kept until `reconfigure`. `wall` gives seconds since 1970."""
+    """`write` blocks, and writes events, or opens the database where there are none. It raises
+    OSError or sqlite3.Error for a fault that may pass; it is called in threads, once at a time;
+    `close` after the last time. Faults of the trace itself go to `events`. Nothing is kept until
+    `reconfigure`. `wall` gives seconds since 1970."""
 
     def __init__(
         self,
@@ -61,6 +62,12 @@ class TraceSink:
     def reconfigure(self, off: bool) -> None:
         """Keep nothing new if `off`."""
         self._kept = frozenset() if off else KEPT
+
+    def start(self) -> None:
+        """Open the database soon, unless the trace is off, so that a fault of it is known at the
+        start."""
+        if self._kept:
+            self._later = self._clock.callLater(0, self._write_waiting)
 
     def emit(self, event: Event) -> None:
         """See IEventSink."""
@@ -94,8 +101,8 @@ class TraceSink:
             self._later = self._clock.callLater(pause, self._write_waiting)
 
     async def _write_batches(self) -> bool:
-        """Write what waits; False after a fault."""
-        while self._waiting:
+        """Write what waits, also nothing; False after a fault."""
+        while True:
             batch = self._waiting[:MOST_AT_ONCE]
             del self._waiting[:MOST_AT_ONCE]
             try:
@@ -110,7 +117,8 @@ class TraceSink:
             else:
                 self._succeeded()
             self._weight -= sum(_weight(event) for _, event in batch)
-        return True
+            if not self._waiting:
+                return True
 
     def _failed(self, failure: Failure, text: str) -> None:
         if not self._faulty:
@@ -129,7 +137,8 @@ class TraceSink:
         if self._later is not None:
             self._later.cancel()
         await self._lock.acquire()
-        await self._write_batches()
+        if self._waiting:
+            await self._write_batches()
         await self._in_thread(self._close)
 
 

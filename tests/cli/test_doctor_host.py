@@ -56,7 +56,7 @@ class ReportTests(CommandCase):
 
     def show(self, *results: CheckResult) -> None:
         """Have the command print these."""
-        self.patch(doctor_check, "_results", lambda loaded, target, options: list(results))
+        self.patch(doctor_check, "_results", lambda loaded, asked: list(results))
 
     def test_the_report_at_width_80(self) -> None:
         async def none() -> Sequence[Finding]:

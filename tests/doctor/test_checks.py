@@ -128,19 +128,23 @@ class ReportTests(SynchronousTestCase):
                 "  failure         reverse name of 192.0.2.1: there is none",
                 "                  Large receivers refuse mail from addresses without a name.",
                 "                  [doctor/ptr-missing]",
-                "                  What to do: Ask the provider of the address to set it:",
+                "                  Remedy: Ask the provider of the address to set it:",
                 "                    1.2.0.192.in-addr.arpa. PTR mx.example.org.",
                 "",
                 "Settings",
                 "  warning         a: b",
                 "                  Large receivers refuse mail from addresses without a name.",
                 "                  [doctor/ptr-missing]",
-                "                  What to do: c",
+                "                  Remedy: c",
                 "",
                 "1 failure, 1 warning, 1 ok",
             ],
             list(report_text(self.results, 80)),
         )
+
+    def test_a_topic_without_findings_has_no_heading(self) -> None:
+        lines = report_text([CheckResult(check("a", topic="Host name"), [])], 80)
+        self.assertEqual(["0 ok"], list(lines))
 
     def test_values(self) -> None:
         values = report_values(self.results)

@@ -55,6 +55,21 @@ class SinkTests(SynchronousTestCase):
         self.assertEqual(self.batches, [[one, two], [three]])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_the_start_tells_a_fault(self) -> None:
+        self.fault = OSError("the file was made by a newer mailhost")
+        self.sink.start()
+        self.clock.advance(0)
+        self.assertIn("cannot be written", self.events.lines[0])
+        self.fault = None
+        self.sink.emit(received("one"))
+        self.clock.advance(RETRY)
+        self.assertEqual([len(batch) for batch in self.batches], [1])
+
+    def test_a_start_while_it_is_off(self) -> None:
+        self.sink.reconfigure(off=True)
+        self.sink.start()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_off(self) -> None:
         self.sink.reconfigure(off=True)
         self.sink.emit(received())

@@ -1,6 +1,6 @@
 """The checks of abuse for another server, which run only if the operator asks for them.
 
-Whether it asks for passwords without TLS is said by the checks of its ports.
+The checks of the server's ports report whether it accepts passwords without TLS.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class AbuseTarget:
-    """`domain` is what stands for the server in the tricks. The server is `host`, or the first MX
+    """`domain` is the server's own domain in the tricks. The server is `host`, or the first MX
     host of `domain` where that is empty."""
 
     domain: str
@@ -40,7 +40,7 @@ class AbuseTarget:
 
 
 def abuse_target(target: Target, port: int = SMTP) -> AbuseTarget:
-    """Return the server that a TARGET names, at `port` unless that names another."""
+    """Return the server that a TARGET names, at `port` unless the TARGET has a port."""
     if isinstance(target, Server):
         return AbuseTarget(target.host, target.host, target.port or port)
     domain = domain_of(target)
@@ -56,7 +56,7 @@ def abuse_check(context: DoctorContext, target: Target, recipient: str) -> Check
     async def run() -> Sequence[Finding]:
         ip = await address_of(context.resolver, wanted)
         if not ip:
-            return []  # the checks of the domain say why
+            return []  # the checks of the domain report the reason
         place = Place(ip, wanted.port, implicit_tls=wanted.port == SUBMISSIONS + offset)
         checks = _checks(context, wanted, place, recipient)
         found = await side_by_side(each.run() for each in checks)

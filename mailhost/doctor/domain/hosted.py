@@ -1,4 +1,4 @@
-"""What `mailhost dns --check` says about domains of this host, as findings of the doctor.
+"""The results of `mailhost dns --check` for domains of this host, as findings of the doctor.
 
 The authoritative servers are asked, so that a change shows at once. Where they cannot be asked, the
 resolver is, whose answers may be older.
@@ -27,6 +27,7 @@ from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.domain.mx import missing_domain
 from mailhost.doctor.finding import Fault, Finding, Verdict, ok
 from mailhost.doctor.grouped import by_silence, by_words, grouped
+from mailhost.doctor.host.host_name import PTR_ASTRAY, PTR_MISSING, PTR_OTHER
 from mailhost.doctor.unanswered import unanswered
 from mailhost.interfaces.dns import (
     AuthorityReply,
@@ -41,14 +42,13 @@ from mailhost.interfaces.dns import (
 from mailhost.net.dns.authoritative import AuthoritativeServers
 from mailhost.net.dns.lookups import run_lookups
 
-SECONDS = 4.0  # for all look-ups about all domains; the report on this host is there in five
+SECONDS = 3.2  # for all look-ups about all domains; the report on this host is there in five
 SECONDS_OF_ONE = 20.0  # for those about one domain that the operator named
 AT_ONCE = 8  # domains
 _SHARE = 0.3  # of the time: for one question to a server of a zone, and for our addresses
 
 DNS_MX = Fault("dns-mx", "Mail for the domain does not come to this host, or not surely.")
 DNS_ADDRESS = Fault("dns-address", "Other hosts connect to the addresses that DNS has.")
-DNS_PTR = Fault("dns-ptr", "Many hosts refuse mail from an address without a right name.")
 DNS_SPF = Fault("dns-spf", "Mail from this host fails SPF, or anyone's mail passes it.")
 DNS_DKIM = Fault("dns-dkim", "Signatures of this host cannot be verified.")
 DNS_DMARC = Fault("dns-dmarc", "Large receivers demand a DMARC record of those that send much.")
@@ -58,13 +58,17 @@ DNS_SERVERS = Fault("dns-servers", "Some hosts get another answer than others, o
 _FAULTS = {
     Topic.MAIL: DNS_MX,
     Topic.ADDRESS: DNS_ADDRESS,
-    Topic.REVERSE: DNS_PTR,
     Topic.SPF: DNS_SPF,
     Topic.DKIM: DNS_DKIM,
     Topic.DMARC: DNS_DMARC,
     Topic.REPORTS: DNS_REPORTS,
     Topic.SERVICE: DNS_SERVICES,
     Topic.SERVERS: DNS_SERVERS,
+}
+_REVERSE_FAULTS = {  # as the check of the host's name calls them
+    DNSVerdict.MISSING: PTR_MISSING,
+    DNSVerdict.HARMFUL: PTR_ASTRAY,
+    DNSVerdict.DIFFERENT: PTR_OTHER,
 }
 _ABOUT_THE_HOST = (Topic.ADDRESS, Topic.REVERSE)
 _STOP_MAIL = (Topic.MAIL, *_ABOUT_THE_HOST)  # without these records, mail does not flow
@@ -111,12 +115,17 @@ def translated(found: DNSFinding) -> Finding:
     verdict = Verdict.FAILURE if bad else Verdict.WARNING
     removed = (f"; remove: {each.name}. {each.kind} {each.data}" for each in found.remove)
     lines = (*removed, *map(record_line, found.add))
-    return Finding(verdict, found.tried, found.seen, _FAULTS[found.topic], found.remedy, lines)
+    reverse = found.topic is Topic.REVERSE
+    fault = _REVERSE_FAULTS[found.verdict] if reverse else _FAULTS[found.topic]
+    return Finding(verdict, found.tried, found.seen, fault, found.remedy, lines)
 
 
 @dataclass(frozen=True, slots=True)
 class _Examined:
-    """What was found about one domain. `instead` is the finding where it was not compared."""
+    """The findings about one domain.
+
+    `instead` is the only finding if the domain was not compared with DNS.
+    """
 
     name: str
     findings: Sequence[DNSFinding] = ()

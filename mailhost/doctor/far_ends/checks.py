@@ -1,4 +1,4 @@
-"""The checks of what far ends have said: they read the trace in a thread."""
+"""The checks of the replies of other hosts. They read the trace in a thread."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from mailhost.concurrency.threads import InThread
 from mailhost.dmarc.walk import WalkFailed, walk
@@ -20,11 +21,11 @@ from mailhost.net.dns.lookups import run_lookups
 from mailhost.trace.reader import TraceReader, opened_trace
 
 TRACE_UNREADABLE = Fault(
-    "trace-unreadable", "Without the trace it is not known what other hosts said about mail."
+    "trace-unreadable", "Without the trace the replies of other hosts are not known."
 )
-TOPIC = "What other hosts have said"
+TOPIC = "Replies of other hosts"
 SECONDS = 20.0
-DNS_SECONDS = 3.0  # for one organizational domain
+DNS_SECONDS = 2.5  # for all organizational domains
 _Counts = Counter[tuple[volume.Receiver, str]]
 
 
@@ -67,12 +68,14 @@ def volume_check(context: DoctorContext, data: str, wall: Callable[[], float] = 
             attempts = attempts_since(reader, wall() - volume.DAY)
             return volume.sent_by_domain(attempts, lambda identity: _sender(reader, identity))
 
-    async def organizational_domain(domain: str) -> str:
+    clock = context.reactor
+
+    async def organizational_domain(until: float, domain: str) -> str:
         if is_for_tests(domain):
             return domain
         try:
-            machine = walk(domain)
-            found = await run_lookups(machine, context.resolver, context.reactor, DNS_SECONDS)
+            left = until - clock.seconds()
+            found = await run_lookups(walk(domain), context.resolver, clock, left)
         except WalkFailed:
             return domain
         return found.organizational_domain
@@ -84,7 +87,8 @@ def volume_check(context: DoctorContext, data: str, wall: Callable[[], float] = 
             return volume.findings(Counter())
         except (sqlite3.Error, OSError):  # the other check has said so
             return []
-        return volume.findings(await volume.volumes(counts, organizational_domain))
+        find = partial(organizational_domain, clock.seconds() + DNS_SECONDS)
+        return volume.findings(await volume.volumes(counts, find))
 
     return Check(TOPIC, "volume to large receivers", SECONDS, run, (DISK_SLOW,))
 

@@ -1,8 +1,9 @@
-"""Checks what other hosts said when they deferred or refused mail of the last days.
+"""Checks what other hosts said when they refused mail of the last days, and how long mail took.
 
 Attempts are put together by destination and reason. A reason for which this host, its DNS or its
 mail must be changed is a fault. All others are counted in one finding: mailboxes that do not exist,
-mail that a greylisting host took minutes later.
+mail that a greylisting host took minutes later. Mail that still waits is left to the check of the
+queue.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mailhost.doctor.far_ends.attempts import SentAttempt
-from mailhost.doctor.finding import Fault, Finding, failure, ok, warning
+from mailhost.doctor.finding import Fault, Finding, failure, ok
 from mailhost.doctor.replies.explain import Explained, explain
 from mailhost.doctor.replies.explanation import Actor
 from mailhost.message.outcome import Fate
@@ -21,9 +22,6 @@ DELAY = 3600.0  # seconds after which a message that arrived counts as delayed
 WAITING = 12 * 3600.0  # seconds since the last attempt after which mail was removed from the queue
 REFUSED_BY_OTHERS = Fault(
     "mail-refused-by-others", "This mail has not arrived, and its senders got it back."
-)
-DEFERRED_BY_OTHERS = Fault(
-    "mail-deferred-by-others", "This mail waits, and goes back to its senders if that stays so."
 )
 TRIED = f"mail of the last {DAYS} days"
 MOST_FINDINGS = 10
@@ -52,9 +50,7 @@ def findings(attempts: Sequence[SentAttempt], now: float) -> Sequence[Finding]:
     deferred = [each for each in last.values() if each.fate is Fate.DEFERRED]
     failed = [*reasons(each for each in last.values() if each.fate is Fate.FAILED)]
     waiting = [*reasons(each for each in deferred if each.at > now - WAITING)]
-    found = [_refused(reason) for reason in failed if reason.ours]
-    found += [_deferred(reason) for reason in waiting if reason.ours]
-    found = found[:MOST_FINDINGS]
+    found = [_refused(reason) for reason in failed if reason.ours][:MOST_FINDINGS]
     sent = sum(each.fate not in (Fate.FAILED, Fate.DEFERRED) for each in last.values())
     return [*found, ok(TRIED, _rest(sent, failed, waiting, longest_delay(attempts)))]
 
@@ -98,24 +94,16 @@ def _destination(attempt: SentAttempt, explained: Explained) -> str:
 
 
 def _refused(reason: Reason) -> Finding:
-    return failure(REFUSED_BY_OTHERS, *_parts(reason, "refused"))
-
-
-def _deferred(reason: Reason) -> Finding:
-    return warning(DEFERRED_BY_OTHERS, *_parts(reason, "deferred, and waits"))
-
-
-def _parts(reason: Reason, what: str) -> tuple[str, str, str]:
-    """Return what was tried, what was seen, and the remedy."""
     advice, last = reason.explained.advice, reason.last
     count = len(reason.recipients)
     number = "1 recipient" if count == 1 else f"{count} recipients"
     by = f"{last.by} said" if last.by else "this host says"
     reply = " ".join(last.reply[:_LONGEST_REPLY].split())
-    seen = f"{what} for {number}: {advice.meaning} For {last.identity} {by}: {reply}"
+    seen = f"refused for {number}: {advice.meaning} For {last.identity} {by}: {reply}"
     link = reason.explained.known.link if reason.explained.known else ""
     remedy = f"{advice.remedy} `mailhost trace {last.identity}` shows the whole way."
-    return f"{TRIED} to {reason.destination}", seen, f"{remedy} {link}".rstrip()
+    tried = f"{TRIED} to {reason.destination}"
+    return failure(REFUSED_BY_OTHERS, tried, seen, f"{remedy} {link}".rstrip())
 
 
 def _rest(

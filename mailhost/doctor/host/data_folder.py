@@ -39,9 +39,9 @@ DISK_SLOW = Fault(
     "disk-slow", "Each message waits for the disk before it is answered, so slow syncs slow mail."
 )
 TOPIC = "Data folder"
-SECONDS = 4.5
+SECONDS = 3.8
 SYNCS = 3
-HANGS = 4.0  # seconds
+HANGS = 3.5  # seconds
 SLOW = 0.1  # seconds of one sync; SSDs take 0.1 to 5 ms, disks 5 to 30 ms
 LEAST_SPACE, LOW_SPACE, LOW_SHARE = 100_000_000, 5_000_000_000, 0.05
 LEAST_INODES, LOW_INODES = 1_000, 50_000

@@ -32,7 +32,7 @@ DIRECTORY_DOUBTFUL = Fault(
     "directory-doubtful", "Mail to such names goes round in circles, or is refused."
 )
 TOPIC = "Directory"
-SECONDS = 4.0
+SECONDS = 3.8
 
 
 def directory_check(loaded: Loaded, in_thread: InThread) -> Check:

@@ -1,7 +1,8 @@
 """Findings about mail that waits in the queue: since when, for which destinations, and why.
 
 Messages that wait for the same reason are one finding, whatever their destinations: a network that
-is down delays mail for all of them.
+is down delays mail for all of them. A reply of another host that asks for a change of this host is
+reported at once, all other mail when it has waited for an hour.
 """
 
 from __future__ import annotations
@@ -9,17 +10,21 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from mailhost.doctor.finding import Fault, Finding, failure, warning
 from mailhost.doctor.host.queue_files import QueueFiles
 from mailhost.doctor.replies.explain import explain
-from mailhost.doctor.replies.explanation import Explanation
+from mailhost.doctor.replies.explanation import Actor, Explanation
 from mailhost.message.status import Status
 from mailhost.queue.entry import Entry, Progress, Recipient
 from mailhost.queue.spool import FoundEntry
 
 MAIL_WAITS = Fault(
     "mail-waits", "Mail that waits too long is returned to its sender when it expires."
+)
+DEFERRED_BY_OTHERS = Fault(
+    "mail-deferred-by-others", "This mail waits, and goes back to its senders if that stays so."
 )
 MAIL_PARKED = Fault(
     "mail-parked", "A defect of mailhost stopped these messages; they wait for the operator."
@@ -46,18 +51,36 @@ class _Waiting:
         outcome = self.recipient.outcome
         return None if outcome is None else outcome.status.answer or outcome.status
 
+    @property
+    def by(self) -> str:
+        """The host that gave the reply, empty if this one did."""
+        return self.recipient.outcome.by if self.recipient.outcome else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reason:
+    """What replies of one reason have in common: their meaning, None before the first attempt, and
+    the codes. `for_us` says that another host asks for a change of this one. `link` is its page."""
+
+    advice: Explanation | None
+    codes: str
+    for_us: bool = False
+    link: str = ""
+
 
 def waiting_findings(files: QueueFiles, now: float) -> Iterator[Finding]:
     """Yield the findings about stopped mail, and about mail that waits for more than an hour."""
     whole = [each for each in files.entries if not each.damage]
     yield from _stopped(whole)
-    late = [each for each in _recipients(whole) if now - each.entry.arrived > LONG]
-    reasons: defaultdict[tuple[Explanation | None, str], list[_Waiting]] = defaultdict(list)
-    for each in late:
-        reasons[_reason(each.reply)].append(each)
+    reasons: defaultdict[_Reason, list[_Waiting]] = defaultdict(list)
+    reason_of = cache(_reason)
+    for each in _recipients(whole):
+        reason = reason_of(each.reply, bool(each.by))
+        if reason.for_us or now - each.entry.arrived > LONG:
+            reasons[reason].append(each)
     ordered = sorted(reasons.items(), key=lambda item: -len(item[1]))
-    for (advice, codes), waiting in ordered[:MOST_REASONS]:
-        yield _finding(advice, codes, waiting, now)
+    for reason, waiting in ordered[:MOST_REASONS]:
+        yield _finding(reason, waiting, now)
     if len(ordered) > MOST_REASONS:
         yield _more(ordered[MOST_REASONS:])
 
@@ -87,31 +110,34 @@ def _recipients(entries: Iterable[FoundEntry]) -> Iterator[_Waiting]:
                 yield _Waiting(each.entry, recipient)
 
 
-def _reason(reply: Status | None) -> tuple[Explanation | None, str]:
-    """Return what replies of one reason have in common: their meaning, and the codes."""
+def _reason(reply: Status | None, of_another_host: bool) -> _Reason:
     if reply is None:
-        return None, "not tried yet"
-    return explain(str(reply)).advice, f"{reply.code} {reply.enhanced}".rstrip()
+        return _Reason(None, "not tried yet")
+    explained = explain(str(reply))
+    return _Reason(
+        explained.advice,
+        f"{reply.code} {reply.enhanced}".rstrip(),
+        of_another_host and explained.advice.actor is Actor.US,
+        explained.known.link if explained.known else "",
+    )
 
 
-def _finding(
-    advice: Explanation | None, codes: str, waiting: Sequence[_Waiting], now: float
-) -> Finding:
+def _finding(reason: _Reason, waiting: Sequence[_Waiting], now: float) -> Finding:
     oldest = min(waiting, key=lambda each: each.entry.arrived)
     messages = len({each.entry.id for each in waiting})
     seen = f"{_counted(messages)} for {_destinations(waiting)}, the oldest for "
     seen += _span(now - oldest.entry.arrived)
-    if oldest.reply is None or advice is None:
+    if oldest.reply is None or reason.advice is None:
         seen += ", without an attempt so far"
         remedy = "Start the host; if it runs, look for warnings about the queue in its log."
     else:
-        outcome = oldest.recipient.outcome
-        by = f"{outcome.by} said: " if outcome and outcome.by else "the last result: "
+        by = f"{oldest.by} said: " if oldest.by else "the last result: "
         cause = f" ({oldest.reply.cause})" if oldest.reply.cause else ""
-        seen += f"; {by}{oldest.reply}{cause}. {advice.meaning}"
-        remedy = f"{advice.remedy} Responsible is {advice.actor}."
+        seen += f"; {by}{oldest.reply}{cause}. {reason.advice.meaning}"
+        remedy = f"{reason.advice.remedy} Responsible is {reason.advice.actor}. {reason.link}"
     command = f"mailhost queue show {oldest.entry.id}"
-    return warning(MAIL_WAITS, f"mail that waits ({codes})", seen, remedy, command)
+    fault = DEFERRED_BY_OTHERS if reason.for_us else MAIL_WAITS
+    return warning(fault, f"mail that waits ({reason.codes})", seen, remedy.rstrip(), command)
 
 
 def _more(reasons: Sequence[tuple[object, Sequence[_Waiting]]]) -> Finding:

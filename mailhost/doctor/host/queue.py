@@ -16,7 +16,7 @@ from mailhost.doctor.host.queue_files import QueueFiles, read_queue
 from mailhost.doctor.host.queue_integrity import integrity_findings
 
 TOPIC = "Queue"
-SECONDS = 4.5
+SECONDS = 3.8
 
 
 def queue_check(data: str, in_thread: InThread, wall: Callable[[], float] = time.time) -> Check:

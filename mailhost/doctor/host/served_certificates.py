@@ -18,7 +18,13 @@ from mailhost.doctor.finding import Fault, Finding, failure, ok, warning
 from mailhost.doctor.host.certificate_files import read_certificates
 from mailhost.doctor.host.certificates import TOPIC
 from mailhost.doctor.host.data_folder import DISK_SLOW
-from mailhost.doctor.host.listeners import HostState, host_state, our_places
+from mailhost.doctor.host.listeners import (
+    HOST_HANGS,
+    LISTENER_SILENT,
+    HostState,
+    host_state,
+    our_places,
+)
 from mailhost.doctor.host.probe import (
     ListenerPlace,
     NoHandshake,
@@ -33,7 +39,7 @@ TLS_FAILS = Fault("listener-tls-fails", "Clients cannot encrypt, so mail program
 CERTIFICATE_OUTDATED = Fault(
     "certificate-not-in-use", "The port offers an older certificate, which may expire."
 )
-SECONDS = 4.5
+SECONDS = 3.8
 MOST_NAMES = 5  # that each port is asked for
 
 
@@ -46,7 +52,7 @@ class Offer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Offered:
-    """What a port offers to clients that ask for a name."""
+    """The certificate that a port offers to clients that ask for a name."""
 
     place: ListenerPlace
     name: str
@@ -78,7 +84,13 @@ def served_certificates_check(
         seen = await side_by_side(map(in_thread, offers))
         return _findings([each for some in seen for each in some], files)
 
-    return Check(TOPIC, "certificates that ports offer", SECONDS, run, (DISK_SLOW,))
+    return Check(
+        TOPIC,
+        "certificates that ports offer",
+        SECONDS,
+        run,
+        (DISK_SLOW, LISTENER_SILENT, HOST_HANGS),
+    )
 
 
 def _names(hostname: str, files: Sequence[CertificateFiles]) -> list[str]:

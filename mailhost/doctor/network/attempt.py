@@ -18,8 +18,8 @@ from twisted.python.failure import Failure
 from mailhost.interfaces.reactor import IReactor
 from mailhost.net.connect import ConnectFailed, connect
 
-CONNECT_SECONDS = 2.5
-GREETING_SECONDS = 0.5
+CONNECT_SECONDS = 2.2
+GREETING_SECONDS = 0.4
 LONGEST_GREETING = 200  # octets that are kept
 
 

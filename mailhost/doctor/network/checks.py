@@ -25,7 +25,7 @@ from mailhost.interfaces.reactor import IReactor
 from mailhost.net.dns.resolver import Resolver
 from mailhost.net.dns.servers import Server, SystemServers, servers_of_settings
 
-DNS_SECONDS = 3.5  # for one question to one server
+DNS_SECONDS = 3.0  # for one question to one server
 _ALWAYS_THERE = "arpa"  # the domain of reverse names
 
 

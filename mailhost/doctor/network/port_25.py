@@ -23,8 +23,8 @@ PORT_25_CLOSED = Fault(
 PORT_25_UNTRIED = Fault(
     "port-25-untried", "It is not known whether mail for other domains can leave."
 )
-SECONDS = 4.5
-LOOK_UP_SECONDS = 1.4  # for the addresses of a host
+SECONDS = 3.8
+LOOK_UP_SECONDS = 1.0  # for the addresses of a host
 TITLE = "port 25 of other hosts"
 _ASK_PROVIDER = (
     "Ask your provider to open outgoing port 25. If it does not, send all mail through its host, "

@@ -6,14 +6,15 @@ no result after PATIENCE seconds.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.doctor.server.nudge import is_mail, nudge
 from mailhost.doctor.server.plan import next_look, others_than, service_at, uses
 from mailhost.doctor.server.probe import probe
@@ -32,7 +33,7 @@ NOTHING = Asked()
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the operator wants to know of a server. `port` is None for all of `services`."""
+    """The server that the operator named. `port` is None if all of `services` are examined."""
 
     host: str
     port: int | None
@@ -81,7 +82,7 @@ async def survey(
     else:
         records, others = await _named_port(means, wanted, tried, wanted.port)
     planned = uses(records, wanted.asked, now)
-    used = await _side_by_side(probe(means, place, asked) for place, asked in planned)
+    used = await side_by_side(probe(means, place, asked) for place, asked in planned)
     return Surveyed(wanted, now, records, others, used, left_out=len(addresses) - len(tried))
 
 
@@ -118,7 +119,7 @@ async def _ended_within(clock: IReactorTime, work: Deferred[T], seconds: float) 
 async def _look_at(
     means: Means, wanted: Wanted, addresses: Sequence[str], services: Sequence[Service]
 ) -> list[Record]:
-    return await _side_by_side(
+    return await side_by_side(
         look(means, Place(wanted.host, address, service))
         for address in addresses
         for service in services
@@ -144,11 +145,3 @@ async def look(means: Means, place: Place) -> Record:
             first.began = answer
             first.trouble = Trouble(Step.GREETING, Kind.STRANGE, repr(answer[:80]))
     return first
-
-
-async def _side_by_side(works: Iterable[Awaitable[Record]]) -> list[Record]:
-    return await gatherResults([Deferred.fromCoroutine(_of(work)) for work in works])
-
-
-async def _of(work: Awaitable[Record]) -> Record:
-    return await work

@@ -122,7 +122,7 @@ class NetworksTests(SynchronousTestCase):
     def test_the_gateway_of_a_container(self) -> None:
         (finding,) = self.findings("172.16.0.0/12", contained=True)
         self.assertEqual(finding.fault, RELAY_NETWORKS_GATEWAY)
-        self.assertIn("172.16.0.0/12 has 172.17.0.1", finding.seen)
+        self.assertIn("172.16.0.0/12 contains 172.17.0.1", finding.seen)
 
     def test_a_gateway_that_is_not_listed(self) -> None:
         (finding,) = self.findings("172.18.0.0/16", contained=True)
@@ -186,7 +186,7 @@ class HostCheckTests(SynchronousTestCase):
         settings = SETTINGS.model_copy(update=changes)
         loaded = Loaded(settings, Secrets({}), "mailhost.toml")
         context = DoctorContext(Any, at_once, RecordsLookUp({}), loaded)  # type: ignore[arg-type]
-        checks = abuse_checks(context, loaded, RunningHost("550 5.7.1 no"))
+        checks = abuse_checks(context, loaded, RunningHost("550 5.7.1 no"), over_the_wire=True)
         return [each.title for each in checks]
 
     def test_every_listener_is_tried_as_a_stranger(self) -> None:

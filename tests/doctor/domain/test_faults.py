@@ -269,7 +269,7 @@ class HostileTests(DomainCase):
 
 
 class ThisHostTests(DomainCase):
-    """What the SPF record of another domain says about this host."""
+    """The result of the SPF record of another domain for this host."""
 
     def test_the_result_is_said(self) -> None:
         for address, result in (("1.2.3.4", "pass"), ("8.8.8.8", "fail")):

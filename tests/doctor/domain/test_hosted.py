@@ -40,7 +40,7 @@ def own(name: str, **tables: Any) -> OwnDomain:
 
 
 def zone(name: str) -> dict[tuple[str, str], Any]:
-    """What DNS should have about a domain."""
+    """The records that DNS should have for a domain."""
     return {
         ("MX", name): [MXRecord(10, "mail.example.com")],
         ("TXT", name): [b"v=spf1 mx -all"],
@@ -121,6 +121,15 @@ class AllTests(HostedCase):
         found = self.findings({("PTR", "4.3.2.1.in-addr.arpa"): []})
         self.assertEqual({Verdict.OK}, {each.verdict for each in found})
 
+    def test_a_reverse_name_has_the_faults_of_the_check_of_the_host(self) -> None:
+        for seen, verdict, name in (
+            (DNSVerdict.MISSING, Verdict.FAILURE, "doctor/ptr-missing"),
+            (DNSVerdict.HARMFUL, Verdict.FAILURE, "doctor/ptr-not-confirmed"),
+            (DNSVerdict.DIFFERENT, Verdict.WARNING, "doctor/ptr-other-name"),
+        ):
+            found = translated(DNSFinding(Topic.REVERSE, "reverse name", seen, "a name"))
+            self.assertEqual((verdict, name), (found.verdict, found.name))
+
     def test_a_domain_that_does_not_exist_is_one_finding(self) -> None:
         dns = Resolver({**HOST, **zone("example.com")})
         found = self.found(own_domains_check(self.context(dns, OWN), FakeServers(ns1=dns)))
@@ -144,7 +153,7 @@ class AllTests(HostedCase):
         domains = OwnDomains((own("example.com", dns={}),))
         check = own_domains_check(self.context(silent, domains), FakeServers())
         running = Deferred.fromCoroutine(run_checks([check], self.clock, lambda result: None))
-        self.clock.pump([0.5] * int(SECONDS / 0.5))
+        self.clock.pump([SECONDS / 8] * 9)
         [result] = self.successResultOf(running)
         [found] = self.faults([result])
         self.assertEqual("doctor/dns-unanswered", found.name)

@@ -68,14 +68,20 @@ class QueueTests(HostCase):
         self.assertIn("1 message in it", finding.seen)
 
     def test_why_it_waits(self) -> None:
-        id = self.add("bob@yahoo.com", "eve@yahoo.com", reply=TSS04)
+        id = self.add("bob@far.test", "eve@far.test", reply=FULL)
         self.now += 5 * HOUR
         finding = self.only(self.found(), "mail-waits", Verdict.WARNING)
-        self.assertIn("1 message for yahoo.com, the oldest for 5 hours", finding.seen)
+        self.assertIn("1 message for far.test, the oldest for 5 hours", finding.seen)
+        self.assertIn("mx.far.test said: 452 4.2.2 The mailbox is full", finding.seen)
+        self.assertEqual((f"mailhost queue show {id}",), finding.copy)
+        self.assertEqual("mail that waits (452 4.2.2)", finding.tried)
+
+    def test_what_another_host_wants_of_this_one_is_reported_at_once(self) -> None:
+        self.add("bob@yahoo.com", reply=TSS04)
+        finding = self.only(self.found(), "mail-deferred-by-others", Verdict.WARNING)
         self.assertIn("mx.far.test said: 421 4.7.0 [TSS04]", finding.seen)
         self.assertIn("Yahoo defers mail from this address", finding.seen)
-        self.assertEqual((f"mailhost queue show {id}",), finding.copy)
-        self.assertEqual("mail that waits (421 4.7.0)", finding.tried)
+        self.assertTrue(finding.remedy.endswith("senders.yahooinc.com/smtp-error-codes/"))
 
     def test_one_reason_is_one_finding_for_all_destinations(self) -> None:
         for number in range(9):

@@ -1,4 +1,4 @@
-"""What a port of another host does."""
+"""Attempts to connect to a port of another host."""
 
 from __future__ import annotations
 
@@ -67,4 +67,4 @@ class AttemptTests(TestCase):
 
         Deferred.fromCoroutine(try_port())
         clock.advance(2.5)
-        self.assertEqual([Attempt(Result.TIMED_OUT, "timed out after 2.5 s")], found)
+        self.assertEqual([Attempt(Result.TIMED_OUT, "timed out after 2.2 s")], found)

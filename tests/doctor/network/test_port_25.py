@@ -15,7 +15,7 @@ from tests.doctor.network.one_check import findings_of
 from tests.relay.fake_resolver import FakeResolver
 
 ANSWERED = Attempt(Result.ANSWERED, "220 mx.example.net ESMTP")
-TIMED_OUT = Attempt(Result.TIMED_OUT, "timed out after 2.5 s")
+TIMED_OUT = Attempt(Result.TIMED_OUT, "timed out after 2.2 s")
 REFUSED = Attempt(Result.REFUSED, "Connection was refused by other side.")
 ADDRESSES: dict[str, list[str] | Exception] = {
     "a.example.net": ["2001:db8::1", "192.0.2.1", "192.0.2.9"],
@@ -60,7 +60,7 @@ class PortTests(SynchronousTestCase):
     def test_all_attempts_time_out(self) -> None:
         [found] = self.findings("a.example.net", "192.0.2.7")
         self.assertEqual((Verdict.FAILURE, "doctor/port-25-closed"), (found.verdict, found.name))
-        self.assertEqual("not reached (timed out after 2.5 s)", found.seen)
+        self.assertEqual("not reached (timed out after 2.2 s)", found.seen)
         self.assertIn("[[relay.route]]", found.copy)
 
     def test_all_attempts_are_refused(self) -> None:

@@ -48,7 +48,7 @@ def place(port: int, address: str = ADDRESS, host: str = HOST) -> Place:
 
 
 def good(port: int, address: str = ADDRESS, host: str = HOST) -> Record:
-    """What a server without fault shows."""
+    """Return the record of a server without a fault."""
     where = place(port, address, host)
     in_clear = None if where.service.implicit_tls else PLAIN
     return Record(
@@ -57,7 +57,7 @@ def good(port: int, address: str = ADDRESS, host: str = HOST) -> Record:
 
 
 def failed(port: int, kind: Kind, step: Step = Step.CONNECT, address: str = ADDRESS) -> Record:
-    """What a port shows that fails."""
+    """Return the record of a port that fails."""
     return Record(place(port, address), step, Trouble(step, kind))
 
 
@@ -295,15 +295,15 @@ Connection to mx.example
                   mail.example, and not for mx.example
                   Mail programs take the server for another one and refuse it.
                   [doctor/server-certificate-name]
-                  What to do: Use the name of the certificate as server name in
-                  the mail program, or have the operator of the server add the
-                  other name to it.
+                  Remedy: Use the name of the certificate as server name in the
+                  mail program, or have the operator of the server add the other
+                  name to it.
   ok              192.0.2.1 port 2525: closed, no server listens there
   failure         login as ann at 192.0.2.1 port 587: refused: 535 5.7.8 Error:
                   authentication failed
                   The server takes mail from users, and lets them read it, after
                   a login only. [doctor/login-refused]
-                  What to do: Compare user name and password with those of the
+                  Remedy: Compare user name and password with those of the
                   provider: the user name is often the whole address, and some
                   providers want an app password.
 
