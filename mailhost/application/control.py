@@ -15,6 +15,7 @@ from mailhost.application.key_commands import key_commands
 from mailhost.application.listener_set import ListenerSet
 from mailhost.application.round_trip import round_trip_commands
 from mailhost.application.status import status
+from mailhost.concurrency.pauses import pauses_of
 from mailhost.explain.explanation import CannotExplain, Question
 from mailhost.interfaces.directory import DirectoryUnavailable
 from mailhost.message.address import parse_address
@@ -29,7 +30,7 @@ def control_commands(
 ) -> Commands:
     """Return the commands by name, each taking its arguments by keyword. Called at the start of the
     host."""
-    queue = QueueControl(head.queue).commands()
+    queue = QueueControl(head.queue, pauses_of(head.foundation.reactor)).commands()
     started = time.time()
 
     async def refresh() -> None:

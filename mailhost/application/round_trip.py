@@ -6,6 +6,7 @@ from typing import Any
 
 from mailhost.application.head import Head
 from mailhost.concurrency.answers import result_of
+from mailhost.concurrency.pauses import pauses_of
 from mailhost.delivery.junk import USUAL_NAME
 from mailhost.interfaces.outgoing import OutgoingMessage
 from mailhost.interfaces.store import IMailbox, StoredMessage
@@ -25,7 +26,7 @@ MOST_EXAMINED = 100  # messages of a folder, from the newest on
 
 def round_trip_commands(head: Head) -> Commands:
     """Return the commands by name."""
-    queue = QueueControl(head.queue)
+    queue = QueueControl(head.queue, pauses_of(head.foundation.reactor))
 
     def account(address: str) -> dict[str, Any]:
         """Say whether an address is in a domain of this host, and which account it is."""
@@ -42,8 +43,7 @@ def round_trip_commands(head: Head) -> Commands:
     async def attempts(identity: str) -> dict[str, Any]:
         """Return the attempts for a message so far, and its entries in the queue."""
         made = [_shown(each) for each in head.attempts.of(identity)]
-        views = head.queue.views()
-        ids = [each.entry.id for each in views if each.entry.identity == identity]
+        ids = head.queue.ids_of(identity)
         return {"attempts": made, "entries": list(await queue.list(ids=ids)) if ids else []}
 
     async def find(account: str, message_id: str, remove: bool = False) -> str:

@@ -2,19 +2,22 @@
 
 Each command takes `ids=[...]` or `all=True`, and returns what JSON can say. With `all`, entries
 that a command does not fit are passed over; named by id they are refused, and nothing is done.
-After a start a command waits until all entries are known.
+After a start a command waits until all entries are known. A queue may have 100,000 entries, so the
+commands pause after each few of them. Entries that go meanwhile are left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from mailhost.concurrency.pauses import Pause
 from mailhost.message.outcome import Outcome
 from mailhost.net.control.server import CommandRefused
 from mailhost.queue.entry import Recipient
 from mailhost.queue.runner import QueueRunner, View
 
+PART = 200  # entries that are handled without a pause, which takes some milliseconds
 READING_PATIENCE = 20.0  # seconds that a command waits for the queue's folder to be read
 Fields: TypeAlias = dict[str, Any]
 
@@ -24,10 +27,11 @@ class UnknownEntry(CommandRefused):
 
 
 class QueueControl:
-    """Turns commands into the runner's operations."""
+    """Turns commands into the runner's operations. `pause` lets the reactor do other work."""
 
-    def __init__(self, runner: QueueRunner) -> None:
+    def __init__(self, runner: QueueRunner, pause: Pause) -> None:
         self._runner = runner
+        self._pause = pause
 
     def commands(self) -> Mapping[str, Callable[..., Awaitable[object]]]:
         """The commands by name; each is a coroutine function of keyword arguments."""
@@ -43,16 +47,19 @@ class QueueControl:
     async def list(self, ids: Sequence[str] = (), all: bool = False) -> Sequence[Fields]:
         """Every entry, or those named: {id, sender, size, arrived, next_attempt, state,
         recipients: [{address, state, status}]}. Times are seconds since the epoch."""
-        return [self._summary(id) for id in await self._chosen(ids, all or not ids)]
+        found: list[Fields] = []
+        async for id in self._with_pauses(await self._chosen(ids, all or not ids)):
+            found += self._summary(id)
+        return found
 
     async def show(self, ids: Sequence[str] = (), all: bool = False) -> Sequence[Fields]:
         """Return all that is known of entries, with the header of the message and a traceback."""
-        return [await self._everything(id) for id in await self._chosen(ids, all)]
+        return [each for id in await self._chosen(ids, all) for each in await self._everything(id)]
 
     async def retry(self, ids: Sequence[str] = (), all: bool = False) -> Sequence[str]:
         """Try entries now. Returns their ids."""
         chosen = await self._those(ids, all, self._is_going, "is held back: release it instead")
-        for id in chosen:
+        async for id in self._with_pauses(chosen):
             self._runner.retry(id)
         return chosen
 
@@ -98,7 +105,7 @@ class QueueControl:
             await self._wait_until_read()
         broken = self._runner.broken()
         if all:
-            return sorted([*(view.entry.id for view in self._runner.views()), *broken])
+            return sorted([*self._runner.ids(), *broken])
         if isinstance(ids, str) or not ids:
             raise UnknownEntry("say which entries: a list of ids, or all")
         for id in ids:
@@ -110,11 +117,19 @@ class QueueControl:
         self, ids: Sequence[str], all: bool, fits: Callable[[str], bool], otherwise: str
     ) -> Sequence[str]:
         chosen = await self._chosen(ids, all)
-        fit = [id for id in chosen if fits(id)]
-        if len(fit) < len(chosen) and not all:
-            unfit = next(id for id in chosen if id not in fit)
-            raise UnknownEntry(f"{unfit} {otherwise}")
+        fit = []
+        async for id in self._with_pauses(chosen):
+            if fits(id):
+                fit.append(id)
+            elif not all:
+                raise UnknownEntry(f"{id} {otherwise}")
         return fit
+
+    async def _with_pauses(self, ids: Sequence[str]) -> AsyncIterator[str]:
+        for number, id in enumerate(ids, 1):
+            yield id
+            if number % PART == 0:
+                await self._pause()
 
     async def _wait_until_read(self) -> None:
         """Return when all entries are known. Raises CommandRefused where that takes too long."""
@@ -138,20 +153,24 @@ class QueueControl:
 
     # --- as JSON -------------------------------------------------------------------------------
 
-    def _summary(self, id: str) -> Fields:
+    def _summary(self, id: str) -> Sequence[Fields]:
+        """Return an entry, none if it has gone."""
         view = self._runner.view(id)
-        return _broken(id) if view is None else _summary(view)
+        if view is not None:
+            return [_summary(view)]
+        return [_broken(id)] if id in self._runner.broken() else []
 
-    async def _everything(self, id: str) -> Fields:
+    async def _everything(self, id: str) -> Sequence[Fields]:
+        """Return an entry, none if it has gone."""
         view = self._runner.view(id)
         if view is None:
-            return {**_broken(id), "parked": self._runner.broken().get(id, "")}
+            return [{**each, "parked": self._runner.broken()[id]} for each in self._summary(id)]
         try:
             header = (await self._runner.header(id)).decode("utf-8", "replace")
         except (OSError, KeyError) as error:
             header = f"(the message cannot be read: {error})"
         envelope, state = view.entry.envelope, view.state
-        return {
+        values = {
             **_summary(view),
             "identity": view.entry.identity,
             "body": str(envelope.body),
@@ -166,6 +185,7 @@ class QueueControl:
             "traceback": state.traceback,
             "header": header,
         }
+        return [values]
 
 
 def _summary(view: View) -> Fields:

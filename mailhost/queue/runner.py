@@ -216,6 +216,15 @@ class QueueRunner:
         """Every entry, oldest first."""
         return [self._view(active) for _, active in sorted(self._table.entries.items())]
 
+    def ids(self) -> list[str]:
+        """The ids of all entries, in no order."""
+        return list(self._table.entries)
+
+    def ids_of(self, identity: str) -> list[str]:
+        """The ids of the entries of a message."""
+        entries = self._table.entries.items()
+        return [id for id, active in entries if active.entry.identity == identity]
+
     def census(self) -> Coroutine[Any, Any, Census]:
         """Count the entries by their states."""
         entries, broken = self._table.entries.values(), len(self._reader.broken)

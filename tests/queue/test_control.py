@@ -13,8 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.status import Status
 from mailhost.net.control.server import CommandRefused
+from mailhost.queue import control
 from mailhost.queue.control import READING_PATIENCE, QueueControl
 from mailhost.queue.spool import ReadingResult
+from tests.fakes import Pauses
 from tests.queue.fakes import BUSY, GOOD, START, RunningQueue, envelope
 
 
@@ -23,12 +25,13 @@ class ControlCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.folder = os.path.join(self.mktemp(), "queue")
+        self.pauses = Pauses()
         self.context = RunningQueue(self.folder)
         self.context.start()
         self.context.transport.answer = lambda recipient: BUSY
         self.context.accept(envelope("bob@x.example"), "m1")
         self.context.accept(envelope("eve@y.example", sender=None), "m2")
-        self.control = QueueControl(self.context.runner)
+        self.control = QueueControl(self.context.runner, self.pauses)
 
     def say(self, command: str, **arguments: Any) -> Any:
         """Ask, as the control socket does, and read the JSON back."""
@@ -243,13 +246,35 @@ class Mistakes(ControlCase):
         self.assertIn("is not held back", self.refused("release", ids=["m2"]))
 
 
+class LargeQueueTests(ControlCase):
+    """Other events are handled between two parts of the work."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(control, "PART", 1)
+
+    def test_each_command_pauses(self) -> None:
+        for command in ("list", "retry", "hold", "release"):
+            before = self.pauses.count
+            self.say(command, all=True)
+            self.assertGreaterEqual(self.pauses.count - before, 2, command)
+
+    def test_an_entry_that_goes_meanwhile_is_left_out(self) -> None:
+        self.control = QueueControl(self.context.runner, self.remove_m2)
+        self.assertEqual(["m1"], [entry["id"] for entry in self.say("list")])
+
+    async def remove_m2(self) -> None:
+        """A pause in which m2 is delivered."""
+        await self.context.runner.remove("m2")
+
+
 class Starting(ControlCase):
     """The folder is still being read, as after a start with a long queue."""
 
     def setUp(self) -> None:
         super().setUp()
         self.context = RunningQueue(self.folder)
-        self.control = QueueControl(self.context.runner)
+        self.control = QueueControl(self.context.runner, self.pauses)
         self.reading: Deferred[None] = Deferred()
         scan = self.context.spool.scan
 
@@ -289,7 +314,7 @@ class Broken(ControlCase):
             file.write(b"junk")
         self.context = RunningQueue(self.folder)
         self.context.start()
-        self.control = QueueControl(self.context.runner)
+        self.control = QueueControl(self.context.runner, self.pauses)
 
     def test_listed_and_shown(self) -> None:
         self.assertEqual(self.states(), ["parked", "waiting"])

@@ -7,7 +7,8 @@ JSON lines over a unix socket that only the host's user and root can use. A requ
 and its answer one line, `{"ok": true, "result": ...}` or `{"ok": false, "error": "text"}`. Requests
 of one connection are answered one after the other. A line over LARGEST_REQUEST octets ends the
 connection. A command raises CommandRefused for a reason that its client should read. Any other
-exception is a bug: it is logged with its traceback, and answered as an internal fault.
+exception is a bug: it is logged with its traceback, and answered as an internal fault. The list of
+a large queue has 30 MB, so long lists become JSON in parts, with pauses between them.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from inspect import isawaitable
 from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IListeningPort, IReactorUNIX
+from twisted.internet.interfaces import IAddress, IListeningPort
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
+from mailhost.concurrency.pauses import Pause, no_pause, pauses_of
+from mailhost.interfaces.reactor import IReactor
 from mailhost.net.control.client import (
     CommandFailed,
     ControlClient,
@@ -50,6 +53,7 @@ __all__ = [
 
 LARGEST_REQUEST = 1 << 20
 MOST_WAITING_REQUESTS = 100
+PART = 500  # values of a list that become JSON without a pause
 
 Commands: TypeAlias = Mapping[str, Callable[..., Any]]
 """Command names to functions. They take the arguments by keyword, and return what JSON can say,
@@ -67,8 +71,9 @@ class ControlProtocol(LineOnlyReceiver):
     MAX_LENGTH = LARGEST_REQUEST
     _log = Logger()
 
-    def __init__(self, commands: Commands) -> None:
+    def __init__(self, commands: Commands, pause: Pause) -> None:
         self._commands = commands
+        self._pause = pause
         self._waiting: deque[bytes] = deque()
         self._busy = False
         self._gone = False
@@ -87,7 +92,7 @@ class ControlProtocol(LineOnlyReceiver):
     def lineReceived(self, line: bytes) -> None:
         """Take a request; answer it after those before it."""
         if len(self._waiting) >= MOST_WAITING_REQUESTS:
-            self._answer({"ok": False, "error": "too many requests at once"})
+            self._answer(_refusal("too many requests at once"))
             self.lineLengthExceeded(line)
             return
         self._waiting.append(line)
@@ -105,7 +110,8 @@ class ControlProtocol(LineOnlyReceiver):
             self._answer(await self._reply(self._waiting.popleft()))
         self._busy = False
 
-    async def _reply(self, line: bytes) -> dict[str, Any]:
+    async def _reply(self, line: bytes) -> list[bytes]:
+        """Return the answer as octets, in parts."""
         try:
             command, arguments = _request(line)
             if command not in self._commands:
@@ -113,19 +119,34 @@ class ControlProtocol(LineOnlyReceiver):
             result = self._commands[command](**arguments)
             if isawaitable(result):
                 result = await result
-            json.dumps(result)
-            return {"ok": True, "result": result}
+            return [b'{"ok": true, "result": ', *await _encoded(result, self._pause), b"}"]
         except CommandRefused as error:
-            return {"ok": False, "error": str(error)}
+            return _refusal(str(error))
         except GeneratorExit:
             raise
         except BaseException:  # noqa: BLE001 - logged; the host goes on
             self._log.failure("a control command failed")
-            return {"ok": False, "error": "internal fault; the host's log says more"}
+            return _refusal("internal fault; the host's log says more")
 
-    def _answer(self, answer: dict[str, Any]) -> None:
+    def _answer(self, answer: list[bytes]) -> None:
         if self.transport is not None and not self._gone:
-            self.transport.write(json.dumps(answer).encode() + self.delimiter)
+            self.transport.writeSequence([*answer, self.delimiter])
+
+
+def _refusal(error: str) -> list[bytes]:
+    return [json.dumps({"ok": False, "error": error}).encode()]
+
+
+async def _encoded(result: Any, pause: Pause) -> list[bytes]:
+    """Return a value as JSON. Raises TypeError, ValueError, RecursionError."""
+    if not isinstance(result, list) or len(result) <= PART:
+        return [json.dumps(result).encode()]
+    parts = []
+    for start in range(0, len(result), PART):
+        separator = b", " if start else b"["
+        parts.append(separator + json.dumps(result[start : start + PART])[1:-1].encode())
+        await pause()
+    return [*parts, b"]"]
 
 
 def _request(line: bytes) -> tuple[str, dict[str, Any]]:
@@ -142,21 +163,22 @@ def _request(line: bytes) -> tuple[str, dict[str, Any]]:
 
 
 class ControlFactory(Factory):
-    """Makes a ControlProtocol for each connection."""
+    """Makes a ControlProtocol for each connection. `pause` lets the reactor do other work."""
 
     noisy = False
 
-    def __init__(self, commands: Commands) -> None:
+    def __init__(self, commands: Commands, pause: Pause = no_pause) -> None:
         self._commands = commands
+        self._pause = pause
 
     def buildProtocol(self, address: IAddress | None) -> ControlProtocol:
         """Return the protocol for a new connection."""
-        protocol = ControlProtocol(self._commands)
+        protocol = ControlProtocol(self._commands, self._pause)
         protocol.factory = self
         return protocol
 
 
-def listen_control(reactor: IReactorUNIX, data: str, commands: Commands) -> IListeningPort:
+def listen_control(reactor: IReactor, data: str, commands: Commands) -> IListeningPort:
     """Open the control socket of a data folder, for its owner alone.
 
     The data folder is the caller's alone: a socket that is there was left behind by a killed host,
@@ -166,4 +188,4 @@ def listen_control(reactor: IReactorUNIX, data: str, commands: Commands) -> ILis
     with suppress(FileNotFoundError):
         os.unlink(path)
     # Twisted sets the mode between bind and listen, and no client can connect before
-    return reactor.listenUNIX(path, ControlFactory(commands), mode=0o600)
+    return reactor.listenUNIX(path, ControlFactory(commands, pauses_of(reactor)), mode=0o600)

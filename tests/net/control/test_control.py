@@ -9,6 +9,7 @@ import socket
 import stat
 import tempfile
 import threading
+from functools import partial
 from typing import Any
 
 from hypothesis import given, settings
@@ -24,6 +25,7 @@ from mailhost.application.privileges import as_user
 from mailhost.net.control.server import (
     LARGEST_REQUEST,
     MOST_WAITING_REQUESTS,
+    PART,
     CommandFailed,
     CommandRefused,
     Commands,
@@ -33,6 +35,7 @@ from mailhost.net.control.server import (
     control_path,
     listen_control,
 )
+from tests.fakes import Pauses
 
 reactor: Any = the_reactor
 
@@ -89,6 +92,17 @@ class WireTests(SynchronousTestCase):
             {"command": "later", "arguments": {"text": "ä"}},
         )
         self.assertEqual(answers, [{"ok": True, "result": 3}, {"ok": True, "result": "Ä"}])
+
+    def test_a_long_list_becomes_json_in_parts(self) -> None:
+        pauses = Pauses()
+        for count in (0, PART, PART + 1, 3 * PART):
+            numbers = list(range(count))
+            commands: Commands = {"all": partial(list, numbers)}
+            self.protocol = ControlFactory(commands, pauses).buildProtocol(None)
+            self.transport = StringTransport()
+            self.protocol.makeConnection(self.transport)
+            self.assertEqual([{"ok": True, "result": numbers}], self.send({"command": "all"}))
+        self.assertEqual(2 + 3, pauses.count)
 
     def test_arguments_may_be_left_out(self) -> None:
         self.commands["none"] = lambda: None
