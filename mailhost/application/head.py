@@ -223,6 +223,7 @@ class Head:
         self.doctor.start()
         self.lost_addresses.start()
         self._watch.start()
+        self.trace.start()
         self.trace_expiry.start()
         self.keys.start()
         self.certificates.start()

@@ -121,6 +121,7 @@ class Worker:
         self._foundation.start()
         self._tally.start()
         self._watch.start()
+        self._trace.start()
         gc.freeze()  # as in the head
         self._channel.notify(calls.READY)
 

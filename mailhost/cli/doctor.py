@@ -66,7 +66,8 @@ def looked(address: str, config: str | None) -> None:
 @click.argument("text", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def reply(text: tuple[str, ...], as_json: bool) -> None:
-    """Explain the reply of a mail server: what it means, who has to act, and what to do.
+    """Explain the reply of a mail server: its meaning, the person who has to act, and the
+    remedy.
 
     TEXT is the reply as it stands in the log or in a bounce, with its codes; without it, the
     reply is read from standard input.
@@ -93,11 +94,11 @@ def _lines(found: Explained) -> list[tuple[str, str]]:
     return [
         ("code", code),
         ("enhanced", enhanced),
-        ("words of", receiver),
+        ("reply of", receiver),
         ("meaning", "" if advice in (found.code, found.enhanced) else advice.meaning),
         ("try again", _again(found)),
-        ("who acts", advice.actor),
-        ("what to do", advice.remedy),
+        ("responsible", advice.actor),
+        ("remedy", advice.remedy),
         ("more", known.link if known else ""),
     ]
 

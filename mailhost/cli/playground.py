@@ -101,7 +101,10 @@ def list_faults() -> None:
 @command.command("break", short_help="Break one thing.")
 @click.argument("name")
 def break_one(name: str) -> None:
-    """Break the thing NAME in the playground that runs. What was broken before is mended."""
+    """Apply the fault NAME to the running playground.
+
+    The fault that was applied before is removed.
+    """
     _check_name(name)
     mended = _ask("break", name=name)
     if mended:

@@ -19,8 +19,15 @@ _LEAST = 8  # the least width of a shortened cell, in columns
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print a value as JSON. What `plain` replaces is escaped, so that no text is lost."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    click.echo("\n".join(map(_escaped, text.split("\n"))))
+
+
+def _escaped(line: str) -> str:
+    if line.isprintable():
+        return line
+    return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in line)
 
 
 def terminal_width() -> int | None:

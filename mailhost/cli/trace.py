@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import textwrap
 import time
 from collections.abc import Iterator
@@ -81,6 +82,9 @@ def _opened(config: str | None) -> Iterator[TraceReader]:
             off = "it is switched off: [trace] off = true" if settings.trace.off else ""
             why = off or "the host has not received a message since it keeps one"
             raise Fail(f"there is no trace in {settings.data}; {why}") from error
+        except (sqlite3.DatabaseError, ValueError) as error:
+            remedy = "if the file is damaged, remove the folder `trace` there"
+            raise Fail(f"the trace in {settings.data} cannot be read: {error}; {remedy}") from error
 
 
 def _found(reader: TraceReader, query: Any, limit: int) -> list[Story]:

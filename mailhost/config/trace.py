@@ -11,8 +11,9 @@ from mailhost.config.types import Bytes, Switch
 
 
 class Trace(Section):
-    """`[trace]`. What is older than `keep` is removed, and the oldest where all of it has more than
-    `size` octets. `subject` keeps the subjects of messages too; `off` keeps nothing new."""
+    """`[trace]`. Entries that are older than `keep` are removed; if the trace has more than `size`
+    octets, its oldest entries are removed too. `subject` keeps the subjects of messages too; `off`
+    keeps nothing new."""
 
     keep: Positive = 30 * DAY
     size: Annotated[Bytes, Field(ge=10 * MEGABYTE)] = 1000 * MEGABYTE

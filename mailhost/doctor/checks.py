@@ -13,7 +13,9 @@ from mailhost.concurrency.side_by_side import cause_of, side_by_side
 from mailhost.doctor.causes import sift
 from mailhost.doctor.finding import Fault, Finding, unknown
 
-TIMED_OUT = Fault("check-timed-out", "What a check cannot find out may be the fault.")
+TIMED_OUT = Fault(
+    "check-timed-out", "The fault may be in the part that this check could not examine."
+)
 BROKEN = Fault("check-broken", "The doctor has a fault itself, so its report is not complete.")
 
 _log = Logger()

@@ -1,4 +1,4 @@
-"""What the checks of the doctor are handed."""
+"""The settings and services that each check of the doctor uses."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class OwnDomains:
 
 @dataclass(frozen=True, slots=True)
 class DoctorContext:
-    """`loaded` are the settings of this host, None where there are none: another TARGET can be
-    examined without. `resolver` asks the servers of the settings, or those of the system. `own`
-    are the domains of this host that the checks are about."""
+    """`loaded` are the settings of this host, None if there are none: another TARGET can be
+    examined without settings. `resolver` asks the servers of the settings, or those of the system.
+    `own` are the domains of this host that the checks are about."""
 
     reactor: IReactor
     in_thread: InThread
@@ -39,6 +39,6 @@ class DoctorContext:
 
     @property
     def port_offset(self) -> int:
-        """How far the ports of other hosts are from the usual ones: not at all, unless the settings
-        are those of a test network."""
+        """The number that is added to the standard ports of other hosts: 0 unless the settings are
+        those of a test network."""
         return self.loaded.settings.doctor.port_offset if self.loaded else 0

@@ -43,7 +43,7 @@ def finding_text(finding: Finding, width: int) -> Iterator[str]:
     if finding.fault is not None:
         yield from _wrapped(" " * (_LABEL + 2), f"{finding.fault.why} [{finding.name}]", width)
     if finding.remedy:
-        yield from _wrapped(" " * (_LABEL + 2), f"What to do: {finding.remedy}", width)
+        yield from _wrapped(" " * (_LABEL + 2), f"Remedy: {finding.remedy}", width)
     for line in finding.copy:
         yield " " * (_LABEL + 4) + line
 

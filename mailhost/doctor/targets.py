@@ -32,7 +32,7 @@ def _not_kept(transcript: Transcript) -> None:
 
 @dataclass(frozen=True, slots=True)
 class TargetOptions:
-    """What the operator wants to be tried at the TARGET. `user` and `password` are for a login,
+    """The options of the operator for the TARGET. `user` and `password` are for a login,
     `recipient` is tried by MAIL and RCPT without sending; empty for none. `insecure` allows a login
     without TLS that can be verified. `on_transcript` is called with each dialogue that was held.
     With `abuse` it is tried whether strangers can abuse the server."""

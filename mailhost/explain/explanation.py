@@ -37,8 +37,11 @@ class ListenerView:
 
 @dataclass(frozen=True, slots=True)
 class ClientView:
-    """What is assumed about the client. `login` is why its login would be refused, empty where it
-    would not be, or where it does not log in."""
+    """The assumptions about the client.
+
+    `login` is the reason why its login would be refused, empty if the login would succeed, or if
+    the client does not log in.
+    """
 
     ip: str
     hello: str

@@ -1,5 +1,7 @@
-"""What a process saw of the clients at inner addresses, for the head to find addresses that are
-lost."""
+"""Reports of a process to the head about the clients at inner addresses.
+
+The head finds lost addresses by them.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,10 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Sightings:
-    """What a process saw since the last time, by addresses. `public` says that it has seen a client
-    with a public address since its start."""
+    """The names that a process has seen since its last report, by client address.
+
+    `public` is True if the process has seen a client with a public address since its start.
+    """
 
     names: Mapping[str, Names] = field(default_factory=dict)
     public: bool = False

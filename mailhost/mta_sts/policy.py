@@ -23,7 +23,7 @@ class BadPolicy(ValueError):
 
 
 class Mode(Enum):
-    """What senders do if a host does not fit the policy."""
+    """The mode of a policy: the action of senders if an MX host does not match the policy."""
 
     ENFORCE = "enforce"  # they do not deliver to it
     TESTING = "testing"  # they deliver, and may report

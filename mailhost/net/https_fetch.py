@@ -9,7 +9,7 @@ from ipaddress import ip_address
 
 from OpenSSL import SSL
 from service_identity import VerificationError
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
 from twisted.internet.error import (
     ConnectError,
@@ -99,13 +99,16 @@ class Fetcher:
         return [address for address in found if self.may_try(address)]
 
     async def _fetch_from(self, url: str, address: str) -> Fetched:
-        """Fetch from one address. Raises FetchFailed, ConnectError, OSError."""
+        """Fetch from one address. Raises FetchFailed, ConnectError, OSError; CancelledError if the
+        caller is cancelled."""
         factory = _AtAddress(self.reactor, address, self.seconds / 2, self.trust_root)
         agent = Agent.usingEndpointFactory(self.reactor, factory)
         try:
             response = await agent.request(b"GET", url.encode("ascii"), Headers(_HEADERS))
             return await _read(response, self.most)
         except ResponseFailed as error:  # while the request is sent, or the response is received
+            if any(failure.check(CancelledError) for failure in error.reasons):
+                raise CancelledError from error
             raise FetchFailed(_why(error)) from error
         except (SSL.Error, VerificationError, ConnectionClosed) as error:
             raise FetchFailed(_reason(error)) from error
@@ -154,8 +157,9 @@ async def _read(response: IResponse, most: int) -> Fetched:
     body = _Body(most)
     response.deliverBody(body)
     data = await body.ended
-    types = response.headers.getRawHeaders("content-type") or [""]
-    return Fetched(response.code, str(types[0]).partition(";")[0].strip().lower(), data)
+    [kind, *_] = response.headers.getRawHeaders(b"content-type") or [b""]
+    media_type = kind.decode("ascii", "replace").partition(";")[0].strip().lower()
+    return Fetched(response.code, media_type, data)
 
 
 class _Body(Protocol):

@@ -1,4 +1,4 @@
-"""What a playground that runs says: its hosts, and commands to try."""
+"""The text that a playground prints once it runs: its hosts, and commands to try."""
 
 from __future__ import annotations
 

@@ -99,7 +99,8 @@ class DNSServer:
             await maybeDeferred(port.stopListening)
 
     def query(self, query: Any, timeout: Any = None) -> Deferred[Any]:
-        """What twisted.names asks a resolver."""
+        """See twisted.internet.interfaces.IResolverSimple: twisted.names calls this for each
+        question."""
         name = str(query.name).lower().rstrip(".")
         kind = dns.QUERY_TYPES.get(query.type, str(query.type))
         self.asked.append((kind, name))

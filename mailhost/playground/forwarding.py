@@ -60,7 +60,10 @@ class ForwardingFactory(ServerFactory):
 
 
 class _ClientEnd(Protocol):
-    """The client's end. What the client sends before the other end is there waits."""
+    """The connection from the client.
+
+    Octets of the client are kept until the connection to the server is made.
+    """
 
     def __init__(self, reactor: IReactor, onward: Onward, all_open: set[_ClientEnd]) -> None:
         self._reactor = reactor
@@ -112,7 +115,10 @@ class _ClientEnd(Protocol):
 
 
 class _ServerEnd(Protocol):
-    """The server's end. Lines are changed until the client says STARTTLS."""
+    """The connection to the server.
+
+    Lines of the server are changed until the client sends STARTTLS.
+    """
 
     def __init__(self, near: _ClientEnd, change: ChangeLine | None) -> None:
         self._near = near

@@ -24,7 +24,7 @@ _LAST_LINES = 15  # of the log, for the message about a failed start
 
 
 class HostFailed(Exception):
-    """A host of the playground did not start; the message has the end of its log."""
+    """A host of the playground did not start or reload; the message has the end of its log."""
 
 
 class HostProcess:
@@ -37,7 +37,7 @@ class HostProcess:
         self._died = died
         self._stopping = False
         self._last: deque[str] = deque(maxlen=_LAST_LINES)
-        self._waiting: list[tuple[str, Deferred[None]]] = []
+        self._waiting: list[tuple[str, Deferred[str]]] = []
         self._ended: Deferred[None] = Deferred()
         self._process: Any = None
 
@@ -60,7 +60,9 @@ class HostProcess:
         """Have the host read its settings and certificates again. Raises HostFailed."""
         done = self._line_with("reload")
         self._process.signalProcess("HUP")
-        await self._within(done, "did not reload its settings")
+        line = await self._within(done, "did not reload its settings")
+        if "refused" in line:
+            raise HostFailed(line)
 
     async def stop(self) -> None:
         """End the process, and return when it has ended."""
@@ -77,14 +79,15 @@ class HostProcess:
     def _environment(self) -> Mapping[str, str]:
         return {**os.environ, VARIABLE: str(self._place.parent / AUTHORITY_FILE)}
 
-    def _line_with(self, text: str) -> Deferred[None]:
-        found: Deferred[None] = Deferred()
+    def _line_with(self, text: str) -> Deferred[str]:
+        """Return the next line of the log that has this text, when it comes."""
+        found: Deferred[str] = Deferred()
         self._waiting.append((text, found))
         return found
 
-    async def _within(self, found: Deferred[None], what: str) -> None:
+    async def _within(self, found: Deferred[str], what: str) -> str:
         try:
-            await found.addTimeout(PATIENCE, self._reactor)
+            return await found.addTimeout(PATIENCE, self._reactor)
         except (TimeoutError, HostFailed) as error:
             end = "\n".join(self._last)
             raise HostFailed(f"the host in {self._place} {what}:\n{end}") from error
@@ -96,7 +99,7 @@ class HostProcess:
         self._last.append(line)
         for waiting in [each for each in self._waiting if each[0] in line]:
             self._waiting.remove(waiting)
-            waiting[1].callback(None)
+            waiting[1].callback(line)
 
     def ended(self) -> None:
         """The process has ended."""

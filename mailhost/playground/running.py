@@ -37,13 +37,13 @@ def usual_folder() -> Path:
 def make_folder(kept: Path | None) -> Path:
     """Make the folder of the control socket, and return that of the network: `kept`, or the same.
     What a killed playground left behind is removed. Raises CannotStart."""
+    if kept is not None and kept.exists() and any(kept.iterdir()):
+        raise CannotStart(f"{kept} is not empty; name a new folder")
     place = usual_folder()
     _remove_left_behind(place)
     place.mkdir(mode=0o700)
     if kept is None:
         return place
-    if kept.exists() and any(kept.iterdir()):
-        raise CannotStart(f"{kept} is not empty; name a new folder")
     kept.mkdir(mode=0o700, parents=True, exist_ok=True)
     return kept.resolve()
 
@@ -65,11 +65,11 @@ def _remove_left_behind(place: Path) -> None:
 
 class Playground:
     """`kept` is a folder that stays, None for one that is removed at the end. `died` is called with
-    a text if a host ends by itself. Raises CannotStart,
-    NoPorts, OSError."""
+    a text if a host ends by itself. Raises CannotStart, NoPorts, OSError."""
 
     def __init__(self, reactor: IReactor, kept: Path | None, died: Callable[[str], None]) -> None:
         self._reactor = reactor
+        self._ready = False
         self._broken: PlaygroundFault | None = None
         self._turn = DeferredLock()
         self._control: IListeningPort | None = None
@@ -81,6 +81,7 @@ class Playground:
         commands: Commands = {"list": self._list, "break": self.break_one, "mend": self.mend}
         self._control = listen_control(self._reactor, str(usual_folder()), commands)
         await self.network.start()
+        self._ready = True
 
     async def stop(self) -> None:
         """End all, and remove the folder unless it is kept."""
@@ -106,6 +107,8 @@ class Playground:
         return await self._change(None)
 
     async def _change(self, fault: PlaygroundFault | None) -> str:
+        if not self._ready:
+            raise CommandRefused("the playground has not started yet; try again in some seconds")
         await self._turn.acquire()
         try:
             former, self._broken = self._broken, None

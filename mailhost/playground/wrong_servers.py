@@ -1,4 +1,4 @@
-"""What serves a port in place of beta, wrong in one way each."""
+"""The servers that replace one port of beta, each with one fault."""
 
 from __future__ import annotations
 

@@ -31,8 +31,11 @@ class TraceDatabase:
         self._file: tuple[int, int] | None = None
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Add rows, all or none. Raises sqlite3.Error, OSError."""
+        """Add rows, all or none; without rows, only open the database. Raises sqlite3.Error,
+        OSError."""
         connection = self._opened()
+        if not rows:
+            return
         try:
             connection.execute("BEGIN IMMEDIATE")
             for at in range(0, len(rows), ROWS_AT_ONCE):

@@ -2,7 +2,7 @@
 events are in `quick_facts`.
 
 `story` and `timeline` read them. A name that was released keeps its meaning, so that a newer
-mailhost can read what an older one has written. What is empty is left out.
+mailhost can read what an older one has written. Empty values are left out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a row of the trace is about, as bits: SQLite can pass over the other rows by them."""
+"""The kinds of events in a row of the trace, as bits. SQLite skips rows without a wanted bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is looked for in the trace: words, a period, an outcome."""
+"""A query for messages in the trace: words, a period, an outcome."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from mailhost.trace.rows import encode
 from mailhost.trace.story import Story
+
+LONGEST_PATTERN = 1000  # characters of a word by which SQLite finds rows
+_NOT_ASCII = re.compile(r"[^ -~]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,10 @@ class Query:
 
     @property
     def pattern(self) -> str:
-        """A pattern of SQL that fits all rows with the longest word, and more rows."""
-        longest = max(self.words, key=len, default="")
-        return f"%{encode(longest)[1:-1]}%"
+        """A pattern of SQL that fits all rows with the longest word, and more rows. SQLite compares
+        only ASCII letters in any case, and refuses long patterns."""
+        longest = max(self.words, key=len, default="")[:LONGEST_PATTERN]
+        return f"%{encode(_NOT_ASCII.sub('%', longest))[1:-1]}%"
 
 
 def _pattern(word: str) -> re.Pattern[str]:

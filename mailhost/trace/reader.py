@@ -35,7 +35,8 @@ class TraceReader:
 
     def story(self, name: str) -> Story | None:
         """Return all that is known of a message, None for a name that is not there."""
-        found = self._connection.execute("SELECT facts FROM part WHERE message = ?", (name,))
+        named = (_valid(name),)
+        found = self._connection.execute("SELECT facts FROM part WHERE message = ?", named)
         return _story(name, [text for (text,) in found])
 
     def find(self, query: Query) -> Iterator[Story]:
@@ -53,7 +54,7 @@ class TraceReader:
         values: list[object] = []
         if query.words:
             conditions.append("(facts LIKE ? OR message = ?)")
-            values += [query.pattern, max(query.words, key=len)]
+            values += [query.pattern, _valid(max(query.words, key=len))]
         for operator, at in ((">=", query.since), ("<=", query.until)):
             if at is not None:
                 conditions.append(f"at {operator} ?")
@@ -96,6 +97,12 @@ class TraceReader:
         )
         for number, name, text in found:
             yield Part(number, name, tuple(json.loads(text)))
+
+
+def _valid(name: str) -> str:
+    """Return a name without what SQLite cannot take: lone surrogates, which stand for the octets of
+    a command line that are not UTF-8."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def _story(name: str, texts: Sequence[str]) -> Story | None:

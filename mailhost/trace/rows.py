@@ -1,7 +1,7 @@
 """Turns a batch of events into rows of the database: one for each message of the batch.
 
 A client that is refused again and again cannot fill the database: of each batch some refusals of
-one address are kept, and the others are counted in the last of them.
+one address (IPv6: of one /64) are kept, and the others are counted in the last of them.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from mailhost.interfaces.events import Attempted, Event, Received
+from mailhost.net.limits import client_key
 from mailhost.trace.facts import OTHER_KINDS, Facts, facts_of
 from mailhost.trace.marks import OF_FATE, RECEIVED, REFUSED
 from mailhost.trace.quick_facts import attempted, received
 
-MOST_REFUSALS = 50  # of one address in one batch
+MOST_REFUSALS = 50  # of one address, or of one IPv6 /64, in one batch
 Timed: TypeAlias = tuple[float, Event]
 """An event, and its time in seconds since 1970."""
 Row: TypeAlias = tuple[str, int, int, str]
@@ -31,8 +32,8 @@ KEPT = OTHER_KINDS | {Received, Attempted}
 
 
 class _Part:
-    """What happened to one message within a batch: the time of its first event, marks, and facts,
-    some of which are JSON already."""
+    """The events of one message within a batch: the time of the first event, marks, and facts, some
+    of which are JSON already."""
 
     __slots__ = ("at", "facts", "marks")
 
@@ -83,7 +84,7 @@ class _Refusals:
 
     def too_many(self, facts: Facts) -> bool:
         """True for a refusal that is only counted."""
-        client = facts.get("ip", "")
+        client = client_key(facts.get("ip", ""))
         count, last = self._found.get(client, (0, facts))
         if count >= MOST_REFUSALS:
             last["further"] = last.get("further", 0) + 1

@@ -1,12 +1,13 @@
 """Collects the events of one process, and has them written from time to time.
 
-Taking an event is an append to a list. What waits is written in a thread, about once a second while
-there is any. If the database cannot be written, the log says so once, and the events wait until it
-can; beyond a bound, events are dropped and counted. Nothing of the mail waits for the trace.
+Each event is appended to a list. The list is written in a thread, about once a second, unless it is
+empty. If the database cannot be written, the log says so once, and the events stay in memory until
+it can be written; beyond a bound, events are dropped and counted. No message waits for the trace.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -29,9 +30,10 @@ WHERE = "trace"
 
 @implementer(IEventSink)
 class TraceSink:
-    """`write` blocks, and writes events; it is called in threads, once at a time; `close` after the
-    last time. Faults of the trace itself go to `events`. Nothing is kept until `reconfigure`.
-    `wall` gives seconds since 1970."""
+    """`write` blocks, and writes events, or opens the database where there are none. It raises
+    OSError or sqlite3.Error for a fault that may pass; it is called in threads, once at a time;
+    `close` after the last time. Faults of the trace itself go to `events`. Nothing is kept until
+    `reconfigure`. `wall` gives seconds since 1970."""
 
     def __init__(
         self,
@@ -60,6 +62,12 @@ class TraceSink:
     def reconfigure(self, off: bool) -> None:
         """Keep nothing new if `off`."""
         self._kept = frozenset() if off else KEPT
+
+    def start(self) -> None:
+        """Open the database soon, unless the trace is off, so that a fault of it is known at the
+        start."""
+        if self._kept:
+            self._later = self._clock.callLater(0, self._write_waiting)
 
     def emit(self, event: Event) -> None:
         """See IEventSink."""
@@ -93,25 +101,29 @@ class TraceSink:
             self._later = self._clock.callLater(pause, self._write_waiting)
 
     async def _write_batches(self) -> bool:
-        """Write what waits; False after a fault."""
-        while self._waiting:
+        """Write what waits, also nothing; False after a fault."""
+        while True:
             batch = self._waiting[:MOST_AT_ONCE]
             del self._waiting[:MOST_AT_ONCE]
             try:
                 await self._in_thread(partial(self._write, batch))
-            except Exception:  # noqa: BLE001 - logged; mail does not wait for it
+            except (OSError, sqlite3.Error):
                 self._waiting[:0] = batch
-                self._failed(Failure())
+                self._failed(Failure(), "cannot be written, and is tried again; mail goes on")
                 return False
+            except Exception:  # noqa: BLE001 - a defect, which each further attempt would meet
+                self._dropped += len(batch)
+                self._failed(Failure(), "cannot be written; mail goes on")
+            else:
+                self._succeeded()
             self._weight -= sum(_weight(event) for _, event in batch)
-            self._succeeded()
-        return True
+            if not self._waiting:
+                return True
 
-    def _failed(self, failure: Failure) -> None:
+    def _failed(self, failure: Failure, text: str) -> None:
         if not self._faulty:
             self._faulty = True
-            text = f"cannot be written, and is tried again; mail goes on: {_text(failure)}"
-            self._events.emit(Faulted(WHERE, text))
+            self._events.emit(Faulted(WHERE, f"{text}: {_text(failure)}"))
 
     def _succeeded(self) -> None:
         if self._faulty or self._dropped:
@@ -125,7 +137,8 @@ class TraceSink:
         if self._later is not None:
             self._later.cancel()
         await self._lock.acquire()
-        await self._write_batches()
+        if self._waiting:
+            await self._write_batches()
         await self._in_thread(self._close)
 
 

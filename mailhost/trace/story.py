@@ -1,4 +1,4 @@
-"""The story of one message: its facts in the order of time, and what they come to."""
+"""The story of one message: its facts in the order of time, and the outcome for each recipient."""
 
 from __future__ import annotations
 
@@ -33,8 +33,11 @@ _WORDS_OF_FATES = {
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What happened to the message `name`: the facts, the oldest first. `name` is its identity,
-    which the queue and the log call it by; or that of a session, for what was refused there."""
+    """All facts about the message `name`, the oldest first.
+
+    `name` is the identity that the message has in the queue and in the log; or the identity of a
+    session, for commands that were refused in it.
+    """
 
     name: str
     facts: tuple[Facts, ...]
@@ -51,7 +54,7 @@ class Story:
 
     @property
     def recipients(self) -> dict[str, str]:
-        """What became of each recipient; refused ones are there too."""
+        """The outcome of each recipient, also of refused recipients."""
         states = _States()
         for facts in self.facts:
             states.take(facts)
@@ -59,7 +62,7 @@ class Story:
 
     @property
     def outcomes(self) -> Sequence[str]:
-        """What became of the recipients, each outcome once, the worst first."""
+        """The different outcomes of the recipients, the worst first."""
         found = set(self.recipients.values())
         if not found and any(facts["event"] == "refused" for facts in self.facts):
             found = {"refused"}

@@ -18,12 +18,12 @@ class ReplyTests(CommandCase):
         output = self.run_ok("doctor", "reply", "550 5.1.1 <bob@example.net>: User unknown")
         self.assertIn("550: The mailbox does not exist", output)
         self.assertIn("5.1.1: The mailbox does not exist.", output)
-        self.assertIn("who acts:    the author of the message", output)
+        self.assertIn("responsible: the author of the message", output)
         self.assertIn("refused again", output)
 
     def test_words_without_quotes(self) -> None:
         output = self.run_ok("doctor", "reply", "421", "4.7.0", "[TSS04] deferred")
-        self.assertIn("words of:    Yahoo", output)
+        self.assertIn("reply of:    Yahoo", output)
         self.assertIn("https://senders.yahooinc.com", output)
 
     def test_from_standard_input_as_json(self) -> None:

@@ -85,6 +85,13 @@ class QueueTests(CommandCase):
         output, _ = self.asked([ENTRY], "list", "--json")
         self.assertEqual(json.loads(output), [ENTRY])
 
+    def test_no_text_controls_a_terminal_by_json(self) -> None:
+        entry = ENTRY | {"sender": "\x1b[1m\x9b1m\u202e\udcff\U000e0001 zo\xeb"}
+        output, _ = self.asked([entry], "list", "--json")
+        self.assertTrue(output.replace("\n", "").isprintable(), output)
+        self.assertIn("zo\xeb", output)
+        self.assertEqual(json.loads(output), [entry])
+
     def test_show(self) -> None:
         output, asked = self.asked([ENTRY | {"parked": "Traceback\n  boom"}], "show", "a")
         self.assertEqual(asked, [{"command": "queue.show", "arguments": {"ids": ["a"]}}])

@@ -76,6 +76,13 @@ class TraceTests(CommandCase):
         self.settings("[trace]\noff = true\n", set_up=False)
         self.assertIn("it is switched off: [trace] off = true", self.run_fails("trace"))
 
+    def test_a_damaged_one(self) -> None:
+        with open(database_path(self.data), "r+b") as file:
+            file.write(b"\xff" * 4096)
+        said = self.run_fails("trace")
+        self.assertIn(f"the trace in {self.data} cannot be read: ", said)
+        self.assertIn("remove the folder `trace`", said)
+
     def test_a_newer_one(self) -> None:
         with closing(sqlite3.connect(database_path(self.data))) as connection:
             connection.execute("PRAGMA user_version = 99")

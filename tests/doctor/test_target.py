@@ -1,4 +1,4 @@
-"""What the operator writes as a TARGET."""
+"""TARGETs as the operator writes them."""
 
 from __future__ import annotations
 

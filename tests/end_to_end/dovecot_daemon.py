@@ -114,7 +114,7 @@ class DovecotDaemon:
             self._process.wait(30)
 
     def log(self) -> str:
-        """What Dovecot has to say."""
+        """Return the log of Dovecot."""
         path = self._folder / "log"
         return path.read_text() if path.exists() else ""
 

@@ -51,7 +51,10 @@ SERVICES: dict[str, dict[str, object]] = {
 
 @dataclass
 class Servers:
-    """What all tests share. `roots` has the authority of the certificates that are right."""
+    """The state that all tests share.
+
+    `roots` has the authority of the certificates that are right.
+    """
 
     postfix: Postfix
     dovecot: DovecotDaemon

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from twisted.internet import reactor as made
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from mailhost.application.local_facts import collect_facts
@@ -64,7 +65,7 @@ class RunningPlayground:
 
     @property
     def text(self) -> str:
-        """What it has printed."""
+        """Return the output so far."""
         return self.output.read_text()
 
     @property
@@ -144,8 +145,9 @@ class PlaygroundTests(TestCase):
     async def test_the_doctor_names_each_fault_and_no_other(self) -> None:
         """What it finds in the right network depends on this machine, and is left out. Some of the
         faults are that nothing answers."""
-        looks = {fault.look for fault in FAULTS}
-        right = {look: await self.found(look) for look in looks}
+        looks = sorted({fault.look for fault in FAULTS})
+        looking = [Deferred.fromCoroutine(self.found(look)) for look in looks]
+        right = dict(zip(looks, await gatherResults(looking), strict=True))
         wrong: dict[str, set[str]] = {}
         slowest = 0.0
         for fault in FAULTS:

@@ -341,7 +341,7 @@ class Workers(SharedHost):
             self.assertEqual(b"250", raw.say("RCPT TO:<ann@example.com>\r\n")[:3])
             raw.say("DATA\r\n")
             self.assertEqual(b"250", raw.say(MAIL % b"hello")[:3])
-        self.host.wait_for("strangers seem to arrive from this one address", since)
+        self.host.wait_for("strangers seem to connect from this one address", since)
         clients = (self.connect(), self.open())
         for client in clients:
             client.say("MAIL FROM:<sue@far.example>\r\n")

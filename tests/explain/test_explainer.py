@@ -1,4 +1,4 @@
-"""What an explanation says about each question of an operator."""
+"""The explanations of messages, one test for each question that an operator has."""
 
 from __future__ import annotations
 

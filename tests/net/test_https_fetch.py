@@ -12,7 +12,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.protocols.policies import WrappingFactory
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.resource import Resource
-from twisted.web.server import Site
+from twisted.web.server import NOT_DONE_YET, Site
 from twisted.web.static import Data
 from twisted.web.util import Redirect
 
@@ -27,6 +27,26 @@ HOST = "mta-sts.example.com"
 MOST = 1000
 
 
+class Odd(Resource):
+    """Says a media type that is no text."""
+
+    isLeaf = True
+
+    def render_GET(self, request: Any) -> bytes:
+        request.responseHeaders.setRawHeaders(b"content-type", [b"text/pl\xff; charset=x"])
+        return b"odd"
+
+
+class Stuck(Resource):
+    """Begins a response, and goes on no more."""
+
+    isLeaf = True
+
+    def render_GET(self, request: Any) -> int:
+        request.channel.transport.write(b"HTTP/1.1 200 OK\r\n")
+        return NOT_DONE_YET
+
+
 class FromServerTests(TestCase):
     """One server with a certificate for HOST."""
 
@@ -37,6 +57,8 @@ class FromServerTests(TestCase):
         files.putChild(b"small", Data(b"mode: none\n", "text/plain; charset=us-ascii"))
         files.putChild(b"large", Data(b"x" * (MOST + 1), "text/plain"))
         files.putChild(b"moved", Redirect(b"/small"))
+        files.putChild(b"odd", Odd())
+        files.putChild(b"stuck", Stuck())
         self.site = WrappingFactory(Site(files))
         self.site.noisy = False
         tls = DefaultOpenSSLContextFactory(key, chain)
@@ -49,10 +71,12 @@ class FromServerTests(TestCase):
         while self.site.protocols:
             await deferLater(reactor, 0.001)
 
-    async def fetch(self, path: str, host: str = HOST, root: Certificate | None = None) -> Fetched:
+    async def fetch(
+        self, path: str, host: str = HOST, root: Certificate | None = None, seconds: float = 30.0
+    ) -> Fetched:
         """Fetch a file from the server, which has all names."""
         resolver = FakeResolver(addresses={host: ["127.0.0.1"]})
-        fetcher = Fetcher(reactor, resolver, 30.0, MOST, lambda address: True, root or self.root)
+        fetcher = Fetcher(reactor, resolver, seconds, MOST, lambda address: True, root or self.root)
         return await fetcher.fetch(f"https://{host}:{self.port}/{path}")
 
     async def _fetch_all(self) -> None:
@@ -60,6 +84,7 @@ class FromServerTests(TestCase):
         self.assertEqual(Fetched(200, "text/plain", b"mode: none\n"), small)
         self.assertEqual(302, (await self.fetch("moved")).status)
         self.assertEqual(404, (await self.fetch("none")).status)
+        self.assertEqual("text/pl\ufffd", (await self.fetch("odd")).media_type)
         another = trusted(make_self_signed(self.mktemp(), HOST)[0])
         for path, host, root, words in (
             ("large", HOST, None, "the file has more than 1000 octets"),
@@ -73,6 +98,16 @@ class FromServerTests(TestCase):
 
     def test_each_reply(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self._fetch_all())
+
+    async def _stuck(self) -> None:
+        await self.fetch("small")
+        with self.assertRaises(FetchFailed) as caught:
+            await self.fetch("stuck", seconds=0.3)
+        self.assertEqual("no reply within 0.3 s", str(caught.exception))
+        self.assertFalse(caught.exception.certain)
+
+    def test_a_response_without_end(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._stuck())
 
     async def _refused(self) -> None:
         port = reactor.listenTCP(0, self.site, interface="127.0.0.1")

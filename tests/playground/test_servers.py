@@ -1,4 +1,4 @@
-"""What stands in for a host that is wrong: forwarded, scripted, and filtered ports."""
+"""The servers that replace a host with a fault: forwarded, scripted, and filtered ports."""
 
 from __future__ import annotations
 

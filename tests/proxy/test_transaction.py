@@ -101,6 +101,13 @@ class PassedOnTests(ProxyCase):
         [received] = self.events.of(Received)
         self.assertEqual(tuple(map(str, received.recipients)), accepted)
 
+    def test_the_subject_only_if_it_is_asked_for(self) -> None:
+        for subject in (False, True):
+            self.make(subject=subject)
+            self.caller().send(MAIL, "RCPT TO:<a@here.example>")
+        found = [each.subject for each in self.events.of(Received)]
+        self.assertEqual((found[0], bool(found[1])), ("", True))
+
     def test_a_sender_that_the_server_refuses(self) -> None:
         self.first.replies["MAIL"] = "553 5.7.1 sender rejected"
         self.assertEqual(self.caller().say(MAIL), ["553 5.7.1 sender rejected"])

@@ -79,6 +79,12 @@ class HandOverTests(ReceptionCase):
         )
         self.assertIn("Message-ID <1@far.example>, by smtp from [192.0.2.7]:4711", event.line)
 
+    def test_the_subject_only_if_it_is_asked_for(self) -> None:
+        self.send()
+        self.reception = self.reception_with(replace(self.rules, subject=True))
+        self.send()
+        self.assertEqual([each.subject for each in self.events.of(Received)], ["", "hello"])
+
     def test_an_added_message_id_is_logged(self) -> None:
         self.send(b"\r\n", client=ANN, sender="ann@a.example")
         (event,) = self.events.of(Received)

@@ -1,4 +1,4 @@
-"""What is old is removed, and what is too much."""
+"""Removal of old rows, and of the oldest rows if the trace is too large."""
 
 from __future__ import annotations
 

@@ -70,6 +70,12 @@ class ReaderTests(SynchronousTestCase):
         self.assertEqual(self.found("j_n@example.com"), ["four"])
         self.assertEqual(self.found("two"), ["two"])
         self.assertEqual(self.found("50%"), [])
+        self.assertEqual(self.found("x" * 100_000), [])
+        self.assertEqual(self.found("\udcff"), [])
+
+    def test_letters_outside_ascii_in_any_case(self) -> None:
+        make_trace(self.data, received("five", "zoë@far.example"))
+        self.assertEqual(self.found("ZOË@far.example"), ["five"])
 
     def test_by_time(self) -> None:
         self.assertEqual(self.found(since=NOON + 8), ["four"])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
+from hypothesis import given
+from hypothesis.strategies import text
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.interfaces.events import Event, Refused
+from mailhost.interfaces.events import Event, Received, Refused
 from mailhost.message.client import Client
 from mailhost.message.outcome import Fate
 from mailhost.message.status import Status
@@ -17,10 +20,12 @@ from mailhost.trace.rows import KEPT, MOST_REFUSALS, Row, rows_of
 from mailhost.trace.timeline import told
 from tests.observe.samples import KEYS
 from tests.trace.samples import (
+    ANN,
     CLIENT,
     NO_USER,
     REFUSED_MAIL,
     REFUSED_RCPT,
+    SUE,
     attempted,
     received,
 )
@@ -32,7 +37,7 @@ def rows(*events: Event) -> list[Row]:
 
 
 def facts(row: Row) -> Any:
-    """What a row has."""
+    """The contents of a row."""
     return json.loads(row[3])
 
 
@@ -103,6 +108,13 @@ class RowsTests(SynchronousTestCase):
         self.assertEqual(found[-1]["further"], 500 - MOST_REFUSALS)
         self.assertEqual(len(facts(one)), 1)
 
+    def test_the_addresses_of_an_ipv6_network_are_one_client(self) -> None:
+        events = [
+            Refused(Client(f"2001:db8::{number:x}", 1, "smtp", f"s{number}"), "MAIL", NO_USER)
+            for number in range(1, 101)
+        ]
+        self.assertEqual(len(rows(*events)), MOST_REFUSALS)
+
     def test_bounds(self) -> None:
         (row,) = rows(received("one", *(f"u{number}@x.example" for number in range(1000))))
         (found,) = facts(row)
@@ -110,6 +122,18 @@ class RowsTests(SynchronousTestCase):
         self.assertEqual(found["more"], 1000 - MOST_RECIPIENTS)
         (row,) = rows(attempted(status=Status(550, "5.0.0", "x" * 50_000)))
         self.assertEqual(len(facts(row)[0]["status"]), LONGEST_TEXT)
+
+    @given(text(), text(), text())
+    def test_any_text(self, hello: str, message_id: str, said: str) -> None:
+        client = replace(CLIENT, hello=hello)
+        event = Received(client, "one", SUE, (ANN,), 1, message_id, said)
+        status = Status(450, "4.0.0", said, hello, Status(450, "", message_id))
+        (row,) = rows(event, attempted(fate=Fate.DEFERRED, status=status, by=hello))
+        one, two = facts(row)
+        self.assertTrue(row[3].isascii())
+        self.assertEqual(one.get("hello", ""), hello)
+        self.assertEqual((one.get("message_id", ""), one.get("subject", "")), (message_id, said))
+        self.assertEqual((two.get("by", ""), two.get("cause", "")), (hello, hello))
 
     def test_text_that_is_no_utf_8(self) -> None:
         (row,) = rows(Refused(CLIENT, "RCPT \udcff\0", NO_USER))

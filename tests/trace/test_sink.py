@@ -55,6 +55,21 @@ class SinkTests(SynchronousTestCase):
         self.assertEqual(self.batches, [[one, two], [three]])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_the_start_tells_a_fault(self) -> None:
+        self.fault = OSError("the file was made by a newer mailhost")
+        self.sink.start()
+        self.clock.advance(0)
+        self.assertIn("cannot be written", self.events.lines[0])
+        self.fault = None
+        self.sink.emit(received("one"))
+        self.clock.advance(RETRY)
+        self.assertEqual([len(batch) for batch in self.batches], [1])
+
+    def test_a_start_while_it_is_off(self) -> None:
+        self.sink.reconfigure(off=True)
+        self.sink.start()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_off(self) -> None:
         self.sink.reconfigure(off=True)
         self.sink.emit(received())
@@ -83,6 +98,22 @@ class SinkTests(SynchronousTestCase):
             self.sink.emit(attempted())
         self.clock.advance(PERIOD)
         self.assertEqual([len(batch) for batch in self.batches], [MOST_AT_ONCE, 1])
+
+    def test_events_that_can_never_be_written_are_counted(self) -> None:
+        self.fault = TypeError("a defect")
+        self.sink.emit(received("one"))
+        self.clock.advance(PERIOD)
+        self.fault = None
+        self.sink.emit(received("two"))
+        self.clock.advance(RETRY)
+        self.assertEqual(self.batches, [[received("two")]])
+        self.assertEqual(
+            self.events.lines,
+            [
+                "trace: cannot be written; mail goes on: a defect",
+                "the trace is written again; 1 events are missing",
+            ],
+        )
 
     def test_a_fault_is_logged_once_and_nothing_is_lost(self) -> None:
         self.fault = OSError("disk full")

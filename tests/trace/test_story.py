@@ -1,4 +1,4 @@
-"""What became of a message."""
+"""The outcomes of a message."""
 
 from __future__ import annotations
 

@@ -1,2 +1,4 @@
-"""What DNS has about any domain, as values without a verdict: machines that ask, one for each
-topic."""
+"""The DNS records of any domain, as values without a verdict.
+
+One generator for each topic yields the questions to DNS and returns the values.
+"""

@@ -1,5 +1,7 @@
-"""Opens connections to a mail server for checks of abuse: greeted, and without TLS unless the port
-begins with it."""
+"""Opens connections to a mail server for checks of abuse.
+
+The greeting is read; TLS is used only on ports with implicit TLS.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ CONNECT_TIMEOUT = 10.0  # seconds
 
 
 class NotReached(Exception):
-    """The server cannot be reached, or does not want to talk; the message has the reason."""
+    """The server cannot be reached, or refuses the session; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +42,21 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An open connection. `wire` sends what the dialogue would never send."""
+    """An open connection. `wire` sends octets that the dialogue cannot send."""
 
     dialogue: Dialogue
     wire: SMTPClient
 
 
 class Open(Protocol):
-    """Opens another connection to one place."""
+    """Opens another connection to the same port."""
 
     def __call__(self) -> Awaitable[Line]:
         """Return a greeted connection. Raises NotReached."""
 
 
 def opener(reactor: IReactor, place: Place, hostname: str) -> Open:
-    """Return what opens connections to a place, as a client with the name `hostname`."""
+    """Return a function that opens connections to a port, with the name `hostname` in EHLO."""
 
     async def open_line() -> Line:
         wire = SMTPClient(reactor, place.preamble)

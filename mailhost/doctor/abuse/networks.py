@@ -1,4 +1,4 @@
-"""Checks that the networks that may relay are not wider than a person would mean.
+"""Checks that the networks that may relay are not wider than those of one organization.
 
 Networks that hold all addresses keep the host from starting, see config/plausible.
 """
@@ -17,12 +17,12 @@ from mailhost.doctor.finding import Fault, Finding, ok, warning
 
 RELAY_NETWORKS_WIDE = Fault(
     "relay-networks-wide",
-    "Any client in a listed network may send mail to all domains, and so large a network has "
-    "strangers in it.",
+    "Any client in a listed network may send mail to all domains, and so large a network "
+    "contains clients of other organizations.",
 )
 RELAY_NETWORKS_GATEWAY = Fault(
     "relay-networks-gateway",
-    "If the network of a container replaces the addresses of clients, strangers arrive from its "
+    "If the network of a container replaces the addresses of clients, strangers connect from its "
     "gateway, and may send mail to all domains.",
     explained_by=(CLIENT_ADDRESSES_LOST,),
 )
@@ -71,13 +71,13 @@ def _with_gateway(networks: Sequence[Network], gateways: set[str]) -> Iterator[F
     for gateway in sorted(gateways):
         for network in networks:
             if ip_address(gateway) in network:
-                seen = f"{network} has {gateway}, the gateway of this container, in it"
+                seen = f"{network} contains {gateway}, the gateway of this container"
                 remedy = (
                     "Have the programs in other containers log in, or list their own addresses; "
-                    "`mailhost doctor` says if strangers arrive from the gateway."
+                    "`mailhost doctor` reports strangers that connect from the gateway."
                 )
                 yield warning(RELAY_NETWORKS_GATEWAY, TRIED, seen, remedy)
 
 
 def _listed(networks: Sequence[Network]) -> str:
-    return ", ".join(map(str, networks)) if networks else "empty: all who send elsewhere log in"
+    return ", ".join(map(str, networks)) if networks else "empty: all others must log in"

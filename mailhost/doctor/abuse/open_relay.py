@@ -13,40 +13,45 @@ from mailhost.doctor.finding import Fault, Finding, failure, ok, unknown
 
 OPEN_RELAY = Fault(
     "open-relay",
-    "Strangers send spam through an open relay, so other hosts refuse all mail of it within hours.",
+    "Strangers send spam through an open relay, so other hosts soon refuse all mail "
+    "from the server.",
 )
 RELAY_UNDECIDED = Fault(
     "relay-undecided",
-    "As long as the server does not refuse the recipient for good, it may be an open relay.",
+    "The server may be an open relay unless it refuses the recipient permanently (5xx).",
 )
 SECONDS = 45.0
 MOST_SHOWN = 3  # attempts
 _REMEDY = (
-    "Let the server accept recipients of other domains from users who log in alone; look at the "
-    "networks that it trusts, and at what it does with the address that was accepted."
+    "Make the server accept recipients of other domains only from users who log in; check the "
+    "networks that the server trusts, and how it routes the address that was accepted."
 )
-_ELSEWHERE = "Run the doctor on a machine whose mail the server takes."
+_ELSEWHERE = "Run the doctor on a machine whose mail the server accepts."
 _LATER = "Run the doctor again in ten minutes, from the same address."
 
 
 def open_relay_check(
     open_line: Open, names: Names, where: str, remedy: str = _REMEDY, own_names: bool = False
 ) -> Check:
-    """Return the check of one place, `where` in texts. With `own_names` it is known that the server
-    takes each forward-path at its own domain for a mailbox of its own."""
+    """Return the check of one port, which the texts call `where`.
+
+    `own_names` is True for a server that takes each forward-path at its own domain for a mailbox of
+    its own.
+    """
     tried = f"relaying through {where}"
 
     async def run() -> Sequence[Finding]:
         attempts = await try_all(open_line, names)
         if all(each.trick.baseline for each in attempts):
-            return []  # the checks of connections say why no server was reached
+            return []  # the checks of connections report the reason
         return [judge(attempts, tried, remedy, own_names)]
 
     return Check(TOPIC, f"{where} does not relay for strangers", SECONDS, run)
 
 
 def judge(attempts: Sequence[Attempt], tried: str, remedy: str, own_names: bool) -> Finding:
-    """Return the finding. With `own_names` a trick that may be the name of a mailbox is one."""
+    """Return the finding. With `own_names`, a forward-path that may be the name of a mailbox counts
+    as a mailbox."""
     any_name = own_names or any(each.accepted for each in attempts if each.trick.baseline)
     tries = [each for each in attempts if not each.trick.baseline]
     accepted = [each for each in tries if each.accepted]
@@ -55,7 +60,8 @@ def judge(attempts: Sequence[Attempt], tried: str, remedy: str, own_names: bool)
     if sure:
         return failure(OPEN_RELAY, tried, _shown(sure), remedy)
     if accepted and not own_names:
-        seen = f"the server accepts any name, so these may be names of its own: {_shown(accepted)}"
+        names = _shown(accepted)
+        seen = f"the server accepts any local part, so these may be its mailboxes: {names}"
         return unknown(RELAY_UNDECIDED, tried, seen, _REMEDY)
     if deferred:
         return unknown(RELAY_UNDECIDED, tried, _shown(deferred), _LATER)

@@ -12,25 +12,25 @@ from mailhost.smtp.client.protocol import ConnectionBroken
 
 PLAIN_AUTH = Fault(
     "password-without-tls",
-    "Anybody on the way can read the password, and send mail in the name of the user.",
+    "Every host on the path can read the password, and send mail in the name of the user.",
 )
 SECONDS = 40.0
 _PLAIN = frozenset({"PLAIN", "LOGIN"})  # mechanisms that send the password itself
 
 
 def plain_auth_check(open_line: Open, where: str) -> Check:
-    """Return the check of one place where TLS does not come first, `where` in texts."""
+    """Return the check of one port without implicit TLS, which the texts call `where`."""
     tried = f"AUTH without TLS at {where}"
 
     async def run() -> Sequence[Finding]:
         try:
             seen = await _taken(await open_line())
         except (NotReached, ConnectionBroken):
-            return []  # the checks of connections say why
+            return []  # the checks of connections report the reason
         if not seen:
             return [ok(tried, "no password is asked for before TLS")]
         remedy = (
-            "Have the server offer AUTH after STARTTLS only (Postfix: smtpd_tls_auth_only = yes)."
+            "Make the server offer AUTH only after STARTTLS (Postfix: smtpd_tls_auth_only = yes)."
         )
         return [warning(PLAIN_AUTH, tried, seen, remedy)]
 

@@ -11,7 +11,7 @@ from mailhost.doctor.abuse.tricks import Names, Trick, tricks, unknown_names
 from mailhost.message.status import Status
 from mailhost.smtp.client.protocol import ConnectionBroken
 
-TRICKS_OF_ONE_CONNECTION = 7  # servers hang up after ten or twenty errors
+TRICKS_OF_ONE_CONNECTION = 7  # servers close the connection after ten or twenty errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,11 @@ async def try_all(open_line: Open, names: Names) -> list[Attempt]:
 
 
 async def _try_some(open_line: Open, some: Sequence[Trick]) -> list[Attempt]:
-    """Try one after another, over as many connections as the server wants: some hang up after a few
-    errors."""
+    """Try one after another.
+
+    Some servers close the connection after a few errors; the other tricks are then tried over a new
+    connection.
+    """
     attempts: list[Attempt] = []
     while len(attempts) < len(some):
         more = await _over_one_connection(open_line, some[len(attempts) :])
@@ -54,8 +57,10 @@ async def _try_some(open_line: Open, some: Sequence[Trick]) -> list[Attempt]:
 
 
 async def _over_one_connection(open_line: Open, some: Sequence[Trick]) -> list[Attempt]:
-    """Return the attempts until the server hangs up. If it hangs up at the first trick, the reply
-    with which it does so is the result."""
+    """Return the attempts until the server closes the connection.
+
+    If the server does so at the first trick, its last reply is the result of this trick.
+    """
     attempts: list[Attempt] = []
     try:
         line = await open_line()

@@ -1,5 +1,5 @@
-"""Checks by the rules of the running host that strangers may not relay: asked for a client with an
-address from outside, at each listener that takes mail."""
+"""Checks that the rules of the running host refuse to relay for a client with a public address, at
+each listener that accepts mail."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def running_rules_check(ask: AskHost, settings: Settings) -> Check:
 
 
 def _outside(settings: Settings) -> Iterator[str]:
-    """Yield the addresses from outside that are not listed one by one."""
+    """Yield the public addresses that no entry of `networks` names as a single address."""
     narrow = [each for each in settings.relay.networks if each.prefixlen >= 24]
     for text in OUTSIDE:
         if not any(ip_address(text) in network for network in narrow):
@@ -50,8 +50,8 @@ def _outside(settings: Settings) -> Iterator[str]:
 
 
 async def _asked(ask: AskHost, endpoint: str, client: str) -> Mapping[str, Any] | None:
-    """Return what `mailhost explain` knows; None if the host does not run or does not answer, which
-    the checks of the host itself say."""
+    """Return the answer of `mailhost explain`; None if the host does not run or does not answer,
+    which the checks of the host report."""
     try:
         answer: Mapping[str, Any] = await ask(
             "explain", sender=SENDER, recipient=ELSEWHERE, client=client, listener=endpoint
@@ -69,7 +69,7 @@ def _about(answers: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
             f"{listener['protocol']} at {listener['endpoint']} accepts {ELSEWHERE} without a login "
             f"from a client at {client['ip']}: {each['relay']['reason']}"
         )
-        remedy = "Remove the network that has strangers in it from relay.networks, and reload."
+        remedy = "Remove the network that contains strangers from relay.networks, and reload."
         yield failure(OPEN_RELAY, TRIED, seen, remedy, "mailhost reload")
     if answers and not relaying:
         yield ok(TRIED, f"every listener refuses, such as with {_last_reply(answers[0])}")

@@ -1,8 +1,8 @@
 """Checks that a server takes CRLF.CRLF alone for the end of a message (RFC 5321 §4.1.1.4).
 
 A server that takes another sequence for the end can be made to receive two messages where another
-server sent one: the second one is smuggled past that server's checks. The content is cut off after
-the sequence, and the connection is broken: a server that is right never gets a whole message.
+server sent one: the second one is smuggled past that server's checks. The connection is closed
+after the sequence, so a server without the fault never receives a whole message.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from mailhost.smtp.client.protocol import ConnectionBroken
 
 SMUGGLING = Fault(
     "smuggling",
-    "Others can then forge mail that passes SPF and DMARC of a domain whose server they may use.",
+    "Attackers can forge mail that passes SPF and DMARC of a domain whose server they may use.",
 )
 SMUGGLING_UNTRIED = Fault(
-    "smuggling-untried", "A server that was not tried may take two messages for one."
+    "smuggling-untried", "A server that was not tried may accept smuggled messages."
 )
 SEQUENCES = {
     "LF.LF": b"\n.\n",
@@ -40,7 +40,7 @@ SEQUENCES = {
     "CRLF NUL.CRLF": b"\r\n\0.\r\n",
 }
 PATIENCE = 3.0  # seconds for a reply to content that has not ended
-OWN_PATIENCE = 1.0  # the same for this host, which is near
+OWN_PATIENCE = 1.0  # the same for this host, which replies sooner
 AT_ONCE = 5  # connections to another host
 SECONDS = 60.0
 
@@ -63,9 +63,9 @@ class Tried:
 def smuggling_check(
     open_line: Open, where: str, sender: str, recipient: str, own: bool = False
 ) -> Check:
-    """Return the check of one place, `where` in texts. `sender` and `recipient` are paths with
-    their brackets; the recipient gets a test message for each sequence that the server takes. With
-    `own` there is no finding if filters of this host refuse the envelope."""
+    """Return the check of one port, which the texts call `where`. `sender` and `recipient` are
+    paths with their brackets; the recipient gets a test message for each sequence that the server
+    takes. With `own` there is no finding if filters of this host refuse the envelope."""
     tried = f"ends of messages at {where}"
 
     async def run() -> Sequence[Finding]:
@@ -77,7 +77,7 @@ def smuggling_check(
 
         results = [each for each in await side_by_side(map(one, SEQUENCES)) if each]
         if not results or (own and any(each.untried for each in results)):
-            return []  # the checks of connections say why no server was reached
+            return []  # the checks of connections report the reason
         return [judge(results, tried)]
 
     return Check(TOPIC, f"{where} takes CRLF.CRLF alone for the end of a message", SECONDS, run)
@@ -94,7 +94,7 @@ class SequenceAttempt:
     patience: float
 
     async def of(self, name: str) -> Tried | None:
-        """Send one. None if the server cannot be reached."""
+        """Try the sequence `name`. Return None if the server cannot be reached."""
         try:
             line = await self.open_line()
         except NotReached:
@@ -107,7 +107,9 @@ class SequenceAttempt:
             line.wire.send(_content(name, self.recipient) + SEQUENCES[name])
             reply = await line.wire.reply(self.patience)
         except ConnectionBroken as broken:
-            return Tried(name, broken.status)  # no reply in time, or hung up: not the end
+            return Tried(
+                name, broken.status
+            )  # no reply in time, or the connection was closed: not the end
         line.dialogue.abort()
         return Tried(name, reply.status())
 
@@ -127,8 +129,8 @@ def _content(name: str, recipient: str) -> bytes:
         f"Subject: test of the end of a message, {name}",
         f"Message-ID: <{new_id()}@doctor.invalid>",
         "",
-        "mailhost doctor sent this to test the mail server; you can delete it. That it arrived",
-        f"means that the server takes {name} for the end of a message.",
+        "mailhost doctor sent this to test the mail server; you can delete it. The message shows",
+        f"that the server takes {name} for the end of a message.",
     )
     return "\r\n".join(lines).encode()
 
@@ -139,12 +141,12 @@ def judge(results: Sequence[Tried], tried: str) -> Finding:
     if taken:
         seen = f"the server takes {', '.join(each.sequence for each in taken)} for the end"
         remedy = (
-            "Update the server, and have it refuse bare CR and LF (Postfix: "
+            "Update the server, and make it refuse bare CR and LF (Postfix: "
             "smtpd_forbid_bare_newline = yes; Exim: 4.97.1 or newer; Sendmail: O SrvFeatures=F)."
         )
         return failure(SMUGGLING, tried, seen, remedy)
     untried = next((each.untried for each in results if each.untried is not None), None)
     if untried is not None:
-        remedy = "Name a recipient whose mail the server takes, with --to."
+        remedy = "Name a recipient whose mail the server accepts, with --to."
         return unknown(SMUGGLING_UNTRIED, tried, f"the envelope was refused: {untried}", remedy)
     return ok(tried, f"none of {len(results)} other sequences is taken for the end of a message")

@@ -1,6 +1,6 @@
 """The checks of abuse for another server, which run only if the operator asks for them.
 
-Whether it asks for passwords without TLS is said by the checks of its ports.
+The checks of the server's ports report whether it accepts passwords without TLS.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.finding import Finding
 from mailhost.doctor.target import Server, Target, domain_of
 from mailhost.interfaces.dns import IResolver, NoPossibleHost, NoSuchDomain, ResolveFailed
+from mailhost.message.address import literal_address
 from mailhost.message.ids import new_id
 
 SMTP, SUBMISSIONS = 25, 465
@@ -30,7 +31,7 @@ SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class AbuseTarget:
-    """`domain` is what stands for the server in the tricks. The server is `host`, or the first MX
+    """`domain` is the server's own domain in the tricks. The server is `host`, or the first MX
     host of `domain` where that is empty."""
 
     domain: str
@@ -39,10 +40,11 @@ class AbuseTarget:
 
 
 def abuse_target(target: Target, port: int = SMTP) -> AbuseTarget:
-    """Return the server that a TARGET names, at `port` unless that names another."""
+    """Return the server that a TARGET names, at `port` unless the TARGET has a port."""
     if isinstance(target, Server):
         return AbuseTarget(target.host, target.host, target.port or port)
-    return AbuseTarget(domain_of(target), port=port)
+    domain = domain_of(target)
+    return AbuseTarget(domain, literal_address(domain) or "", port)
 
 
 def abuse_check(context: DoctorContext, target: Target, recipient: str) -> Check:
@@ -54,13 +56,13 @@ def abuse_check(context: DoctorContext, target: Target, recipient: str) -> Check
     async def run() -> Sequence[Finding]:
         ip = await address_of(context.resolver, wanted)
         if not ip:
-            return []  # the checks of the domain say why
+            return []  # the checks of the domain report the reason
         place = Place(ip, wanted.port, implicit_tls=wanted.port == SUBMISSIONS + offset)
         checks = _checks(context, wanted, place, recipient)
         found = await side_by_side(each.run() for each in checks)
         return [finding for some in found for finding in some]
 
-    return Check(TOPIC, f"{target} cannot be abused", SECONDS, run)
+    return Check(TOPIC, f"{wanted.host or wanted.domain} cannot be abused", SECONDS, run)
 
 
 def _checks(

@@ -26,10 +26,11 @@ from mailhost.message.ids import new_id
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}  # a listener at :: takes IPv4 too
 _AS_OUTSIDE = f"PROXY TCP4 {OUTSIDE[0]} 127.0.0.1 40000 25\r\n".encode()
 _DELAYED_BY = (LISTENER_SILENT, HOST_HANGS)
-_RELAY_REMEDY = "Look at relay.networks, and at the filters that change recipients; then reload."
+_RELAY_REMEDY = "Check relay.networks, and the filters that change recipients; then reload."
 _PROXY_REMEDY = (
-    "The server behind the proxy trusts the address of this host: remove it from the networks that "
-    "may relay there (Postfix: mynetworks), or have the proxy send the client's address (identity)."
+    "The server behind the proxy trusts the address of this host: remove this address from the "
+    "networks that may relay there (Postfix: mynetworks), or make the proxy send the client's "
+    "address (identity)."
 )
 
 
@@ -71,7 +72,8 @@ def _speaks_smtp(protocol: ListenProtocol) -> bool:
 
 
 def own_place(listen: Listen) -> Place | None:
-    """Return where this machine reaches a listener; None where the settings do not say it."""
+    """Return the address and port at which this machine reaches a listener; None if the settings do
+    not have them."""
     endpoint, protocol = parse_endpoint(listen.endpoint), listen.protocol
     if endpoint.port is None or endpoint.kind in ("ssl", "tls"):
         return None
@@ -83,9 +85,11 @@ def own_place(listen: Listen) -> Place | None:
 
 
 def _can_show_relaying(listen: Listen, place: Place, settings: Settings) -> bool:
-    """True if the reply to this machine is what a stranger gets. Where clients must log in, the
-    rules were asked. A server behind a proxy that learns the address of the client may trust this
-    machine's."""
+    """True if a stranger gets the same reply as this machine.
+
+    Listeners at which clients must log in are examined by `running_rules`. A server behind a proxy
+    that gets the client's address may trust the address of this machine.
+    """
     if listen.protocol.needs_login:
         return False
     if listen.protocol.proxied and listen.identity is not Identity.NONE:

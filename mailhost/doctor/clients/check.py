@@ -21,8 +21,8 @@ from mailhost.net.control.client import CommandFailed, NoHostRunning
 
 CLIENT_ADDRESSES_LOST = Fault(
     "client-addresses-lost",
-    "A network that is listed for one address then lets strangers send mail to all domains, and "
-    "filters cannot tell one client from another.",
+    "If the address is in relay.networks, strangers can send mail to all domains; filters cannot "
+    "tell one client from another.",
 )
 SECONDS = 15.0
 TOPIC = "Clients and abuse"
@@ -36,10 +36,10 @@ def lost_addresses_check(ask: AskHost) -> Check:
         try:
             answer = await ask("clients.lost")
         except (NoHostRunning, CommandFailed):
-            return []  # the checks of the host itself say that it does not run, or does not answer
+            return []  # the checks of the host report that it does not run, or does not answer
         return list(_about(answer))
 
-    return Check(TOPIC, "clients arrive with their own addresses", SECONDS, run)
+    return Check(TOPIC, "clients connect with their own addresses", SECONDS, run)
 
 
 def _about(answer: Mapping[str, Any]) -> Iterator[Finding]:
@@ -49,8 +49,11 @@ def _about(answer: Mapping[str, Any]) -> Iterator[Finding]:
         make = failure if consequence.listed else warning
         yield make(CLIENT_ADDRESSES_LOST, TRIED, text, remedy(lost, consequence), command(lost))
     if not answer["addresses"]:
-        public = "some came from public addresses" if answer["public"] else "none was public so far"
-        yield ok(TRIED, f"no inner address behaves like many hosts; {public}")
+        public = "some" if answer["public"] else "none so far"
+        yield ok(
+            TRIED,
+            f"no inner address seems to be shared; clients with a public address: {public}",
+        )
 
 
 def _parsed(value: Mapping[str, Any]) -> tuple[LostAddress, Consequence]:

@@ -1,5 +1,5 @@
-"""What is known of the clients at one inner address, and when it is evidence that the address is
-lost.
+"""The names that clients at one inner address used, and the rule by which these names show that the
+address is lost.
 
 The rule: clients at one address have names of several organizations in HELO, and send mail of
 several domains that are not of this host. A web application, a gateway for incoming mail and an
@@ -28,13 +28,13 @@ class Evidence:
     senders: dict[str, None] = field(default_factory=dict)
 
     def add(self, names: Names) -> None:
-        """Take what a process saw."""
+        """Add the names that a process has seen."""
         _add(self.hello, names.hello)
         _add(self.senders, names.senders)
 
     @property
     def lost(self) -> bool:
-        """True if clients of different organizations arrive from this address."""
+        """True if clients of different organizations connect from this address."""
         return len(self.hello) >= LEAST_HELLO and len(self.senders) >= LEAST_SENDERS
 
 

@@ -1,8 +1,9 @@
-"""Collects what all processes saw of inner addresses, and decides which addresses are lost.
+"""Collects the names that all processes have seen at inner addresses, and decides which addresses
+are lost.
 
-An address that is noticed is written into the log once, mailed to the administrator once, and kept
-in a file over restarts until a person has looked. With `doctor.stop` relaying for it is stopped at
-once. The mail is tried again every hour until it is handed over.
+A lost address is written to the log once, mailed to the administrator once, and kept in a file over
+restarts until the operator runs `mailhost doctor looked`. With `doctor.stop` relaying for the
+address is stopped at once. The mail is tried again every hour until the queue has it.
 """
 
 from __future__ import annotations
@@ -38,22 +39,23 @@ from mailhost.interfaces.sightings import Sightings
 from mailhost.message.client import plain_address
 
 HOUR = 3600.0  # seconds between two rounds
-MOST_LOST = 20  # addresses; more are not noticed until a person has looked
+MOST_LOST = 20  # addresses; beyond this number, none is noticed until the operator has looked
 WHERE = "client addresses"
 
 
 @dataclass(frozen=True, slots=True)
 class LostSettings:
-    """What the present settings say: the table `[doctor]`, and the networks that may relay."""
+    """The settings in use that concern lost addresses: the table `[doctor]`, and the networks that
+    may relay."""
 
     doctor: Doctor
     networks: Networks
 
 
 class LostAddresses:
-    """The head has it. `settings` returns the present ones. `stopped` gets all addresses for which
-    nothing is relayed, whenever they change. `mail` mails the administrator, and returns True once
-    that is done. `gateways` returns the default gateways, and blocks."""
+    """The head has one. `settings` returns the settings in use. `stopped` is called with all
+    addresses for which nothing is relayed, whenever they change. `mail` mails the administrator,
+    and returns True once that is done. `gateways` returns the default gateways, and blocks."""
 
     def __init__(
         self,
@@ -84,7 +86,7 @@ class LostAddresses:
         self._writing = DeferredLock()
         self._mailing = DeferredLock()
 
-    # --- life ------------------------------------------------------------------------------------
+    # --- start, stop -----------------------------------------------------------------------------
 
     def start(self) -> None:
         """Read the file, which blocks, and begin to mail. A file that cannot be read is logged."""
@@ -100,15 +102,15 @@ class LostAddresses:
         self._rounds.stop()
 
     def reconfigure(self) -> None:
-        """Stop by the present settings."""
+        """Stop relaying by the settings in use."""
         lost = self._lost.values()
         stopped = (each.address for each in lost if self._consequence(each).stopped)
         self._stopped(frozenset(stopped))
 
-    # --- what processes saw ----------------------------------------------------------------------
+    # --- reports of processes --------------------------------------------------------------------
 
     def saw(self, sightings: Sightings) -> None:
-        """Take what a process saw, and notice addresses that are lost."""
+        """Add the names that a process has seen, and notice addresses that are lost."""
         self._public = self._public or sightings.public
         if self._clock.seconds() - self._forgotten > WINDOW:
             self._forgotten = self._clock.seconds()
@@ -156,7 +158,7 @@ class LostAddresses:
         shared = _within(lost.address, settings.doctor.shared_addresses)
         return Consequence(listed, listed and settings.doctor.stop and not shared)
 
-    # --- what a person asks ----------------------------------------------------------------------
+    # --- commands of the operator ----------------------------------------------------------------
 
     def shown(self) -> dict[str, Any]:
         """Return the lost addresses as values of JSON, and whether a client with a public address
@@ -168,8 +170,9 @@ class LostAddresses:
         return [each for each in self._lost.values() if not self._is_shared(each.address)]
 
     async def looked(self, address: str) -> bool:
-        """A person has looked at an address: forget what was noticed, and relay again. Return False
-        if it was not noticed. Raises OSError: the file could not be written, and all stays."""
+        """The operator has examined an address: forget that the address is lost, and relay for it
+        again. Return False if the address was not noticed. Raises OSError: the file could not be
+        written, and nothing has changed."""
         lost = self._lost.pop(address, None)
         if lost is None:
             return False

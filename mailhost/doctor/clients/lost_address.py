@@ -12,10 +12,13 @@ EXAMPLES = 5  # names that a text quotes
 
 @dataclass(frozen=True, slots=True)
 class LostAddress:
-    """`since` is in seconds since 1970. `hello` and `senders` are domains in the names and senders
-    of the clients. `alone` says that no client with a public address had been seen when it was
-    noticed, `gateway` that it was a default gateway of this host. `mailed` says that the
-    administrator has the mail."""
+    """`since` is in seconds since 1970.
+
+    `hello` and `senders` are domains in the names and senders of the clients. `alone` is True if no
+    client with a public address had been seen when the address was noticed, `gateway` if the
+    address was a default gateway of this host, `mailed` if the mail to the administrator is in the
+    queue.
+    """
 
     address: str
     since: int
@@ -28,8 +31,8 @@ class LostAddress:
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """What the present settings make of a lost address: whether it may relay, and whether that is
-    stopped."""
+    """The effect of the settings in use on a lost address: whether it may relay, and whether
+    relaying is stopped for it."""
 
     listed: bool
     stopped: bool
@@ -41,12 +44,12 @@ def as_value(lost: LostAddress, consequence: Consequence) -> dict[str, Any]:
 
 
 def seen(lost: LostAddress) -> str:
-    """Return what was seen, without a full stop."""
+    """Return the evidence, as a sentence without a full stop."""
     hello, senders = ", ".join(lost.hello[:EXAMPLES]), ", ".join(lost.senders[:EXAMPLES])
     return (
-        f"clients at {lost.address} that do not log in call themselves hosts of different domains "
+        f"clients at {lost.address} that do not log in give names of different domains in HELO "
         f"({hello}), and send mail of domains that are not of this host ({senders}): strangers "
-        "seem to arrive from this one address"
+        "seem to connect from this one address"
     )
 
 
@@ -59,19 +62,20 @@ def cause(lost: LostAddress) -> str:
         )
     replaces = "a NAT, a container's network or a proxy that replaces the addresses of clients"
     if lost.alone:
-        return f"No client has come from a public address, so all pass through {replaces}."
+        return f"No client has connected from a public address, so all pass through {replaces}."
     return (
-        "Other clients come from public addresses, so only some, such as those by IPv6, pass "
+        "Other clients connect from public addresses, so only some, such as those by IPv6, pass "
         f"through {replaces}."
     )
 
 
 def danger(lost: LostAddress, consequence: Consequence) -> str:
-    """Return what follows from it, as sentences."""
+    """Return the consequences, as sentences."""
     if consequence.stopped:
         return (
-            "The address is in relay.networks, and doctor.stop is true: mail from it to domains of "
-            f"other hosts is answered 451 until you call `mailhost doctor looked {lost.address}`."
+            "The address is in relay.networks, and doctor.stop is true: mail from the "
+            "address to domains of other hosts is answered 451 until you run "
+            f"`mailhost doctor looked {lost.address}`."
         )
     if consequence.listed:
         return (
@@ -79,23 +83,24 @@ def danger(lost: LostAddress, consequence: Consequence) -> str:
             "this host: it is an open relay."
         )
     return (
-        "It is not in relay.networks, so strangers cannot send to other domains; but blocklists, "
-        "SPF and the limits for each client see this one address."
+        "The address is not in relay.networks, so strangers cannot send to other domains; but "
+        "blocklists, SPF and the limits for each client are applied to this one address."
     )
 
 
 def remedy(lost: LostAddress, consequence: Consequence) -> str:
-    """Return what to do, as sentences that end before the command to call."""
+    """Return the remedy, as sentences that end before the command to run."""
     first = f"Remove {lost.address} from relay.networks. " if consequence.listed else ""
     return (
-        f"{first}Have the clients' own addresses arrive: give a container the network of its host, "
-        "or have the proxy send the PROXY protocol to a haproxy: endpoint. If other hosts rightly "
-        "send through this one from that address, add it to doctor.shared_addresses. Then call:"
+        f"{first}Make the host see the clients' own addresses: give a container the network of its "
+        "host, or make the proxy send the PROXY protocol to a haproxy: endpoint. If other hosts "
+        "rightly send through this one from that address, add the address to "
+        "doctor.shared_addresses. Then run:"
     )
 
 
 def command(lost: LostAddress) -> str:
-    """Return the command for a person who has looked."""
+    """Return the command for an operator who has examined the address."""
     return f"mailhost doctor looked {lost.address}"
 
 

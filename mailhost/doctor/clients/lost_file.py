@@ -1,5 +1,5 @@
-"""The file `lost-addresses.json` in the data folder: addresses that were noticed, until a person
-has looked. Everything blocks for the disk."""
+"""The file `lost-addresses.json` in the data folder: addresses that were noticed, until the
+operator runs `mailhost doctor looked`. All methods block for the disk."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LostFile:
         except FileNotFoundError:
             return []
         if not isinstance(entries, list):
-            raise ValueError("it has no list")
+            raise ValueError("the file has no list")
         return [_entry(each) for each in entries]
 
     def write(self, addresses: Iterable[LostAddress]) -> None:

@@ -21,8 +21,8 @@ WIDTH = 72  # columns
 
 @dataclass(frozen=True, slots=True)
 class AdminMail:
-    """What a mail to the administrator needs in one generation of the settings. With `admin` None
-    none is sent."""
+    """The services by which mail to the administrator is sent, for one generation of the settings.
+    If `admin` is None, no mail is sent."""
 
     admin: Address | None
     hostname: str
@@ -33,7 +33,10 @@ class AdminMail:
 async def mail_admin(
     lost: LostAddress, consequence: Consequence, services: AdminMail, events: IEventSink
 ) -> bool:
-    """Mail the administrator, if there is one. True if that is done for good. Raises OSError."""
+    """Mail the administrator, if there is one.
+
+    Return True if the message is in the queue, or if no message is needed. Raises OSError.
+    """
     if services.admin is None:
         return True
     composed = compose(lost, consequence, services.admin, services.hostname)
@@ -49,7 +52,7 @@ def compose(lost: LostAddress, consequence: Consequence, to: Address, hostname: 
     header = (
         f"From: mailhost <postmaster@{hostname}>",
         f"To: <{to}>",
-        f"Subject: {hostname}: strangers arrive from {lost.address}",
+        f"Subject: {hostname}: strangers connect from {lost.address}",
         "Auto-Submitted: auto-generated",
         "MIME-Version: 1.0",
         "Content-Type: text/plain; charset=us-ascii",

@@ -1,4 +1,4 @@
-"""The domain that a name of a stranger stands for, as far as it tells strangers apart."""
+"""Derives the domain of an organization from the name of a client, to tell organizations apart."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ _INNER = frozenset({"local", "localdomain", "lan", "internal", "intranet", "home
 
 def domain_of(name: str) -> str:
     """Return the domain of an organization from a name in HELO or of a sender, empty for a name
-    that says nothing: one without a dot, an address, one that only an inner network knows.
+    without an organization: a name without a dot, an address, a name that only an inner network
+    knows.
 
     Without a list of public suffixes two labels are taken, or three where the second is as short as
-    in `co.uk`. So names are rather taken for the same domain than for different ones.
+    in `co.uk`. In doubt, two names count as one domain.
     """
     name = name.rstrip(".").lower()
     if len(name) > LONGEST_NAME or not _NAME.fullmatch(name) or _is_address(name):

@@ -1,9 +1,9 @@
 """Remembers the names that clients of inner addresses use, from the events of one process.
 
-A lost address shows itself by what its clients say: a web server, an office or a gateway has one
-name in HELO or names of one domain, and strangers have names of many. So only different domains are
-kept, some for each address; a repeated name costs two look-ups in sets. Nothing is kept of clients
-with a public address but that there was one. A worker sends what is new to the head.
+A lost address is recognised by the names of its clients: a web server, an office or a gateway has
+one name in HELO or names of one domain, and strangers have names of many domains. So only different
+domains are kept, some for each address; a repeated name costs two look-ups in sets. Of clients with
+a public address nothing is kept except that there was one. A worker sends new names to the head.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Networks = tuple[IPv4Network | IPv6Network, ...]
 
 
 class _Domains:
-    """Different domains in the names that were heard; `new` are those that were not sent yet."""
+    """Different domains in the names of clients; `new` are those that were not sent yet."""
 
     __slots__ = ("_found", "_heard", "new")
 
@@ -42,7 +42,7 @@ class _Domains:
         self.new: list[str] = []
 
     def hears(self, name: str, own: Callable[[str], bool]) -> bool:
-        """Take a name; return True if its domain is new, and none of our own."""
+        """Add a name. Return True if its domain is new, and not a domain of this host."""
         if name in self._heard or len(self._heard) >= MOST_HEARD:
             return False
         self._heard.add(name)
@@ -54,7 +54,7 @@ class _Domains:
         return True
 
     def take(self) -> tuple[str, ...]:
-        """Return the new ones, which are new no more."""
+        """Return the new domains, and count them as sent."""
         taken, self.new = tuple(self.new), []
         return taken
 
@@ -72,8 +72,8 @@ class _Address:
 @implementer(IEventSink)
 class ClientWatch:
     """`send` gets the sightings a second after the first new one. `own` says whether a domain is
-    one of this host, and `listed` returns the networks that may relay: their addresses are looked
-    at even if they are public."""
+    one of this host, and `listed` returns the networks that may relay: their addresses are watched
+    even if they are public."""
 
     def __init__(
         self,
@@ -98,12 +98,13 @@ class ClientWatch:
         self._periodic.start(WINDOW, now=False)
 
     def stop(self) -> None:
-        """End that."""
+        """Stop forgetting."""
         if self._periodic.running:
             self._periodic.stop()
 
     def forget(self) -> None:
-        """Forget all addresses and names: when others are listed, or a person has looked."""
+        """Forget all addresses and names, after other networks were listed or the operator has
+        examined an address."""
         self._known.clear()
 
     def emit(self, event: Event) -> None:

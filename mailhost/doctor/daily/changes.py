@@ -1,8 +1,8 @@
-"""What changed between two runs of the same checks.
+"""The differences between two runs of the same checks.
 
-A finding is the same as one before if its check, its name and what was tried are the same; what was
-seen has numbers, and changes with each run. A check that could not find out, or whose finding
-another one explains, changes nothing: its findings of the run before stay known.
+Two findings are the same if check, name and `tried` are the same; `seen` has numbers, which change
+with each run. A check without a result, or whose finding another finding explains, changes nothing:
+its findings of the run before stay known.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The message to the administrator about what changed since the last run."""
+"""The message to the administrator about the changes since the last run."""
 
 from __future__ import annotations
 
@@ -69,4 +69,4 @@ def _lines(changed: Changes, hostname: str) -> Iterator[str]:
             yield f"  {known.tried} [{known.name}]"
         yield ""
     yield "`mailhost doctor` shows the whole report; docs/troubleshooting.md explains each name."
-    yield "This mail is sent since the settings have daily = true in [doctor]."
+    yield "This mail is sent because the settings have daily = true in [doctor]."

@@ -3,7 +3,7 @@
     {"version":1,"at":seconds since 1970,
      "findings":[{"check":...,"name":...,"tried":...,"verdict":...,"seen":...}, ...]}
 
-The file is replaced whole. One that is damaged counts as missing: then all findings are new.
+The file is replaced as a whole. A damaged file counts as missing: all findings are new then.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Runs the checks of this host once a day, and mails the administrator what changed.
+"""Runs the checks of this host once a day, and mails the changes to the administrator.
 
 The time of the last run is kept, so a host that is restarted often runs them once a day too. The
-findings are kept only when the message is safe: after a crash in between it is sent again, and no
-change is ever lost.
+findings are written only when the message is in the queue: after a crash in between, the message is
+sent again, and no change is lost.
 """
 
 from __future__ import annotations
@@ -27,15 +27,17 @@ from mailhost.interfaces.reception import IHandover
 from mailhost.message.address import Address
 from mailhost.own_messages import complete, hand_over
 
-HOUR = 3600.0  # seconds between two looks whether a day has passed
+HOUR = 3600.0  # seconds between two checks whether a day has passed
 DAY = 24 * HOUR
 WHERE = "doctor"
 
 
 @dataclass(frozen=True, slots=True)
 class DailyServices:
-    """The services of one generation of the settings. `admin` is None if no run is wanted, or if
-    there is no one to write to."""
+    """The services of one generation of the settings.
+
+    `admin` is None if no run is wanted, or if there is no recipient.
+    """
 
     admin: Address | None
     hostname: str
@@ -44,7 +46,7 @@ class DailyServices:
 
 
 class DailyDoctor:
-    """The head has it. `services` returns those of the present settings, `examine` runs the checks,
+    """The head has one. `services` returns those of the settings in use, `examine` runs the checks,
     `wall` gives seconds since 1970."""
 
     def __init__(
@@ -66,7 +68,7 @@ class DailyDoctor:
         self._rounds = Rounds(clock, HOUR, self._look, self._failed)
 
     def start(self) -> None:
-        """Look every hour, for the first time in an hour."""
+        """Check every hour whether a run is due, for the first time in an hour."""
         self._rounds.start(now=False)
 
     def stop(self) -> None:
@@ -85,7 +87,8 @@ class DailyDoctor:
             await self._in_thread(partial(self._memory.write, LastRun(now, found.known)))
 
     async def _mailed(self, found: Changes) -> bool:
-        """Mail the changes. True if they are safe, and if there are none."""
+        """Mail the changes. Return True if the message is in the queue, or if there are no
+        changes."""
         services = self._services()
         if services.admin is None:
             return False

@@ -1,4 +1,4 @@
-"""What `mailhost dns --check` says about domains of this host, as findings of the doctor.
+"""The results of `mailhost dns --check` for domains of this host, as findings of the doctor.
 
 The authoritative servers are asked, so that a change shows at once. Where they cannot be asked, the
 resolver is, whose answers may be older.
@@ -122,7 +122,10 @@ def translated(found: DNSFinding) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class _Examined:
-    """What was found about one domain. `instead` is the finding where it was not compared."""
+    """The findings about one domain.
+
+    `instead` is the only finding if the domain was not compared with DNS.
+    """
 
     name: str
     findings: Sequence[DNSFinding] = ()

@@ -12,6 +12,7 @@ SRV_TARGET = Fault(
     "srv-target", "Mail programs that find their server by this record cannot connect to it."
 )
 SERVICES = ("submissions", "submission", "imaps", "imap", "pop3s", "pop3")
+MOST_SERVERS = 20  # of one domain that are looked up
 _NO_RECORD = SRVRecord(0, 0, 0, "no record")  # no host has a name with a blank
 
 
@@ -26,9 +27,12 @@ def check_services(domain: str) -> Lookups[list[Finding]]:
             text = f"{service}:{record.port}" if record.port else service
             servers.setdefault(record.target, []).append(text)
     findings = []
-    for target, services in servers.items():
+    for target, services in [*servers.items()][:MOST_SERVERS]:
         tried = f"SRV of {', '.join(services)} of {domain}"
         findings.append((yield from _server(tried, target)))
+    if len(servers) > MOST_SERVERS:
+        left_out = f"{len(servers) - MOST_SERVERS} more servers, which were not looked up"
+        findings.append(ok(f"SRV of {domain}", left_out))
     return findings
 
 

@@ -1,1 +1,1 @@
-"""What other hosts have said to the mail of this host in the last days, read from the trace."""
+"""The replies of other hosts to the mail of this host in the last days, read from the trace."""

@@ -1,4 +1,4 @@
-"""The checks of what far ends have said: they read the trace in a thread."""
+"""The checks of the replies of other hosts. They read the trace in a thread."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from mailhost.net.dns.lookups import run_lookups
 from mailhost.trace.reader import TraceReader, opened_trace
 
 TRACE_UNREADABLE = Fault(
-    "trace-unreadable", "Without the trace it is not known what other hosts said about mail."
+    "trace-unreadable", "Without the trace the replies of other hosts are not known."
 )
-TOPIC = "What other hosts have said"
+TOPIC = "Replies of other hosts"
 SECONDS = 20.0
 DNS_SECONDS = 2.5  # for all organizational domains
 _Counts = Counter[tuple[volume.Receiver, str]]

@@ -56,9 +56,12 @@ class Greeting(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """What the control socket says. `pids` are the processes of the host, empty if it does not run.
-    `trouble` says why the host could not be asked; `closed` means that this user may not ask, which
-    the check of the data folder reports."""
+    """The answer of the control socket.
+
+    `pids` are the processes of the host, empty if the host does not run. `trouble` is the reason
+    why the host could not be asked. `closed` means that this user may not use the socket, which the
+    check of the data folder reports.
+    """
 
     running: bool
     pids: frozenset[int] = frozenset()
@@ -68,7 +71,7 @@ class HostState:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What was seen at one listener. `other` are processes that are not of this host."""
+    """The state of one listener. `other` are processes that are not of this host."""
 
     place: ListenerPlace
     other: tuple[Process, ...]
@@ -133,8 +136,10 @@ def our_places(
 def taken_ports(
     settings: Settings, listening: Sequence[ListeningSocket], before: str = ""
 ) -> list[Finding]:
-    """Return the findings about ports that other programs have, for a host that does not run. What
-    was seen begins with `before`."""
+    """Return the findings about ports that other programs have, for a host that does not run.
+
+    The text `seen` of each finding begins with `before`.
+    """
     places = [place for each in settings.listen if (place := place_of(each))]
     taken = [_Seen(place, found, False) for place in places if (found := _at(place, listening))]
     return _taken(taken, before)

@@ -52,7 +52,7 @@ class Offer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Offered:
-    """What a port offers to clients that ask for a name."""
+    """The certificate that a port offers to clients that ask for a name."""
 
     place: ListenerPlace
     name: str

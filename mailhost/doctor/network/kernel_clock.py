@@ -14,7 +14,7 @@ _TIME_ERROR = 5  # the clock is not synchronised
 
 
 class ClockState(Enum):
-    """What the kernel says about the clock."""
+    """The states of the clock that the kernel distinguishes."""
 
     SYNCHRONISED = "synchronised"
     UNSYNCHRONISED = "not synchronised"

@@ -42,8 +42,11 @@ _OWN = "Run a resolver on this host, such as unbound, and name it in the setting
 
 @dataclass(frozen=True, slots=True)
 class ServerAnswers:
-    """What one server does: `trouble` says why it gives no answer, `invented` is the address that
-    it gave for a name that does not exist; both are empty for a good server."""
+    """The answers of one server.
+
+    `trouble` is the reason why the server gives no answer, `invented` the address that it gave for
+    a name that does not exist; both are empty for a good server.
+    """
 
     name: str
     trouble: str = ""

@@ -36,8 +36,11 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class LocalTrip:
-    """What a round trip to an account of this host needs. `open_line` connects to the SMTP port.
-    With an empty `password` no reader is asked."""
+    """One round trip to an account of this host.
+
+    `open_line` connects to the SMTP port. If `password` is empty, the mailbox is not read by POP3
+    or IMAP.
+    """
 
     ask: AskHost
     clock: IReactorTime

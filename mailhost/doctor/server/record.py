@@ -1,6 +1,8 @@
-"""What a probe of one service saw, as a value from which findings are drawn without I/O.
+"""The values that a probe of one service has seen. The findings are computed from these values
+without I/O.
 
-A record is filled while the probe goes on, so that it has what was seen until a failure.
+A record is filled while the probe runs, so that after a failure it has all values up to the
+failure.
 """
 
 from __future__ import annotations
@@ -50,8 +52,8 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """What a server offers: the lines of its reply to EHLO, CAPABILITY or CAPA, whether STARTTLS is
-    among them, and the names of the mechanisms to log in."""
+    """The extensions or capabilities of a server: the lines of its reply to EHLO, CAPABILITY or
+    CAPA, whether STARTTLS is among them, and the names of the SASL mechanisms."""
 
     lines: tuple[str, ...]
     starttls: bool
@@ -106,14 +108,14 @@ class Answer:
 
 @dataclass(slots=True)
 class Record:
-    """What was seen at a place.
+    """The values of one probe.
 
-    `began` is the first octets that the server sent, `delay` the seconds until the greeting came.
-    `in_clear` is offered before TLS, `secured` over TLS; None where it was not asked. `withheld`
-    says that the password was not sent, as the connection is not safe. `messages` is the number in
-    the mailbox, `fetched` the size of the one that was read, in octets. `second` is the record of a
-    second probe at the same port that expected another protocol, or another begin of TLS, and
-    worked; None if there is none.
+    `began` has the first octets that the server sent, `delay` is the number of seconds until the
+    greeting came. `in_clear` is offered before TLS, `secured` over TLS; None where it was not
+    asked. `withheld` says that the password was not sent, as the connection is not safe. `messages`
+    is the number in the mailbox, `fetched` the size of the one that was read, in octets. `second`
+    is the record of a second probe at the same port that expected another protocol, or another
+    begin of TLS, and worked; None if there is none.
     """
 
     place: Place
@@ -148,7 +150,7 @@ class Record:
 
     @property
     def offered(self) -> Offered | None:
-        """What is offered at last."""
+        """The extensions after STARTTLS if there was a handshake, else those before it."""
         return self.secured or self.in_clear
 
     @property

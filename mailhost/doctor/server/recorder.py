@@ -41,8 +41,11 @@ class Recorder:
         self.record.delay = self._clock.seconds() - self._connected_at
 
     def secured(self, handshake: ExaminedHandshake) -> None:
-        """The TLS handshake is done."""
-        seen = handshake.seen()
+        """The TLS handshake is done. Raises Broken for a certificate that cannot be read."""
+        try:
+            seen = handshake.seen()
+        except ValueError as error:
+            raise Broken(Kind.TLS, f"its certificate cannot be read: {error}") from error
         self.record.tls = seen
         certificate = seen.certificate
         names = ", ".join(certificate.names[:3]) if certificate else "none"

@@ -18,10 +18,12 @@ class Wire(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What is expected at a port. With `implicit_tls` the connection begins with the TLS handshake,
-    otherwise TLS begins with STARTTLS. `between_servers` is True for port 25, where mail servers
-    talk to each other. `guessed` is True if the operator named a port that is none of those of
-    mail."""
+    """The service that is expected at a port.
+
+    With `implicit_tls` the connection begins with the TLS handshake, otherwise TLS begins with
+    STARTTLS. `between_servers` is True for port 25, which mail servers use among themselves.
+    `guessed` is True if the operator named a port that is not a standard port of mail.
+    """
 
     port: int
     wire: Wire

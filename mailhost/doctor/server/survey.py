@@ -33,7 +33,7 @@ NOTHING = Asked()
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the operator wants to know of a server. `port` is None for all of `services`."""
+    """The server that the operator named. `port` is None if all of `services` are examined."""
 
     host: str
     port: int | None
@@ -108,8 +108,7 @@ async def _ended_within(clock: IReactorTime, work: Deferred[T], seconds: float) 
 
     def ended(result: T) -> T:
         if timer.active():
-            timer.cancel()
-            waiting.callback(None)
+            timer.reset(0)  # `work` has its result when this callback has returned
         return result
 
     work.addBoth(ended)

@@ -1,4 +1,5 @@
-"""What a dialogue with one service is handed, and the steps that all three protocols have."""
+"""The arguments of a dialogue with one service, and the steps that SMTP, IMAP and POP3 have in
+common."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from mailhost.doctor.server.transcript import Secrets, Transcript
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is tried once the server has said what it offers. There is no login without `user`;
+    """The attempts after the server has listed its extensions. There is no login without `user`;
     `insecure` allows a login without TLS that is verified. With `recipient` MAIL and RCPT are sent,
     and no message; an empty `sender` is the null reverse-path."""
 
@@ -35,9 +36,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What probes work with. `hostname` is our name in EHLO, empty for the address of
-    this machine; `on_transcript` is called with the
-    transcript of each probe when it ends. Certificates are judged for the time `now`."""
+    """The services and settings that all probes share. `hostname` is the name of this host in EHLO,
+    empty for the address of this machine; `on_transcript` is called with the transcript of each
+    probe when it ends. Certificates are judged for the time `now`."""
 
     clock: IReactorTime
     open_endpoint: OpenEndpoint

@@ -122,7 +122,7 @@ class NetworksTests(SynchronousTestCase):
     def test_the_gateway_of_a_container(self) -> None:
         (finding,) = self.findings("172.16.0.0/12", contained=True)
         self.assertEqual(finding.fault, RELAY_NETWORKS_GATEWAY)
-        self.assertIn("172.16.0.0/12 has 172.17.0.1", finding.seen)
+        self.assertIn("172.16.0.0/12 contains 172.17.0.1", finding.seen)
 
     def test_a_gateway_that_is_not_listed(self) -> None:
         (finding,) = self.findings("172.18.0.0/16", contained=True)
@@ -174,6 +174,7 @@ class PlaceTests(SynchronousTestCase):
             "192.0.2.7": AbuseTarget("192.0.2.7", "192.0.2.7"),
             "2001:db8::25": AbuseTarget("2001:db8::25", "2001:db8::25"),
             "[2001:db8::25]:26": AbuseTarget("2001:db8::25", "2001:db8::25", 26),
+            "ann@[192.0.2.7]": AbuseTarget("[192.0.2.7]", "192.0.2.7"),
         }.items():
             self.assertEqual(abuse_target(parse_target(text)), wanted, text)
 

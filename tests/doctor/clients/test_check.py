@@ -37,7 +37,7 @@ class CheckTests(SynchronousTestCase):
     def test_nothing_is_lost(self) -> None:
         (finding,) = findings_of(lost_addresses_check(Host(public=True)))
         self.assertEqual(finding.verdict, Verdict.OK)
-        self.assertIn("some came from public addresses", finding.seen)
+        self.assertIn("clients with a public address: some", finding.seen)
 
     def test_an_open_relay(self) -> None:
         (finding,) = findings_of(lost_addresses_check(Host(as_value(LOST, LISTED))))
@@ -65,7 +65,7 @@ class MailTests(SynchronousTestCase):
         message = compose(LOST, LISTED, address("ann@example.com"), "mx.example.org")
         text = message.content.read().decode("ascii")
         self.assertTrue(all(len(line) <= 78 for line in text.split("\r\n")), text)
-        self.assertIn("Subject: mx.example.org: strangers arrive from 172.17.0.1\r\n", text)
+        self.assertIn("Subject: mx.example.org: strangers connect from 172.17.0.1\r\n", text)
         self.assertIn("\r\nAuto-Submitted: auto-generated\r\n", text)
         self.assertIn("\r\nmailhost doctor looked 172.17.0.1\r\n", text)
         self.assertIsNone(message.envelope.reverse_path)

@@ -89,7 +89,7 @@ class NoticeTests(LostCase):
         self.saw(Names(("more.net",), ("more.net",)))
         self.clock.advance(HOUR)
         (line,) = self.events.lines
-        self.assertIn("clients at 172.17.0.1 that do not log in call themselves hosts", line)
+        self.assertIn("clients at 172.17.0.1 that do not log in give names", line)
         self.assertIn("(far0.net, far1.net, ", line)
         self.assertIn("it is an open relay", line)
         self.assertTrue(line.endswith("mailhost doctor looked 172.17.0.1"), line)
@@ -118,16 +118,16 @@ class NoticeTests(LostCase):
 
     def test_the_cause(self) -> None:
         self.saw(STRANGE)
-        self.assertIn("No client has come from a public address", self.events.lines[-1])
+        self.assertIn("No client has connected from a public address", self.events.lines[-1])
         self.saw(STRANGE, "10.0.0.1", public=True)
-        self.assertIn("Other clients come from public addresses", self.events.lines[-1])
+        self.assertIn("Other clients connect from public addresses", self.events.lines[-1])
         self.gateways = {"10.0.0.2"}
         self.saw(STRANGE, "10.0.0.2")
         self.assertIn("the default gateway of this host, as in a container", self.events.lines[-1])
 
     def test_an_address_that_may_not_relay(self) -> None:
         self.saw(STRANGE, "192.168.1.1")
-        self.assertIn("It is not in relay.networks", self.events.lines[-1])
+        self.assertIn("The address is not in relay.networks", self.events.lines[-1])
         self.assertEqual(self.mailed[0][1], Consequence(listed=False, stopped=False))
 
     def test_at_most_so_many(self) -> None:
@@ -170,7 +170,7 @@ class StopTests(LostCase):
     def test_relaying_is_stopped_until_a_person_looked(self) -> None:
         self.saw(STRANGE)
         self.assertEqual(self.stopped, {BRIDGE})
-        self.assertIn("is answered 451 until you call", self.events.lines[-1])
+        self.assertIn("is answered 451 until you run", self.events.lines[-1])
         self.assertTrue(now(self.lost.looked(BRIDGE)))
         self.assertEqual((self.stopped, self.noticed), (frozenset(), []))
         self.saw(Names(STRANGERS[:1], STRANGERS[:1]))

@@ -1,4 +1,4 @@
-"""What a process remembers of the names that clients use."""
+"""The names of clients that a process remembers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changed from one run to the next."""
+"""The differences between two runs of the checks."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ChangesTests(SynchronousTestCase):
         self.assertEqual(((ptr(),), ()), (found.appeared, found.gone))
 
     def test_the_same_again(self) -> None:
-        """What was seen may have another figure."""
+        """The text `seen` may have another number."""
         found = self.after(results(ptr("1")), results(ptr("2")))
         self.assertEqual(((), ()), (found.appeared, found.gone))
 

@@ -17,6 +17,7 @@ from mailhost.doctor.domain import hosted
 from mailhost.doctor.domain.checks import SECONDS, checks_of_domain
 from mailhost.doctor.domain.mx import judge_mx
 from mailhost.doctor.domain.reach import reachable_for
+from mailhost.doctor.domain.services import MOST_SERVERS, check_services
 from mailhost.doctor.domain.spf import check_spf
 from mailhost.doctor.finding import Fault, Verdict
 from mailhost.interfaces.dns import Found, MXRecord, Reply, SRVRecord, TLSARecord
@@ -228,6 +229,12 @@ class WithoutDomainTests(DomainCase):
         )
         self.assertEqual(6, len(found))  # SPF, DMARC, SRV, MTA-STS, TLSA, TLS-RPT
 
+    def test_many_servers_of_mail_programs(self) -> None:
+        many = [SRVRecord(0, 1, 1, f"no{number}.example.com") for number in range(60)]
+        found = answered(check_services("example.com"), {**RIGHT, _SRV: many})
+        self.assertEqual(MOST_SERVERS + 1, len(found))
+        self.assertEqual("not looked up", found[-1].seen[-13:])
+
     def test_no_name_that_a_host_can_have(self) -> None:
         reply: Reply[MXRecord] = Reply(Found.NO_RECORDS, trouble="'[1.2.3.4]' is no host name")
         [found] = judge_mx(PublishedMX("example.com", reply), bool)
@@ -262,7 +269,7 @@ class HostileTests(DomainCase):
 
 
 class ThisHostTests(DomainCase):
-    """What the SPF record of another domain says about this host."""
+    """The result of the SPF record of another domain for this host."""
 
     def test_the_result_is_said(self) -> None:
         for address, result in (("1.2.3.4", "pass"), ("8.8.8.8", "fail")):

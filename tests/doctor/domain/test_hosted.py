@@ -40,7 +40,7 @@ def own(name: str, **tables: Any) -> OwnDomain:
 
 
 def zone(name: str) -> dict[tuple[str, str], Any]:
-    """What DNS should have about a domain."""
+    """The records that DNS should have for a domain."""
     return {
         ("MX", name): [MXRecord(10, "mail.example.com")],
         ("TXT", name): [b"v=spf1 mx -all"],

@@ -13,12 +13,12 @@ Domain example.com
   warning         MX host old.example.com: it has no address
                   Mail cannot be sent to a host without an address.
                   [doctor/mx-dangling]
-                  What to do: Give old.example.com A and AAAA records, or remove
-                  its MX record.
+                  Remedy: Give old.example.com A and AAAA records, or remove its
+                  MX record.
   warning         SPF of example.com: v=spf1 mx
                   An SPF record without ~all or -all says nothing about
                   strangers. [doctor/spf-no-end]
-                  What to do: End the record with ~all, or with -all.
+                  Remedy: End the record with ~all, or with -all.
   ok              DMARC of example.com: v=DMARC1; p=reject;
                   rua=mailto:d@example.com, which asks to refuse mail that fails
   ok              SRV of submissions:465, imaps:993 of example.com:

@@ -79,7 +79,7 @@ class DomainCase(SynchronousTestCase):
     """Examines domains whose DNS is in memory."""
 
     def context(self, dns: Any, own: OwnDomains | None = None, loaded: Any = None) -> Any:
-        """What checks are handed, with `clock` as the reactor."""
+        """Return the context of the checks, with `clock` as the reactor."""
         self.clock = Clock()
         reactor: Any = self.clock
         in_thread: Any = None

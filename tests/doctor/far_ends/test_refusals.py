@@ -1,4 +1,4 @@
-"""What other hosts said, as findings."""
+"""Replies of other hosts, as findings."""
 
 from __future__ import annotations
 

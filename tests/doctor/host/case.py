@@ -1,4 +1,4 @@
-"""What the tests of the checks of this host share."""
+"""Helpers that the tests of the checks of this host share."""
 
 from __future__ import annotations
 

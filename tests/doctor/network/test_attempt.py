@@ -1,4 +1,4 @@
-"""What a port of another host does."""
+"""Attempts to connect to a port of another host."""
 
 from __future__ import annotations
 

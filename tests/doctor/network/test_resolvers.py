@@ -31,7 +31,7 @@ BAD = RecordsLookUp({("NS", "org"): Found.FAILED})
 
 
 def findings(servers: dict[Server, ILookUp], blocklists: bool = False) -> Sequence[Finding]:
-    """What is found about these servers."""
+    """Return the findings about these servers."""
     return findings_of(resolvers_check(list(servers), servers.__getitem__, "org", blocklists))
 
 

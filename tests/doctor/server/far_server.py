@@ -42,9 +42,9 @@ HASTY = Limits(connect=5.0, greeting=0.5, handshake=1.0, command=0.5, whole=10.0
 
 @dataclass
 class Far:
-    """What a server says. `replies` are by a whole command, or by its first word (for IMAP without
-    the tag); `{tag}` is the tag. SILENT says nothing, LOST closes, RESET aborts. `tls` is its
-    certificate, None for no TLS."""
+    """The replies of a server. `replies` are by a whole command, or by its first word (for IMAP
+    without the tag); `{tag}` is the tag. SILENT says nothing, LOST closes, RESET aborts. `tls` is
+    its certificate, None for no TLS."""
 
     greeting: str = "220 mx.example ESMTP"
     replies: Mapping[str, str] = field(default_factory=dict)
@@ -241,7 +241,7 @@ class ServerCase(TestCase):
         return await survey(self.means(), addresses_of, wanted)
 
     def means(self) -> Means:
-        """What probes work with."""
+        """Return the services and settings of the probes."""
         return Means(
             cast(Any, reactor),
             endpoints_of(cast(Any, reactor)),

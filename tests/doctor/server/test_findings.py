@@ -48,7 +48,7 @@ def place(port: int, address: str = ADDRESS, host: str = HOST) -> Place:
 
 
 def good(port: int, address: str = ADDRESS, host: str = HOST) -> Record:
-    """What a server without fault shows."""
+    """Return the record of a server without a fault."""
     where = place(port, address, host)
     in_clear = None if where.service.implicit_tls else PLAIN
     return Record(
@@ -57,7 +57,7 @@ def good(port: int, address: str = ADDRESS, host: str = HOST) -> Record:
 
 
 def failed(port: int, kind: Kind, step: Step = Step.CONNECT, address: str = ADDRESS) -> Record:
-    """What a port shows that fails."""
+    """Return the record of a port that fails."""
     return Record(place(port, address), step, Trouble(step, kind))
 
 
@@ -125,6 +125,13 @@ class EncryptionTests(SynchronousTestCase):
         record.tls = replace(TLS, certificate=certificate)
         return faults(findings(record))
 
+    def test_a_long_list_of_logins_is_cut(self) -> None:
+        record = good(587)
+        mechanisms = tuple(f"X{number}" for number in range(10_000))
+        record.in_clear = record.secured = replace(PLAIN, mechanisms=("PLAIN", *mechanisms))
+        for finding in findings(record):
+            self.assertLess(len(finding.seen), 500)
+
     def test_certificates(self) -> None:
         self.assertEqual([], self.certificate())
         for name, values in (
@@ -162,6 +169,22 @@ class EncryptionTests(SynchronousTestCase):
         self.assertEqual("doctor/auth-in-clear", finding.name)
         record.in_clear = replace(PLAIN, mechanisms=("SCRAM-SHA-256",))
         self.assertEqual([], faults(findings(record)))
+
+
+class SecretTests(SynchronousTestCase):
+    def test_a_link_that_has_the_password(self) -> None:
+        used = good(587)
+        used.login = Answer(True, "")
+        words = "550 blocked, see https://list.example/?user=ann&why=secret"
+        used.recipient = Answer(False, words, code=550)
+        asked = Asked("ann", "secret", "", "bob@mx.example")
+        found = findings_of_server(
+            Surveyed(Wanted(HOST, None, asked), NOW, [good(587)], [], [used])
+        )
+        self.assertIn(
+            ("https://list.example/?user=ann&why=(hidden)",), [each.copy for each in found]
+        )
+        self.assertNotIn("secret", str(found))
 
 
 class PlanTests(SynchronousTestCase):
@@ -272,15 +295,15 @@ Connection to mx.example
                   mail.example, and not for mx.example
                   Mail programs take the server for another one and refuse it.
                   [doctor/server-certificate-name]
-                  What to do: Use the name of the certificate as server name in
-                  the mail program, or have the operator of the server add the
-                  other name to it.
+                  Remedy: Use the name of the certificate as server name in the
+                  mail program, or have the operator of the server add the other
+                  name to it.
   ok              192.0.2.1 port 2525: closed, no server listens there
   failure         login as ann at 192.0.2.1 port 587: refused: 535 5.7.8 Error:
                   authentication failed
                   The server takes mail from users, and lets them read it, after
                   a login only. [doctor/login-refused]
-                  What to do: Compare user name and password with those of the
+                  Remedy: Compare user name and password with those of the
                   provider: the user name is often the whole address, and some
                   providers want an app password.
 

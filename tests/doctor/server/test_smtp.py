@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from cryptography.x509 import UnrecognizedExtension
+from cryptography.x509.oid import ExtensionOID
+
 from mailhost.doctor.finding import Verdict
 from mailhost.doctor.server.certificates import may_log_in
 from mailhost.doctor.server.findings import talking
@@ -74,6 +77,15 @@ class Misbehaviours(ServerCase):
         """The server has this fault and no other; return what was seen of it."""
         finding = self.assert_faults(await self.examine(self.service(far)), name)
         return finding.seen
+
+    async def test_a_certificate_that_cannot_be_read(self) -> None:
+        names = UnrecognizedExtension(
+            ExtensionOID.SUBJECT_ALTERNATIVE_NAME, b"\x30\x04\x82\x02\xff\xff"
+        )
+        far = self.smtp()
+        far.tls = issue(HOST, ca=False, names=names)
+        seen = await self.fault(far, "tls-handshake-failed")
+        self.assertIn("its certificate cannot be read: error parsing asn1 value", seen)
 
     async def test_starttls_hidden_by_x(self) -> None:
         offers = "250-mx.example\r\n250-PIPELINING\r\n250 XXXXXXXA"

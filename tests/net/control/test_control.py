@@ -97,7 +97,7 @@ class WireTests(SynchronousTestCase):
         pauses = Pauses()
         for count in (0, PART, PART + 1, 3 * PART):
             numbers = list(range(count))
-            commands: Commands = {"all": partial(list, numbers)}
+            commands: dict[str, Any] = {"all": partial(list, numbers)}
             self.protocol = ControlFactory(commands, pauses).buildProtocol(None)
             self.transport = StringTransport()
             self.protocol.makeConnection(self.transport)

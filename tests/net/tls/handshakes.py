@@ -113,8 +113,10 @@ def issue(
     by_key: Key | None = None,
     ca: bool = True,
     life: tuple[datetime, datetime] | None = None,
+    names: x509.ExtensionType | None = None,
 ) -> tuple[x509.Certificate, Key]:
-    """Make a certificate, signed by itself or by another."""
+    """Make a certificate, signed by itself or by another. `names` are its subject's alternative
+    names in place of `name`."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -127,7 +129,7 @@ def issue(
         .serial_number(x509.random_serial_number())
         .not_valid_before(begins)
         .not_valid_after(ends)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(names or x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         .sign(by_key or key, hashes.SHA256())
     )

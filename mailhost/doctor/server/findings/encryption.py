@@ -190,7 +190,7 @@ def _summary(tls: SeenTLS, place: Place) -> str:
 
 
 def _in_clear(place: Place, offered: Offered) -> Finding:
-    names = ", ".join(offered.mechanisms)
+    names = quoted(", ".join(offered.mechanisms))
     remedy = (
         "The operator of the server offers the login over TLS alone (Postfix: `smtpd_tls_auth_only "
         "= yes`, Dovecot: `disable_plaintext_auth = yes`)."

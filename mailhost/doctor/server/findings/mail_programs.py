@@ -1,4 +1,4 @@
-"""What to set in a mail program, by the names that the usual ones have for the settings."""
+"""The settings of a mail program for one service, by the names that common mail programs use."""
 
 from __future__ import annotations
 

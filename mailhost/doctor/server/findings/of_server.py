@@ -58,7 +58,10 @@ def findings_of_server(surveyed: Surveyed) -> Sequence[Finding]:
     if surveyed.left_out:
         left = f"{surveyed.left_out} more were not tried"
         findings.append(ok(f"the addresses of {surveyed.wanted.host}", left))
-    return [replace(each, seen=secrets.hide(each.seen)) for each in findings]
+    return [
+        replace(each, seen=secrets.hide(each.seen), copy=tuple(map(secrets.hide, each.copy)))
+        for each in findings
+    ]
 
 
 def _notes(surveyed: Surveyed) -> Iterator[Note]:

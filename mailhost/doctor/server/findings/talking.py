@@ -59,7 +59,7 @@ def _summary(record: Record) -> str:
     if record.in_clear is not None and record.in_clear.starttls:
         parts.append("STARTTLS")
     if record.offered is not None and record.offered.mechanisms:
-        parts.append(f"login by {', '.join(record.offered.mechanisms)}")
+        parts.append(f"login by {quoted(', '.join(record.offered.mechanisms))}")
     return "; ".join(parts)
 
 
