@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -37,7 +36,6 @@ from mailhost.playground.hosts import BETA_HOST
 from tests.end_to_end.running import BIN, PATIENCE, until
 
 reactor: Any = made
-MOST_SECONDS = 45.0  # of one run of the doctor
 WARNING, FAILURE = Verdict.WARNING, Verdict.FAILURE
 BOB = BETA_HOST.accounts[0]
 
@@ -143,23 +141,18 @@ class PlaygroundTests(TestCase):
         return TargetOptions(user, password, recipient, abuse="--abuse" in words)
 
     async def test_the_doctor_names_each_fault_and_no_other(self) -> None:
-        """What it finds in the right network depends on this machine, and is left out. Some of the
-        faults are that nothing answers."""
+        """The findings in the network without a fault depend on this machine, and are left out. Some of the faults are servers that do not answer."""
         commands = sorted({fault.command for fault in FAULTS})
         examining = [Deferred.fromCoroutine(self.found(command)) for command in commands]
         right = dict(zip(commands, await gatherResults(examining), strict=True))
         wrong: dict[str, set[str]] = {}
-        slowest = 0.0
         for fault in FAULTS:
             self.playground.control.call("break", name=fault.name)
-            begun = time.monotonic()
             more = await self.found(fault.command) - right[fault.command]
-            slowest = max(slowest, time.monotonic() - begun)
             if more != {f"doctor/{fault.finding}"}:
                 wrong[fault.name] = more
         self.playground.control.call("mend")
         self.assertEqual({}, wrong)
-        self.assertLess(slowest, MOST_SECONDS)
 
     def test_the_commands_of_the_banner(self) -> None:
         send, read, *others = self.commands()

@@ -138,3 +138,6 @@ class Misbehaviours(ReadingCase):
     async def test_text_without_end(self) -> None:
         script = replace(self.imap(), greeting="* OK " + "x" * 200_000)
         self.assertIn("too long", await self.fault(script, "wrong-service"))
+        flood = ("* CAPABILITY " + "X" * 1000 + "\r\n") * 6000
+        script = self.imap(**{"CAPABILITY over TLS": flood + "{tag} OK done"})
+        self.assertIn("text without end", await self.fault(script, "wrong-service"))
