@@ -129,7 +129,11 @@ def _wrong_settings(error: Fail) -> list[CheckResult]:
 
 
 def _results(loaded: Loaded | None, asked: Asked | None) -> list[CheckResult]:
-    """Examine a TARGET, or this host if there is none. Modules that only the other case needs are not imported, since importing them takes a tenth of a second."""
+    """Examine a TARGET, or this host if there is none.
+
+    Modules that only the other case needs are not imported, since importing them takes a tenth of a
+    second.
+    """
     from mailhost.application.local_facts import collect_facts
     from mailhost.cli.own_domains import domains_to_examine
     from mailhost.doctor.context import OwnDomains

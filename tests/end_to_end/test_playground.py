@@ -141,7 +141,10 @@ class PlaygroundTests(TestCase):
         return TargetOptions(user, password, recipient, abuse="--abuse" in words)
 
     async def test_the_doctor_names_each_fault_and_no_other(self) -> None:
-        """The findings in the network without a fault depend on this machine, and are left out. Some of the faults are servers that do not answer."""
+        """The findings in the network without a fault depend on this machine, and are left out.
+
+        Some of the faults are servers that do not answer.
+        """
         commands = sorted({fault.command for fault in FAULTS})
         examining = [Deferred.fromCoroutine(self.found(command)) for command in commands]
         right = dict(zip(commands, await gatherResults(examining), strict=True))

@@ -59,7 +59,9 @@ class _Waiting:
 
 @dataclass(frozen=True, slots=True)
 class _Reason:
-    """The common parts of replies with one reason: their meaning, None before the first attempt, and the codes. `for_us` says that another host asks for a change of this one. `link` is its page."""
+    """The common parts of replies with one reason: their meaning, None before the first attempt,
+    and the codes. `for_us` says that another host asks for a change of this one. `link` is its
+    page."""
 
     advice: Explanation | None
     codes: str
