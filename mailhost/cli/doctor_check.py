@@ -129,11 +129,8 @@ def _wrong_settings(error: Fail) -> list[CheckResult]:
 
 
 def _results(loaded: Loaded | None, asked: Asked | None) -> list[CheckResult]:
-    """Examine a TARGET, or this host if there is none.
-
-    Modules that only the other case needs are not imported, since importing them takes a tenth of a
-    second.
-    """
+    """Examine a TARGET, or this host if there is none. What only the other needs is not imported,
+    since that takes a tenth of a second."""
     from mailhost.application.local_facts import collect_facts
     from mailhost.cli.own_domains import domains_to_examine
     from mailhost.doctor.context import OwnDomains
@@ -204,7 +201,8 @@ async def _checks_of_target(
 
 
 def _progress(count: int) -> AbstractContextManager[Callable[[CheckResult], Any]]:
-    """Show on a terminal how many checks have ended; give the function to call with each result."""
+    """Show on a terminal how many checks have ended; give the function to call with
+    each result."""
     if not sys.stderr.isatty():
         return nullcontext(lambda result: None)
     from mailhost.cli.doctor_progress import shown_progress

@@ -59,9 +59,8 @@ class _Waiting:
 
 @dataclass(frozen=True, slots=True)
 class _Reason:
-    """The common parts of replies with one reason: their meaning, None before the first attempt,
-    and the codes. `for_us` says that another host asks for a change of this one. `link` is its
-    page."""
+    """What replies of one reason have in common: their meaning, None before the first attempt, and
+    the codes. `for_us` says that another host asks for a change of this one. `link` is its page."""
 
     advice: Explanation | None
     codes: str
