@@ -16,9 +16,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailhost.doctor.server.connecting import Broken, connect_to
+from mailhost.doctor.server.dialogue import Means
 from mailhost.doctor.server.record import Kind
 from mailhost.doctor.server.recorder import Recorder
-from mailhost.doctor.server.talk import Means
 from mailhost.net.read_buffer import BadLine, ReadBuffer
 
 LONGEST_LINE = 100_000  # octets; a message may have lines longer than the 998 of RFC 5322
