@@ -35,7 +35,7 @@ from mailhost.playground.hosts import BETA_HOST
 from tests.end_to_end.running import BIN, PATIENCE, until
 
 reactor: Any = made
-MOST_SECONDS = 45.0  # of one run of the doctor
+WARNING, FAILURE = Verdict.WARNING, Verdict.FAILURE
 BOB = BETA_HOST.accounts[0]
 
 
