@@ -23,6 +23,7 @@ from mailhost.concurrency.threads import threads_of
 from mailhost.config.load import load
 from mailhost.doctor.checks import run_checks
 from mailhost.doctor.context import DoctorContext
+from mailhost.doctor.finding import Verdict
 from mailhost.doctor.server.checks import checks_of_server
 from mailhost.doctor.target import domain_of, parse_target
 from mailhost.doctor.targets import TargetOptions, checks_of_target
