@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import textwrap
 import time
@@ -31,7 +32,13 @@ _INDENT = 21  # the width of a time
 @click.option("--since", metavar="TIME", help='Not before: "2 hours", "14:30", "2026-03-01 14:30".')
 @click.option("--until", metavar="TIME", help="Not after.")
 @click.option("--outcome", type=click.Choice(list(BY_OUTCOME)), help="With such a recipient.")
-@click.option("--limit", default=50, show_default=True, help="Show the newest so many messages.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    help="Show the newest so many messages.",
+)
 @click.option("--follow", is_flag=True, help="Show what happens from now on.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
@@ -82,7 +89,7 @@ def _opened(config: str | None) -> Iterator[TraceReader]:
             off = "it is switched off: [trace] off = true" if settings.trace.off else ""
             why = off or "the host has not received a message since it keeps one"
             raise Fail(f"there is no trace in {settings.data}; {why}") from error
-        except (sqlite3.DatabaseError, ValueError) as error:
+        except (sqlite3.Error, json.JSONDecodeError) as error:
             remedy = "if the file is damaged, remove the folder `trace` there"
             raise Fail(f"the trace in {settings.data} cannot be read: {error}; {remedy}") from error
 
