@@ -16,6 +16,8 @@ from mailhost.application.listener_set import ListenerSet
 from mailhost.concurrency.timeouts import fired_within
 from mailhost.config.protocol import ListenProtocol
 from mailhost.doctor.daily.memory import DoctorMemory, LastRun
+from mailhost.doctor.finding import Verdict
+from mailhost.doctor.host.disk import disk_of
 from mailhost.net.tls.certificate import CertificateFiles, current_time
 from mailhost.observe.totals import totals
 
@@ -112,7 +114,7 @@ async def _from_disk(head: Head, now: float) -> Values:
     found: Values = {"disk": None, "doctor": None}
 
     def read() -> Values:
-        return {"disk": disk_of(base.data), "doctor": _last_run(memory.read(), now)}
+        return {"disk": _disk(base.data), "doctor": _last_run(memory.read(), now)}
 
     asking: Deferred[Values] = base.in_thread(read)
     asking.addCallback(found.update).addErrback(lambda failure: None)
@@ -128,17 +130,11 @@ def _last_run(run: LastRun, now: float) -> Values | None:
     return {"at": run.at, "age": _age(run.at, now), "findings": findings}
 
 
-def disk_of(folder: str) -> Values:
-    """Return the space and inodes of the disk of a folder, as far as they are for its user. Blocks
-    for the disk; raises OSError."""
-    found = os.statvfs(folder)
-    return {
-        "folder": folder,
-        "size": found.f_blocks * found.f_frsize,
-        "free": found.f_bavail * found.f_frsize,
-        "inodes": found.f_files,
-        "inodes_free": found.f_favail,
-    }
+def _disk(folder: str) -> Values:
+    """Blocks for the disk; raises OSError."""
+    disk = disk_of(folder)
+    low = (disk.space, disk.files) != (Verdict.OK, Verdict.OK)
+    return {"folder": folder, **asdict(disk), "low": low}
 
 
 def _certificate(files: CertificateFiles) -> Values:

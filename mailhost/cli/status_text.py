@@ -9,7 +9,6 @@ from typing import Any
 from mailhost.cli.table import counted, size, span
 
 _LABEL = 11  # columns
-_FEW = 0.1  # of space or inodes: less is shown as a warning
 _MOST_NAMES = 4  # of faults
 _FEW_DAYS = 14  # of a certificate
 
@@ -64,7 +63,7 @@ def _disk(disk: dict[str, Any] | None) -> Iterator[str]:
         yield "WARNING: the disk of the data folder does not answer"
         return
     space, inodes = _share(disk["free"], disk["size"]), _share(disk["inodes_free"], disk["inodes"])
-    warning = "WARNING: " if min(space, inodes) < _FEW else ""
+    warning = "WARNING: " if disk.get("low") else ""
     yield f"{warning}{size(disk['free'])} free of {size(disk['size'])} ({space:.0%})"
     yield f"inodes {inodes:.0%} free"
     yield f"in {disk['folder']}"

@@ -14,11 +14,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost import __version__
-from mailhost.application.status import DISK_TIMEOUT, disk_of, memory_of, status
+from mailhost.application.status import DISK_TIMEOUT, memory_of, status
 from mailhost.config.model import Listen
 from mailhost.config.protocol import ListenProtocol
 from mailhost.doctor.daily.changes import KnownFinding
 from mailhost.doctor.daily.memory import DoctorMemory, LastRun
+from mailhost.doctor.host.disk import disk_of
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.events import Faulted, Notice
@@ -123,7 +124,8 @@ class StatusTests(SynchronousTestCase):
 
     def test_the_disk(self) -> None:
         disk = self.status()["disk"]
-        self.assertEqual(disk_of(self.folder)["size"], disk["size"])
+        self.assertEqual(disk_of(self.folder).size, disk["size"])
+        self.assertIsInstance(disk["low"], bool)
         self.assertGreater(disk["free"], 0)
 
     def test_the_last_run_of_the_doctor(self) -> None:

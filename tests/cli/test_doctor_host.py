@@ -14,7 +14,7 @@ from mailhost.config.model import Settings
 from mailhost.doctor.checks import Check, CheckResult
 from mailhost.doctor.finding import Finding
 from mailhost.doctor.host import certificate_faults, host_name, listeners
-from mailhost.doctor.host.data_folder import inode_findings, space_findings
+from mailhost.doctor.host.disk import Disk, inode_findings, space_finding
 from mailhost.doctor.host.host_name import host_name_check
 from mailhost.doctor.host.listeners import HostState, listeners_check
 from mailhost.doctor.host.sockets import ListeningSocket, Process
@@ -44,9 +44,9 @@ def faulty_host() -> Iterator[tuple[str, Sequence[Finding]]]:
     text = "the certificate in /etc/mailhost/chain.pem expired on 2026-11-01; renew it"
     expired = CertificateFinding(text, CertificateFault.EXPIRED, serious=True)
     yield "Certificates", certificate_faults.file_findings([expired])
-    disk = os.statvfs_result((1, 1, 10**11, 3 * 10**9, 3 * 10**9, 10**6, 10**6, 10**6, 0, 255))
+    disk = Disk(10**11, 3 * 10**9, 10**6, 10**6)
     tried = f"data folder {DATA}"
-    yield "Data folder", [*space_findings(tried, disk), *inode_findings(tried, disk)]
+    yield "Data folder", [space_finding(tried, disk), *inode_findings(tried, disk)]
 
 
 class ReportTests(CommandCase):

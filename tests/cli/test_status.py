@@ -52,6 +52,7 @@ STATUS: dict[str, Any] = {
         "free": 41 * 10**9,
         "inodes": 3_000_000,
         "inodes_free": 2_900_000,
+        "low": False,
     },
     "certificates": [{"names": ["mail.example.com", "mx.example.com"], "until": 0.0, "days": 61}],
 }
@@ -101,7 +102,7 @@ class StatusTests(CommandCase):
     def test_what_is_wrong_is_marked(self) -> None:
         wrong = STATUS | {
             "queue": {},
-            "disk": STATUS["disk"] | {"inodes_free": 1000},
+            "disk": STATUS["disk"] | {"inodes_free": 1000, "low": True},
             "certificates": [{"names": [], "until": 0.0, "days": -2}],
         }
         lines = "\n".join(status_lines(wrong, 80))

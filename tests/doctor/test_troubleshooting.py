@@ -40,6 +40,11 @@ class TroubleshootingTests(SynchronousTestCase):
             self.assertEqual(text, target)
             self.assertIn(text, names)
 
+    def test_each_symptom_has_one_row(self) -> None:
+        table = self.text.partition("## Symptoms")[2].partition("\n## ")[0]
+        symptoms = [line.split("|")[1].strip() for line in table.splitlines() if line[:1] == "|"]
+        self.assertEqual(len(symptoms), len(set(symptoms)))
+
     def test_each_reason_is_a_sentence(self) -> None:
         for fault in self.faults:
             self.assertRegex(fault.name, r"^[a-z0-9]+(-[a-z0-9]+)*$")

@@ -20,6 +20,7 @@ from mailhost.config.model import Settings
 from mailhost.directory.place import database_path, folder_is_new, why_missing
 from mailhost.doctor.checks import Check
 from mailhost.doctor.finding import Fault, Finding, Verdict, failure, ok, unknown, warning
+from mailhost.doctor.host.disk import disk_of, inode_findings, space_finding
 
 DATA_MISSING = Fault(
     "data-folder-missing", "Without its directory the host knows no account, and does not start."
@@ -31,10 +32,6 @@ DATA_CLOSED = Fault("rights-missing", "Only root and the host's user can read th
 DATA_UNWRITABLE = Fault(
     "data-folder-not-writable", "Mail that cannot be written is answered 4xx, and waits elsewhere."
 )
-DISK_SPACE = Fault("disk-space-low", "On a full disk all new mail is answered 452.")
-DISK_INODES = Fault(
-    "disk-inodes-low", "A disk without inodes takes no new files, and each message is a file."
-)
 DISK_SLOW = Fault(
     "disk-slow", "Each message waits for the disk before it is answered, so slow syncs slow mail."
 )
@@ -43,8 +40,6 @@ SECONDS = 3.8
 SYNCS = 3
 HANGS = 3.5  # seconds
 SLOW = 0.1  # seconds of one sync; SSDs take 0.1 to 5 ms, disks 5 to 30 ms
-LEAST_SPACE, LOW_SPACE, LOW_SHARE = 100_000_000, 5_000_000_000, 0.05
-LEAST_INODES, LOW_INODES = 1_000, 50_000
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -83,8 +78,8 @@ def data_findings(
     if folder_fault:
         remedy = "Give the folder to the host's user, with the command above."
         return [failure(DATA_OWNER, tried, folder_fault, remedy)]
-    found = os.statvfs(data)
-    low = [*space_findings(tried, found), *inode_findings(tried, found)]
+    disk = disk_of(data)
+    low = [space_finding(tried, disk), *inode_findings(tried, disk)]
     if any(finding.verdict is Verdict.FAILURE for finding in low) or sync is None:
         return low
     return [*low, _sync_finding(data, tried, sync)]
@@ -107,34 +102,6 @@ def _missing(settings: Settings, tried: str) -> Finding | None:
         remedy = "Mount the disk of the folder, or restore the file from a backup."
         return failure(DATA_MISSING, tried, why_missing(data), remedy)
     return None
-
-
-def space_findings(tried: str, found: os.statvfs_result) -> list[Finding]:
-    """Return the finding about the free space of a file system."""
-    free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
-    seen = f"{_size(free)} of {_size(total)} are free"
-    remedy = "Free some space: `du -xh DIR | sort -h | tail` shows the largest folders."
-    tried = f"space in {tried}"
-    if free < LEAST_SPACE:
-        return [failure(DISK_SPACE, tried, seen, remedy)]
-    if free < min(LOW_SPACE, LOW_SHARE * total):
-        return [warning(DISK_SPACE, tried, seen, remedy)]
-    return [ok(tried, seen)]
-
-
-def inode_findings(tried: str, found: os.statvfs_result) -> list[Finding]:
-    """Return the finding about the free inodes of a file system; none if it has no such limit."""
-    free, total = found.f_favail, found.f_files
-    if not total:
-        return []
-    seen = f"{free} of {total} inodes are free"
-    remedy = "Remove small files, or make the file system again with more inodes."
-    tried = f"inodes in {tried}"
-    if free < LEAST_INODES:
-        return [failure(DISK_INODES, tried, seen, remedy)]
-    if free < min(LOW_INODES, LOW_SHARE * total):
-        return [warning(DISK_INODES, tried, seen, remedy)]
-    return [ok(tried, seen)]
 
 
 def _sync_finding(data: str, tried: str, sync: Callable[[str], float]) -> Finding:
@@ -182,10 +149,3 @@ def _sync_folder(folder: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _size(octets: int) -> str:
-    for unit, size in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6)):
-        if octets >= size:
-            return f"{octets / size:.1f} {unit}"
-    return f"{octets} octets"

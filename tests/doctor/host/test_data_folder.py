@@ -15,8 +15,6 @@ from mailhost.doctor.finding import Finding, Verdict
 from mailhost.doctor.host.data_folder import (
     HANGS,
     data_folder_check,
-    inode_findings,
-    space_findings,
     sync_seconds,
 )
 from tests.doctor.host.case import HostCase, found_by
@@ -25,11 +23,9 @@ from tests.queue.fakes import here
 GIGABYTE = 10**9
 
 
-def disk(free: int = 50 * GIGABYTE, inodes: int = 10**6) -> Any:
+def disk(free: int = 50 * GIGABYTE) -> Any:
     """A file system of 100 GB."""
-    return os.statvfs_result(
-        (1, 1, 100 * GIGABYTE, free, free, 2 * 10**6 if inodes >= 0 else 0, inodes, inodes, 0, 255)
-    )
+    return os.statvfs_result((1, 1, 100 * GIGABYTE, free, free, 2 * 10**6, 10**6, 10**6, 0, 255))
 
 
 class DataFolderTests(HostCase):
@@ -95,22 +91,11 @@ class DataFolderTests(HostCase):
         finding = self.only(self.found(sync=refuse), "data-folder-not-writable")
         self.assertIn("Read-only file system", finding.seen)
 
-    def test_space(self) -> None:
-        self.assert_fine(space_findings("x", disk()))
-        self.only(space_findings("x", disk(3 * GIGABYTE)), "disk-space-low", Verdict.WARNING)
-        self.only(space_findings("x", disk(10**7)), "disk-space-low")
-
     def test_a_full_disk_is_one_finding(self) -> None:
         settings = self.load().settings
         self.patch(os, "statvfs", lambda _: disk(0))
         check = data_folder_check(settings, "", here, Clock(), lambda _: 9.0)
         self.only(found_by(check), "disk-space-low")
-
-    def test_inodes(self) -> None:
-        self.assert_fine(inode_findings("x", disk()))
-        self.assertEqual([], inode_findings("x", disk(inodes=-1)))
-        self.only(inode_findings("x", disk(inodes=40_000)), "disk-inodes-low", Verdict.WARNING)
-        self.only(inode_findings("x", disk(inodes=10)), "disk-inodes-low")
 
     def test_a_real_sync_leaves_nothing(self) -> None:
         before = os.listdir(self.data)
