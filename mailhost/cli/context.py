@@ -129,7 +129,7 @@ class Parsed(click.types.FuncParamType):  # type: ignore[type-arg]  # generic si
             return super().convert(value, param, ctx)
         except Fail as error:
             if isinstance(param, click.Option):
-                raise Fail(f"{param.opts[0]}: {error.message}") from error
+                raise type(error)(f"{param.opts[0]}: {error.message}") from error
             raise
 
 

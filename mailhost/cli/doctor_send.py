@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailhost.cli.context import ADDRESS, Fail, config_option, known_password, load_settings
+from mailhost.cli.context import (
+    Fail,
+    Parsed,
+    address,
+    config_option,
+    known_password,
+    load_settings,
+)
 from mailhost.cli.doctor_check import NotExamined, examined, show_report
 from mailhost.message.address import Address
 
@@ -17,11 +24,21 @@ if TYPE_CHECKING:
     from mailhost.doctor.context import DoctorContext
 
 
+def _address(text: str) -> Address:
+    try:
+        return address(text)
+    except Fail as error:
+        raise NotExamined(error.message) from error
+
+
+_ADDRESS = Parsed(_address)
+
+
 @click.command("send", short_help="Send a test message, and follow it.")
-@click.argument("address", type=ADDRESS)
+@click.argument("recipient", metavar="ADDRESS", type=_ADDRESS)
 @click.option(
     "--user",
-    type=ADDRESS,
+    type=_ADDRESS,
     metavar="ADDRESS",
     help="The account that sends, through the submission listener. For a message to an account of "
     "this host: the account itself; the message is then also read by POP3 and IMAP.",
@@ -34,7 +51,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 def send(
-    address: Address,
+    recipient: Address,
     user: Address | None,
     password_file: str | None,
     as_json: bool,
@@ -53,7 +70,7 @@ def send(
         password = known_password(str(user), password_file) if user else ""
     except Fail as error:
         raise NotExamined(error.message) from error
-    trip = RoundTrip(str(address), str(user) if user else "", password, time.time())
+    trip = RoundTrip(str(recipient), str(user) if user else "", password, time.time())
 
     async def checks(context: DoctorContext) -> Sequence[Check]:
         return [round_trip_check(context, loaded, trip)]

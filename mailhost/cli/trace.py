@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import textwrap
 import time
@@ -34,7 +35,11 @@ _INDENT = 21  # the width of a time
     "--outcome", type=click.Choice(list(BY_OUTCOME)), help="With such an outcome for a recipient."
 )
 @click.option(
-    "--limit", default=50, show_default=True, help="The number of messages, the newest ones."
+    "--limit",
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    help="The number of messages, the newest ones.",
 )
 @click.option("--follow", is_flag=True, help="Show events from now on.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
@@ -86,7 +91,7 @@ def _opened(config: str | None) -> Iterator[TraceReader]:
             off = "the trace is switched off: [trace] off = true" if settings.trace.off else ""
             why = off or "the host has received no message since the trace exists"
             raise Fail(f"there is no trace in {settings.data}; {why}") from error
-        except (sqlite3.DatabaseError, ValueError) as error:
+        except (sqlite3.Error, json.JSONDecodeError) as error:
             remedy = "if the file is damaged, remove the folder `trace` there"
             raise Fail(f"the trace in {settings.data} cannot be read: {error}; {remedy}") from error
 

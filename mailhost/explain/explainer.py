@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from twisted.internet.defer import Deferred, TimeoutError
 
 from mailhost.config.endpoint import parse_endpoint
+from mailhost.config.endpoint_meant import twisted_form
 from mailhost.config.model import Listen, Settings
 from mailhost.config.protocol import ListenProtocol
 from mailhost.explain.explanation import (
@@ -249,4 +250,4 @@ def _unlikely(protocol: ListenProtocol, login: bool) -> tuple[bool, bool]:
 
 def _is_meant(listen: Listen, wanted: str) -> bool:
     port = parse_endpoint(listen.endpoint).port
-    return wanted in (listen.protocol.value, listen.endpoint, str(port))
+    return twisted_form(wanted) in (listen.protocol.value, listen.endpoint, str(port))

@@ -120,6 +120,9 @@ class SendTests(CommandCase):
             self.assertIn("'you'", self.call(*arguments).output, arguments)
 
     def test_settings_that_cannot_be_read(self) -> None:
+        for words in (("you",), ("you@example.net", "--user", "ann")):
+            result = self.call("doctor", "--send", *words)
+            self.assertEqual(3, result.exit_code, result.output)
         result = self.call("doctor", "--send", "you@example.net", "--config", "/nowhere")
         self.assertEqual(result.exit_code, 3, result.output)
 

@@ -83,6 +83,10 @@ class TraceTests(CommandCase):
         self.assertIn(f"the trace in {self.data} cannot be read: ", said)
         self.assertIn("remove the folder `trace`", said)
 
+    def test_a_limit_that_is_none(self) -> None:
+        result = self.call("trace", "--limit", "-1")
+        self.assertIn("-1 is not in the range", result.stderr)
+
     def test_a_newer_one(self) -> None:
         with closing(sqlite3.connect(database_path(self.data))) as connection:
             connection.execute("PRAGMA user_version = 99")

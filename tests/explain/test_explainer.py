@@ -9,6 +9,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from mailhost.config.model import Listen
+from mailhost.config.protocol import ListenProtocol
 from mailhost.explain.explainer import choose_listener
 from mailhost.explain.explanation import (
     CannotExplain,
@@ -68,6 +70,10 @@ class ListenerTests(ExplainCase):
     def test_the_listener_is_named_by_protocol_port_or_endpoint(self) -> None:
         for wanted in ("submissions", "27", "tcp:27"):
             self.assertEqual("submissions", self.chosen(wanted), wanted)
+        listen = Listen(protocol=ListenProtocol.SMTP, endpoint="tcp:127.0.0.1:2525", upstream=())
+        self.settings = self.settings.model_copy(update={"listen": (listen,)})
+        for wanted in ("tcp:127.0.0.1:2525", "tcp:2525:interface=127.0.0.1"):
+            self.assertEqual("smtp", self.chosen(wanted), wanted)
 
     def test_a_listener_that_is_not_there(self) -> None:
         for listener in ("pop3", "99", "proxy"):
