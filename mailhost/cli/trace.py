@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 import time
 from collections.abc import Iterator
@@ -144,8 +145,8 @@ def _as_json(story: Story, reader: TraceReader) -> dict[str, object]:
 
 
 def _follow(reader: TraceReader, query: Any, as_json: bool) -> None:
-    """Print what is written from now on, until Ctrl-C. A message is shown from the moment on at
-    which it fits the query."""
+    """Print what is written from now on, until Ctrl-C; as JSON, a line for each event. A message is
+    shown from the moment on at which it fits the query."""
     from mailhost.trace.timeline import moment, told
 
     last = reader.newest()
@@ -158,7 +159,7 @@ def _follow(reader: TraceReader, query: Any, as_json: bool) -> None:
                 continue
             for facts in part.facts:
                 if as_json:
-                    print_json({"id": part.name, **facts})
+                    click.echo(json.dumps({"id": part.name, **facts}))
                 else:
                     _print_line(moment(facts), f"{part.name} {told(facts)}")
         if not parts:
