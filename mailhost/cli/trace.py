@@ -160,11 +160,11 @@ def _as_json(story: Story, reader: TraceReader) -> dict[str, object]:
 
 
 def _follow(reader: TraceReader, query: Any, as_json: bool) -> None:
-    """Print new events until Ctrl-C.
+    """Print new events until Ctrl-C; as JSON, a line for each event.
 
     The events of a message are printed from the moment at which the message matches the query.
     """
-    from mailhost.trace.timeline import fact_text, moment
+    from mailhost.trace.timeline import moment
 
     last = reader.newest()
     while True:
@@ -176,7 +176,7 @@ def _follow(reader: TraceReader, query: Any, as_json: bool) -> None:
                 continue
             for facts in part.facts:
                 if as_json:
-                    print_json({"id": part.name, **facts})
+                    click.echo(json.dumps({"id": part.name, **facts}))
                 else:
                     _print_line(moment(facts), f"{part.name} {fact_text(facts)}")
         if not parts:
