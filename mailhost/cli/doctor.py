@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 import click
@@ -10,11 +11,13 @@ import click
 from mailhost.cli.context import Fail, ask, config_option
 from mailhost.cli.doctor_check import check
 from mailhost.cli.doctor_send import send
-from mailhost.cli.table import plain, print_json
+from mailhost.cli.table import plain, print_json, terminal_width
 from mailhost.message.client import plain_address
 
 if TYPE_CHECKING:
     from mailhost.doctor.replies.explain import Explained
+
+_INDENT = 13  # columns of a label of `reply`
 
 
 class _CheckByDefault(click.Group):
@@ -83,7 +86,16 @@ def reply(text: tuple[str, ...], as_json: bool) -> None:
         return
     for label, value in _lines(found):
         if value:
-            click.echo(f"{label + ':':<13}{plain(value)}")
+            click.echo(_folded(f"{label + ':':<{_INDENT}}", plain(value)))
+
+
+def _folded(start: str, text: str) -> str:
+    """Return a text in lines that fit the terminal, if there is one."""
+    width = terminal_width()
+    if width is None or width < 2 * _INDENT:
+        return start + text
+    indent = " " * _INDENT
+    return textwrap.fill(text, width, initial_indent=start, subsequent_indent=indent)
 
 
 def _lines(found: Explained) -> list[tuple[str, str]]:

@@ -92,7 +92,12 @@ def list_faults() -> None:
 
     now = _ask("list", optional=True)
     rows = [
-        ("broken" if fault.name == now else "", fault.name, fault.what, f"mailhost {fault.look}")
+        (
+            "broken" if fault.name == now else "",
+            fault.name,
+            fault.description,
+            f"mailhost {fault.command}",
+        )
         for fault in FAULTS
     ]
     print_table(("NOW", "NAME", "WHAT IS WRONG", "FOUND BY"), rows, "")
@@ -123,7 +128,7 @@ def _broken_text(name: str) -> str:
     from mailhost.playground.faults import BY_NAME
 
     fault = BY_NAME[name]
-    return f"{name} is broken: {fault.what}\nThis finds it: mailhost {fault.look}"
+    return f"{name} is broken: {fault.description}\nThis finds it: mailhost {fault.command}"
 
 
 def _ask(request: str, optional: bool = False, **arguments: Any) -> Any:

@@ -114,12 +114,12 @@ def _print_list(found: list[Story]) -> None:
 
 
 def _print_story(story: Story, reader: TraceReader) -> None:
-    from mailhost.trace.timeline import moment, told
+    from mailhost.trace.timeline import fact_text, moment
 
     outcomes = ", ".join(story.outcomes) or "not known"
     click.echo(plain(f"{story.name}  from <{story.sender}>, {outcomes}"))
     for facts in (*reader.before(story), *story.facts):
-        _print_line(moment(facts), told(facts))
+        _print_line(moment(facts), fact_text(facts))
     if len(story.recipients) > 1:
         for address, state in story.recipients.items():
             click.echo(plain(f"{'':{_INDENT}}<{address}>: {state}"))
@@ -150,7 +150,7 @@ def _as_json(story: Story, reader: TraceReader) -> dict[str, object]:
 def _follow(reader: TraceReader, query: Any, as_json: bool) -> None:
     """Print what is written from now on, until Ctrl-C. A message is shown from the moment on at
     which it fits the query."""
-    from mailhost.trace.timeline import moment, told
+    from mailhost.trace.timeline import fact_text, moment
 
     last = reader.newest()
     while True:
@@ -164,6 +164,6 @@ def _follow(reader: TraceReader, query: Any, as_json: bool) -> None:
                 if as_json:
                     print_json({"id": part.name, **facts})
                 else:
-                    _print_line(moment(facts), f"{part.name} {told(facts)}")
+                    _print_line(moment(facts), f"{part.name} {fact_text(facts)}")
         if not parts:
             time.sleep(POLL)

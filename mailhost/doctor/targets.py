@@ -21,7 +21,7 @@ from mailhost.interfaces.dns import Found
 from mailhost.message.address import literal_address
 from mailhost.net.dns.lookups import run_lookups
 
-SECONDS = 12.0  # for the look-ups of MX records and addresses, which say what is to be examined
+SECONDS = 12.0  # for the look-ups of MX records and addresses of the TARGET
 MOST_HOSTS = 3  # MX hosts that are connected to
 SMTP = 25
 
@@ -34,8 +34,8 @@ def _not_kept(transcript: Transcript) -> None:
 class TargetOptions:
     """The options of the operator for the TARGET. `user` and `password` are for a login,
     `recipient` is tried by MAIL and RCPT without sending; empty for none. `insecure` allows a login
-    without TLS that can be verified. `on_transcript` is called with each dialogue that was held.
-    With `abuse` it is tried whether strangers can abuse the server."""
+    without TLS that can be verified. `on_transcript` is called with the transcript of each
+    dialogue. With `abuse` it is tried whether strangers can abuse the server."""
 
     user: str = ""
     password: str = field(default="", repr=False)
@@ -53,8 +53,8 @@ async def checks_of_target(
     context: DoctorContext, target: Target, options: TargetOptions, checks_of_server: ServerChecks
 ) -> Sequence[Check]:
     """Return all checks of a target. DNS says whether a bare name is a server, and which hosts take
-    the mail of a domain. To those of an own domain no connection is made, unless it is asked for
-    a recipient: the checks of this host examine the listeners."""
+    the mail of a domain. No connection is made to the hosts of an own domain, unless they are asked
+    for a recipient: the checks of this host examine the listeners."""
     checks = await _checks(context, target, options, checks_of_server)
     if options.abuse:
         checks = [*checks, abuse_check(context, target, options.recipient)]
@@ -80,7 +80,7 @@ async def _checks(
         return [dns_servers_check(context, name), *checks]
     if recipient or context.own.get(name) is None:
         for host in usable_hosts(published, reachable_for(context, name))[:MOST_HOSTS]:
-            # the name by which the doctor advises to replace an alias has the certificate
+            # the certificate is for the name that replaces the alias in the remedy
             checks += checks_of_server(context, host.alias or host.name, port, options)
     return checks
 

@@ -12,7 +12,6 @@ from mailhost.doctor.checks import Check
 from mailhost.doctor.clients.check import lost_addresses_check
 from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.domain.hosted import own_domains_check
-from mailhost.doctor.far_ends.checks import far_end_checks
 from mailhost.doctor.finding import Finding
 from mailhost.doctor.host.certificates import certificates_check
 from mailhost.doctor.host.data_folder import data_folder_check
@@ -24,6 +23,7 @@ from mailhost.doctor.host.queue import queue_check
 from mailhost.doctor.host.served_certificates import served_certificates_check
 from mailhost.doctor.host.settings_file import TOPIC, settings_findings, wrong_settings
 from mailhost.doctor.network.checks import network_checks
+from mailhost.doctor.other_hosts.checks import other_host_checks
 from mailhost.doctor.running_host import ask_host
 
 MOST_SECONDS = 3.8  # of each check, so that the report is there in five seconds with the start
@@ -39,7 +39,7 @@ def checks_of_this_host(
     ask = ask_host(in_thread, settings.data)
     inside = [
         queue_check(settings.data, in_thread),
-        *far_end_checks(context, settings.data, settings.trace.off),
+        *other_host_checks(context, settings.data, settings.trace.off),
     ]
     return _in_time(
         [

@@ -13,7 +13,7 @@ DNS_UNANSWERED = Fault(
 
 
 def unanswered(tried: str, trouble: str) -> Finding:
-    """Return the finding about something that DNS could not be asked; `trouble` says why."""
+    """Return the finding about a question that DNS did not answer; `trouble` is the reason."""
     remedy = (
         "Run the doctor again later. If this stays while other domains are answered, the DNS "
         "servers of this domain have the fault; if no domain is answered, run `mailhost doctor`."

@@ -55,7 +55,7 @@ def _commands(network: Network) -> Iterator[str]:
     yield f"    mailhost doctor {BETA}"
     yield "    mailhost playground list"
     yield f"    mailhost playground break {_TO_TRY.name}"
-    yield f"    mailhost {_TO_TRY.look}"
+    yield f"    mailhost {_TO_TRY.command}"
     yield "    mailhost playground mend"
 
 

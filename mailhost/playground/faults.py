@@ -7,6 +7,14 @@ from functools import partial
 
 from mailhost.playground import wrong_records
 from mailhost.playground.certificates import Validity, new_authority
+from mailhost.playground.fault_actions import (
+    FaultAction,
+    InventingDNS,
+    SilentDNS,
+    WrongCertificate,
+    WrongRecords,
+    WrongSettings,
+)
 from mailhost.playground.hosts import ALPHA_HOST, BETA_HOST
 from mailhost.playground.ports import USUAL
 from mailhost.playground.settings import MoreSettings
@@ -18,14 +26,6 @@ from mailhost.playground.wrong_servers import (
     late_greeting,
     smuggling,
     tls_at_once,
-)
-from mailhost.playground.wrong_ways import (
-    InventingDNS,
-    SilentDNS,
-    Way,
-    WrongCertificate,
-    WrongRecords,
-    WrongSettings,
 )
 
 BETA = BETA_HOST.domains[0]
@@ -51,14 +51,15 @@ words     = "Blocked - see https://www.spamhaus.org/query/ip/127.0.0.2"
 
 @dataclass(frozen=True, slots=True)
 class PlaygroundFault:
-    """`what` is a sentence about what is broken. `look` are the arguments of the `mailhost` command
-    that finds it, run with the settings of alpha; `finding` is the name that it shows."""
+    """`description` is a sentence about the fault. `command` has the arguments of the `mailhost`
+    command that finds the fault, run with the settings of alpha; `finding` is the name of its
+    finding."""
 
     name: str
-    what: str
-    look: str
+    description: str
+    command: str
     finding: str
-    way: Way
+    action: FaultAction
 
 
 FAULTS = (

@@ -113,10 +113,10 @@ class Playground:
         try:
             former, self._broken = self._broken, None
             if former is not None:
-                await former.way.end(self.network)
+                await former.action.end(self.network)
             if fault is not None:
                 self._broken = fault
-                await fault.way.begin(self.network)
+                await fault.action.begin(self.network)
         except HostFailed as error:
             raise CommandRefused(str(error)) from error
         finally:

@@ -15,7 +15,7 @@ def moment(facts: Facts) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(facts["at"] / 1000))
 
 
-def told(facts: Facts) -> str:
+def fact_text(facts: Facts) -> str:
     """Return a fact in plain words. A kind that only a newer mailhost knows is named."""
     tell = _TELL.get(facts["event"])
     return tell(facts) if tell is not None else f"({facts['event']})"

@@ -7,6 +7,7 @@ import os
 
 from twisted.internet.defer import Deferred, gatherResults
 
+from mailhost.cli import doctor
 from tests.cli.bench import CommandCase, fake_host
 from tests.cli.served_domain import SERVED, ServedDomainCase
 
@@ -20,6 +21,13 @@ class ReplyTests(CommandCase):
         self.assertIn("5.1.1: The mailbox does not exist.", output)
         self.assertIn("responsible: the author of the message", output)
         self.assertIn("refused again", output)
+
+    def test_lines_fit_the_terminal(self) -> None:
+        self.patch(doctor, "terminal_width", lambda: 80)
+        words = "550-5.7.26 This mail has been blocked because the sender is unauthenticated."
+        lines = self.run_ok("doctor", "reply", words).splitlines()
+        self.assertGreater(len(lines), 5)
+        self.assertLessEqual(max(map(len, lines)), 80)
 
     def test_words_without_quotes(self) -> None:
         output = self.run_ok("doctor", "reply", "421", "4.7.0", "[TSS04] deferred")

@@ -19,7 +19,7 @@ from mailhost.doctor.checks import run_checks
 from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.finding import Finding, Verdict
 from mailhost.doctor.server.checks import checks_of_server
-from mailhost.doctor.server.services import Service, Wire
+from mailhost.doctor.server.services import MailProtocol, Service
 from mailhost.doctor.server.transcript import Transcript
 from mailhost.doctor.targets import TargetOptions
 from tests.end_to_end import dovecot_daemon, postfix
@@ -106,7 +106,9 @@ class DoctorServerTests(TestCase):
 
     def smtp(self, name: str, implicit: bool = False, between_servers: bool = False) -> Service:
         """A service of Postfix."""
-        return Service(self.servers.postfix.ports[name], Wire.SMTP, implicit, between_servers)
+        return Service(
+            self.servers.postfix.ports[name], MailProtocol.SMTP, implicit, between_servers
+        )
 
     async def examine(
         self,
@@ -192,8 +194,8 @@ class DoctorServerTests(TestCase):
     async def examine_dovecot(self, password: str) -> list[Finding]:
         ports = self.servers.dovecot.ports
         return await self.examine(
-            Service(ports["imaps"], Wire.IMAP, implicit_tls=True),
-            Service(ports["imap"], Wire.IMAP),
+            Service(ports["imaps"], MailProtocol.IMAP, implicit_tls=True),
+            Service(ports["imap"], MailProtocol.IMAP),
             address=dovecot_daemon.ADDRESS,
             password=password,
         )
@@ -211,7 +213,7 @@ class DoctorServerTests(TestCase):
         self.assert_faults(await self.examine_dovecot("wrong"), "login-refused")
 
     async def test_dovecot_where_smtp_is_expected(self) -> None:
-        service = Service(self.servers.dovecot.ports["imaps"], Wire.SMTP, implicit_tls=True)
+        service = Service(self.servers.dovecot.ports["imaps"], MailProtocol.SMTP, implicit_tls=True)
         findings = await self.examine(service, address=dovecot_daemon.ADDRESS)
         self.assert_faults(findings, "wrong-service")
 

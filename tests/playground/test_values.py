@@ -12,13 +12,13 @@ from mailhost.config.load import load
 from mailhost.dns_records.record import DNSPlan, PlannedRecord, Topic
 from mailhost.playground.certificates import new_authority
 from mailhost.playground.dns_server import Records
+from mailhost.playground.fault_actions import WrongRecords, WrongSettings
 from mailhost.playground.faults import BY_NAME, FAULTS
 from mailhost.playground.hosts import ALPHA_HOST, BETA_HOST
 from mailhost.playground.ports import NoPorts, Ports, free_ports
 from mailhost.playground.preparing import write_certificate, write_settings
 from mailhost.playground.records import records_of
 from mailhost.playground.settings import MoreSettings, settings_text
-from mailhost.playground.wrong_ways import WrongRecords, WrongSettings
 from tests.end_to_end.running import free_port
 
 RECORDS: Records = {
@@ -58,8 +58,8 @@ class SettingsTests(SynchronousTestCase):
     def test_right_ones_and_those_of_each_fault(self) -> None:
         self.load(MoreSettings())
         for fault in FAULTS:
-            if isinstance(fault.way, WrongSettings):
-                self.load(fault.way.more)
+            if isinstance(fault.action, WrongSettings):
+                self.load(fault.action.more)
 
 
 class RecordsTests(SynchronousTestCase):
@@ -86,12 +86,12 @@ class FaultsTests(SynchronousTestCase):
         self.assertEqual(len(FAULTS), len(BY_NAME))
         for fault in FAULTS:
             self.assertRegex(fault.name, re.compile(r"^[a-z]+(-[a-z0-9]+)*$"))
-            self.assertRegex(fault.what, re.compile(r"^[A-Za-z].*\.$"))
-            self.assertTrue(fault.look.startswith("doctor"), fault.look)
+            self.assertRegex(fault.description, re.compile(r"^[A-Za-z].*\.$"))
+            self.assertTrue(fault.command.startswith("doctor"), fault.command)
 
     def test_wrong_records_are_others_and_the_right_ones_stay(self) -> None:
         before = repr(RECORDS)
         for fault in FAULTS:
-            if isinstance(fault.way, WrongRecords):
-                self.assertNotEqual(RECORDS, fault.way.change(RECORDS), fault.name)
+            if isinstance(fault.action, WrongRecords):
+                self.assertNotEqual(RECORDS, fault.action.change(RECORDS), fault.name)
         self.assertEqual(before, repr(RECORDS))

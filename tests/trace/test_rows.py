@@ -17,7 +17,7 @@ from mailhost.message.status import Status
 from mailhost.trace.limits import LONGEST_TEXT, MOST_RECIPIENTS
 from mailhost.trace.marks import DEFERRED, DELIVERED, RECEIVED, REFUSED
 from mailhost.trace.rows import KEPT, MOST_REFUSALS, Row, rows_of
-from mailhost.trace.timeline import told
+from mailhost.trace.timeline import fact_text
 from tests.observe.samples import KEYS
 from tests.trace.samples import (
     ANN,
@@ -48,7 +48,7 @@ class RowsTests(SynchronousTestCase):
             for row in rows(event):
                 kinds.add(type(event))
                 for each in facts(row):
-                    self.assertNotIn("(", told(each)[:1])
+                    self.assertNotIn("(", fact_text(each)[:1])
         self.assertEqual(kinds, set(KEPT))
 
     def test_a_message_has_one_row_in_a_batch(self) -> None:

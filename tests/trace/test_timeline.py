@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.interfaces.events import Event, LoginRefused, Queued, Reported
 from mailhost.interfaces.verdict import Decision
 from mailhost.trace.rows import rows_of
-from mailhost.trace.timeline import named, told
+from mailhost.trace.timeline import fact_text, named
 from tests.trace.samples import (
     ANN,
     DEFERRED,
@@ -27,7 +27,7 @@ def words(event: Event) -> str:
     """An event as it is told."""
     (row,) = rows_of([(1.0, event)])
     (facts,) = json.loads(row[3])
-    return told(facts)
+    return fact_text(facts)
 
 
 class TimelineTests(SynchronousTestCase):
@@ -74,4 +74,4 @@ class TimelineTests(SynchronousTestCase):
         self.assertEqual(named("abcdefg", 3), "<a>, <b>, <c>, <d>, <e> and 5 more")
 
     def test_a_fact_of_a_newer_mailhost(self) -> None:
-        self.assertEqual(told({"event": "weighed", "at": 1}), "(weighed)")
+        self.assertEqual(fact_text({"event": "weighed", "at": 1}), "(weighed)")

@@ -41,45 +41,45 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Connection:
     """An open connection. `wire` sends octets that the dialogue cannot send."""
 
     dialogue: Dialogue
     wire: SMTPClient
 
 
-class Open(Protocol):
+class OpenConnection(Protocol):
     """Opens another connection to the same port."""
 
-    def __call__(self) -> Awaitable[Line]:
+    def __call__(self) -> Awaitable[Connection]:
         """Return a greeted connection. Raises NotReached."""
 
 
-def opener(reactor: IReactor, place: Place, hostname: str) -> Open:
+def opener(reactor: IReactor, place: Place, hostname: str) -> OpenConnection:
     """Return a function that opens connections to a port, with the name `hostname` in EHLO."""
 
-    async def open_line() -> Line:
+    async def open_connection() -> Connection:
         wire = SMTPClient(reactor, place.preamble)
         try:
             await connect(_endpoint(reactor, place), wire, reactor, CONNECT_TIMEOUT)
         except ConnectFailed as failed:
             raise NotReached(f"{place}: {failed}") from failed
         wire.secure = place.implicit_tls
-        line = Line(Dialogue(wire, hostname, TIMEOUTS), wire)
-        await greet(line)
-        return line
+        connection = Connection(Dialogue(wire, hostname, TIMEOUTS), wire)
+        await greet(connection)
+        return connection
 
-    return open_line
+    return open_connection
 
 
-async def greet(line: Line) -> None:
+async def greet(connection: Connection) -> None:
     """Read the greeting and send EHLO. Raises NotReached."""
     try:
-        refusal = await line.dialogue.greet()
+        refusal = await connection.dialogue.greet()
     except ConnectionBroken as broken:
         raise NotReached(str(broken)) from broken
     if refusal is not None:
-        await line.dialogue.quit()
+        await connection.dialogue.quit()
         raise NotReached(str(refusal))
 
 

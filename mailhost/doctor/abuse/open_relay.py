@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mailhost.doctor.abuse.connecting import Open
-from mailhost.doctor.abuse.relaying import Attempt, try_all
+from mailhost.doctor.abuse.connecting import OpenConnection
+from mailhost.doctor.abuse.relaying import RelayAttempt, try_all
 from mailhost.doctor.abuse.tricks import Names
 from mailhost.doctor.checks import Check
 from mailhost.doctor.clients.check import TOPIC
@@ -31,7 +31,11 @@ _LATER = "Run the doctor again in ten minutes, from the same address."
 
 
 def open_relay_check(
-    open_line: Open, names: Names, where: str, remedy: str = _REMEDY, own_names: bool = False
+    open_connection: OpenConnection,
+    names: Names,
+    where: str,
+    remedy: str = _REMEDY,
+    own_names: bool = False,
 ) -> Check:
     """Return the check of one port, which the texts call `where`.
 
@@ -41,7 +45,7 @@ def open_relay_check(
     tried = f"relaying through {where}"
 
     async def run() -> Sequence[Finding]:
-        attempts = await try_all(open_line, names)
+        attempts = await try_all(open_connection, names)
         if all(each.trick.baseline for each in attempts):
             return []  # the checks of connections report the reason
         return [judge(attempts, tried, remedy, own_names)]
@@ -49,7 +53,7 @@ def open_relay_check(
     return Check(TOPIC, f"{where} does not relay for strangers", SECONDS, run)
 
 
-def judge(attempts: Sequence[Attempt], tried: str, remedy: str, own_names: bool) -> Finding:
+def judge(attempts: Sequence[RelayAttempt], tried: str, remedy: str, own_names: bool) -> Finding:
     """Return the finding. With `own_names`, a forward-path that may be the name of a mailbox counts
     as a mailbox."""
     any_name = own_names or any(each.accepted for each in attempts if each.trick.baseline)
@@ -71,13 +75,13 @@ def judge(attempts: Sequence[Attempt], tried: str, remedy: str, own_names: bool)
     return ok(tried, f"all {len(tries)} tries were refused, such as {tries[0]}")
 
 
-def _all_alike(attempts: Sequence[Attempt]) -> bool:
+def _all_alike(attempts: Sequence[RelayAttempt]) -> bool:
     """True if recipients of the server's own domain are refused with the same reply as others, and
     its text does not mention relaying: the server may refuse this machine."""
     replies = {str(each.reply).lower() for each in attempts}
     return len(replies) == 1 and "relay" not in replies.pop()
 
 
-def _shown(attempts: Sequence[Attempt]) -> str:
+def _shown(attempts: Sequence[RelayAttempt]) -> str:
     more = f", and {len(attempts) - MOST_SHOWN} more" if len(attempts) > MOST_SHOWN else ""
     return "; ".join(map(str, attempts[:MOST_SHOWN])) + more

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mailhost.doctor.abuse.connecting import Line, NotReached, Open
+from mailhost.doctor.abuse.connecting import Connection, NotReached, OpenConnection
 from mailhost.doctor.checks import Check
 from mailhost.doctor.clients.check import TOPIC
 from mailhost.doctor.finding import Fault, Finding, ok, warning
@@ -18,13 +18,13 @@ SECONDS = 40.0
 _PLAIN = frozenset({"PLAIN", "LOGIN"})  # mechanisms that send the password itself
 
 
-def plain_auth_check(open_line: Open, where: str) -> Check:
+def plain_auth_check(open_connection: OpenConnection, where: str) -> Check:
     """Return the check of one port without implicit TLS, which the texts call `where`."""
     tried = f"AUTH without TLS at {where}"
 
     async def run() -> Sequence[Finding]:
         try:
-            seen = await _taken(await open_line())
+            seen = await _taken(await open_connection())
         except (NotReached, ConnectionBroken):
             return []  # the checks of connections report the reason
         if not seen:
@@ -37,10 +37,10 @@ def plain_auth_check(open_line: Open, where: str) -> Check:
     return Check(TOPIC, f"{where} takes no password without TLS", SECONDS, run)
 
 
-async def _taken(line: Line) -> str:
+async def _taken(connection: Connection) -> str:
     """Return how the server takes a password without TLS, empty if it takes none. Raises
     ConnectionBroken."""
-    dialogue = line.dialogue
+    dialogue = connection.dialogue
     offered = sorted(_PLAIN & {*dialogue.offers.get("AUTH", "").upper().split()})
     reply = await dialogue.ask(b"AUTH PLAIN")
     if reply.code == 334:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from twisted.internet.defer import Deferred, DeferredSemaphore
 
 from mailhost.concurrency.side_by_side import side_by_side
-from mailhost.doctor.abuse.connecting import Line, NotReached, Open
+from mailhost.doctor.abuse.connecting import Connection, NotReached, OpenConnection
 from mailhost.doctor.checks import Check
 from mailhost.doctor.clients.check import TOPIC
 from mailhost.doctor.finding import Fault, Finding, failure, ok, unknown
@@ -61,7 +61,7 @@ class Tried:
 
 
 def smuggling_check(
-    open_line: Open, where: str, sender: str, recipient: str, own: bool = False
+    open_connection: OpenConnection, where: str, sender: str, recipient: str, own: bool = False
 ) -> Check:
     """Return the check of one port, which the texts call `where`. `sender` and `recipient` are
     paths with their brackets; the recipient gets a test message for each sequence that the server
@@ -70,7 +70,9 @@ def smuggling_check(
 
     async def run() -> Sequence[Finding]:
         lanes = DeferredSemaphore(len(SEQUENCES) if own else AT_ONCE)
-        attempt = SequenceAttempt(open_line, sender, recipient, OWN_PATIENCE if own else PATIENCE)
+        attempt = SequenceAttempt(
+            open_connection, sender, recipient, OWN_PATIENCE if own else PATIENCE
+        )
 
         def one(name: str) -> Deferred[Tried | None]:
             return lanes.run(lambda: Deferred.fromCoroutine(attempt.of(name)))
@@ -88,7 +90,7 @@ class SequenceAttempt:
     """Sends messages that have a sequence and no end. `patience` is how many seconds a reply may
     take."""
 
-    open_line: Open
+    open_connection: OpenConnection
     sender: str
     recipient: str
     patience: float
@@ -96,28 +98,28 @@ class SequenceAttempt:
     async def of(self, name: str) -> Tried | None:
         """Try the sequence `name`. Return None if the server cannot be reached."""
         try:
-            line = await self.open_line()
+            connection = await self.open_connection()
         except NotReached:
             return None
         try:
-            refused = await _begin(line, self.sender, self.recipient)
+            refused = await _begin(connection, self.sender, self.recipient)
             if refused is not None:
-                await line.dialogue.quit()
+                await connection.dialogue.quit()
                 return Tried(name, untried=refused)
-            line.wire.send(_content(name, self.recipient) + SEQUENCES[name])
-            reply = await line.wire.reply(self.patience)
+            connection.wire.send(_content(name, self.recipient) + SEQUENCES[name])
+            reply = await connection.wire.reply(self.patience)
         except ConnectionBroken as broken:
             return Tried(
                 name, broken.status
             )  # no reply in time, or the connection was closed: not the end
-        line.dialogue.abort()
+        connection.dialogue.abort()
         return Tried(name, reply.status())
 
 
-async def _begin(line: Line, sender: str, recipient: str) -> Status | None:
+async def _begin(connection: Connection, sender: str, recipient: str) -> Status | None:
     """Send the envelope and DATA; return the reply that refuses it."""
     for command in (f"MAIL FROM:{sender}", f"RCPT TO:{recipient}", "DATA"):
-        reply = await line.dialogue.ask(command.encode())
+        reply = await connection.dialogue.ask(command.encode())
         if not (reply.ok or reply.code == 354):
             return reply.status()
     return None

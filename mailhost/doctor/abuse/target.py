@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from mailhost.concurrency.side_by_side import side_by_side
-from mailhost.doctor.abuse.connecting import Open, Place, opener
+from mailhost.doctor.abuse.connecting import OpenConnection, Place, opener
 from mailhost.doctor.abuse.open_relay import open_relay_check
 from mailhost.doctor.abuse.running_rules import ELSEWHERE
 from mailhost.doctor.abuse.smuggling import smuggling_check
@@ -71,13 +71,13 @@ def _checks(
     where = f"{wanted.host or wanted.domain} ({place})"
     hostname = context.loaded.settings.hostname if context.loaded else socket.gethostname()
     sender = f"postmaster@{hostname}"
-    open_line: Open = opener(context.reactor, place, hostname)
+    open_connection: OpenConnection = opener(context.reactor, place, hostname)
     local, _, domain = ELSEWHERE.partition("@")
     unknown = f"doctor-{new_id()}"
     names = Names(wanted.domain, place.ip, local, domain, sender, unknown)
-    checks = [open_relay_check(open_line, names, where)]
+    checks = [open_relay_check(open_connection, names, where)]
     if recipient:
-        checks.append(smuggling_check(open_line, where, f"<{sender}>", f"<{recipient}>"))
+        checks.append(smuggling_check(open_connection, where, f"<{sender}>", f"<{recipient}>"))
     return checks
 
 

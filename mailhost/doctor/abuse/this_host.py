@@ -54,16 +54,16 @@ def _over_the_wire(context: DoctorContext, settings: Settings) -> Iterator[Check
         if place is None:
             continue
         where = f"{listen.protocol.value} at {place}"
-        open_line = opener(context.reactor, place, "localhost")
+        open_connection = opener(context.reactor, place, "localhost")
         if _can_show_relaying(listen, place, settings):
             remedy = _PROXY_REMEDY if listen.protocol.proxied else _RELAY_REMEDY
             names, own = _names(context, settings, place), not listen.protocol.proxied
-            yield open_relay_check(open_line, names, where, remedy, own_names=own)
+            yield open_relay_check(open_connection, names, where, remedy, own_names=own)
         if not listen.protocol.needs_login and listen.protocol not in examined:
             examined.add(listen.protocol)
-            yield smuggling_check(open_line, where, "<>", "<postmaster>", own=True)
+            yield smuggling_check(open_connection, where, "<>", "<postmaster>", own=True)
         if not (place.implicit_tls or settings.login.plaintext_on_loopback):
-            yield plain_auth_check(open_line, where)
+            yield plain_auth_check(open_connection, where)
 
 
 def _speaks_smtp(protocol: ListenProtocol) -> bool:

@@ -23,7 +23,7 @@ from mailhost.message.client import Client, plain_address
 
 MOST_ADDRESSES = 1_000  # in memory; beyond it, public ones are forgotten, then all
 MOST_NAMES = 20  # different domains that are kept for an address
-MOST_HEARD = 200  # different names that are looked at for an address
+MOST_EXAMINED = 200  # different names that are looked at for an address
 WINDOW = 7 * 86_400.0  # seconds after which all names are forgotten
 SEND_AFTER = 1.0  # seconds
 # how IPv4 addresses begin that may not be global (RFC 6890)
@@ -34,18 +34,18 @@ Networks = tuple[IPv4Network | IPv6Network, ...]
 class _Domains:
     """Different domains in the names of clients; `new` are those that were not sent yet."""
 
-    __slots__ = ("_found", "_heard", "new")
+    __slots__ = ("_examined", "_found", "new")
 
     def __init__(self) -> None:
-        self._heard: set[str] = set()
+        self._examined: set[str] = set()
         self._found: set[str] = set()
         self.new: list[str] = []
 
-    def hears(self, name: str, own: Callable[[str], bool]) -> bool:
+    def add(self, name: str, own: Callable[[str], bool]) -> bool:
         """Add a name. Return True if its domain is new, and not a domain of this host."""
-        if name in self._heard or len(self._heard) >= MOST_HEARD:
+        if name in self._examined or len(self._examined) >= MOST_EXAMINED:
             return False
-        self._heard.add(name)
+        self._examined.add(name)
         domain = domain_of(name)
         if not domain or domain in self._found or len(self._found) >= MOST_NAMES or own(domain):
             return False
@@ -110,11 +110,11 @@ class ClientWatch:
     def emit(self, event: Event) -> None:
         """See IEventSink."""
         if isinstance(event, Received):
-            self._look(event.client, event.reverse_path)
+            self._examine(event.client, event.reverse_path)
         elif isinstance(event, Refused):
-            self._look(event.client, None)
+            self._examine(event.client, None)
 
-    def _look(self, client: Client, sender: Address | None) -> None:
+    def _examine(self, client: Client, sender: Address | None) -> None:
         if client.protocol != "smtp" or client.account is not None or not client.ip:
             return
         if client.ip not in self._known:
@@ -122,9 +122,9 @@ class ClientWatch:
         known = self._known[client.ip]
         if known is None:
             return
-        new = known.hello.hears(client.hello, self._own)
+        new = known.hello.add(client.hello, self._own)
         if sender is not None:
-            new = known.senders.hears(sender.domain, self._own) or new
+            new = known.senders.add(sender.domain, self._own) or new
         if new:
             self._changed[client.ip] = known
             self._send_later()

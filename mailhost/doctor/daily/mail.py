@@ -16,7 +16,7 @@ from mailhost.observe.log import printable
 
 KIND = "report of the doctor"
 WIDTH = 76
-MOST = 100  # findings of each kind in one message
+MOST_FINDINGS = 100  # findings of each kind in one message
 
 
 def compose(changed: Changes, to: Address, hostname: str) -> OwnMessage:
@@ -60,12 +60,12 @@ def _lines(changed: Changes, hostname: str) -> Iterator[str]:
     yield ""
     if changed.appeared:
         yield "New:"
-        for finding in changed.appeared[:MOST]:
+        for finding in changed.appeared[:MOST_FINDINGS]:
             yield from finding_text(finding, WIDTH)
         yield ""
     if changed.gone:
         yield "Gone:"
-        for known in changed.gone[:MOST]:
+        for known in changed.gone[:MOST_FINDINGS]:
             yield f"  {known.tried} [{known.name}]"
         yield ""
     yield "`mailhost doctor` shows the whole report; docs/troubleshooting.md explains each name."

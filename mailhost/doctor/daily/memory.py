@@ -20,7 +20,7 @@ from mailhost.message.content import Content
 
 NAME = "doctor.json"
 VERSION = 1
-LARGEST = 10_000_000  # octets that are read
+LARGEST_FILE = 10_000_000  # octets that are read
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class DoctorMemory:
         """Return the last run. Raises OSError if the file is there and cannot be read."""
         try:
             with open(self._path, "rb") as file:
-                return _run(file.read(LARGEST))
+                return _run(file.read(LARGEST_FILE))
         except FileNotFoundError:
             return LastRun()
         except (KeyError, TypeError, ValueError):

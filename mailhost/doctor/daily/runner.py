@@ -65,7 +65,7 @@ class DailyDoctor:
         self._examine = examine
         self._events = events
         self._wall = wall
-        self._rounds = Rounds(clock, HOUR, self._look, self._failed)
+        self._rounds = Rounds(clock, HOUR, self._run_if_due, self._failed)
 
     def start(self) -> None:
         """Check every hour whether a run is due, for the first time in an hour."""
@@ -75,7 +75,7 @@ class DailyDoctor:
         """Begin no further run."""
         self._rounds.stop()
 
-    async def _look(self) -> None:
+    async def _run_if_due(self) -> None:
         if self._services().admin is None:
             return
         last = await self._in_thread(self._memory.read)

@@ -72,7 +72,7 @@ def data_findings(
     disk."""
     data = settings.data
     tried = f"data folder {data}"
-    there = _there(settings, tried)
+    there = _missing(settings, tried)
     if there is not None:
         return [there] if there.fault else []
     if folder_fault:
@@ -85,7 +85,7 @@ def data_findings(
     return [*low, _sync_finding(data, tried, sync)]
 
 
-def _there(settings: Settings, tried: str) -> Finding | None:
+def _missing(settings: Settings, tried: str) -> Finding | None:
     """Return a finding if the folder cannot be examined; it is ok where there is none yet."""
     data = settings.data
     if not os.path.isdir(data):

@@ -112,8 +112,8 @@ def listeners_check(
         places = [place for each in settings.listen if (place := place_of(each))]
         if not host.running:
             return _down(settings, listening)
-        looks = [partial(_look, place, listening, host, greeting) for place in places]
-        seen = await side_by_side(map(in_thread, looks))
+        examining = [partial(_examined, place, listening, host, greeting) for place in places]
+        seen = await side_by_side(map(in_thread, examining))
         if host.trouble and seen and all(each.closed for each in seen):
             return _down(settings, listening)  # this user cannot ask, and nothing listens
         return _findings(settings, seen, host)
@@ -162,7 +162,7 @@ def _at(place: ListenerPlace, listening: Sequence[ListeningSocket]) -> tuple[Pro
     return tuple(process for process in found if process != SERVICE_MANAGER)
 
 
-def _look(
+def _examined(
     place: ListenerPlace, listening: Sequence[ListeningSocket], host: HostState, greet: Greeting
 ) -> _Seen:
     """Look at one listener. Blocks."""

@@ -79,7 +79,7 @@ def served_certificates_check(
             return []  # the first start makes one
         names = _names(settings.hostname, files)
         places = our_places(settings, listening, await in_thread(ask))
-        offers = [partial(_look, place, names, offer) for place in places if not place.own_tls]
+        offers = [partial(_examined, place, names, offer) for place in places if not place.own_tls]
         seen = await side_by_side(map(in_thread, offers))
         return _findings([each for some in seen for each in some], files)
 
@@ -98,7 +98,7 @@ def _names(hostname: str, files: Sequence[CertificateFiles]) -> list[str]:
     return list(dict.fromkeys([hostname, *others]))[:MOST_NAMES]
 
 
-def _look(place: ListenerPlace, names: Sequence[str], offer: Offer) -> list[_Offered]:
+def _examined(place: ListenerPlace, names: Sequence[str], offer: Offer) -> list[_Offered]:
     """Blocks. A port that cannot be connected to offers nothing."""
     seen = []
     for name in names:

@@ -93,9 +93,9 @@ async def _elsewhere(
     place = _first(settings, (ListenProtocol.SUBMISSIONS, ListenProtocol.SUBMISSION))
     if place is None:
         return [_no_listener("submission")]
-    open_line = opener(clock, place, "localhost")
+    open_connection = opener(clock, place, "localhost")
     submitted = await submit_as_user(
-        open_line, clock, message, trip.user, trip.password, trip.recipient
+        open_connection, clock, message, trip.user, trip.password, trip.recipient
     )
     return await _followed(context, ask, trip, submitted)
 

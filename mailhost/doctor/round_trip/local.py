@@ -10,7 +10,7 @@ from functools import partial
 from twisted.internet.interfaces import IReactorTime
 
 from mailhost.concurrency.threads import InThread
-from mailhost.doctor.abuse.connecting import NotReached, Open, Place
+from mailhost.doctor.abuse.connecting import NotReached, OpenConnection, Place
 from mailhost.doctor.finding import Finding, failure, ok, warning
 from mailhost.doctor.replies.explain import explain
 from mailhost.doctor.round_trip.faults import TEST_NOT_ACCEPTED, TEST_NOT_FOUND, TEST_NOT_READABLE
@@ -38,14 +38,14 @@ class Reader:
 class LocalTrip:
     """One round trip to an account of this host.
 
-    `open_line` connects to the SMTP port. If `password` is empty, the mailbox is not read by POP3
-    or IMAP.
+    `open_connection` connects to the SMTP port. If `password` is empty, the mailbox is not read by
+    POP3 or IMAP.
     """
 
     ask: AskHost
     clock: IReactorTime
     in_thread: InThread
-    open_line: Open
+    open_connection: OpenConnection
     readers: tuple[Reader, ...]
     account: str
     password: str
@@ -74,8 +74,8 @@ class LocalTrip:
     async def _deliver(self) -> Status:
         """Send the message as a stranger, with the null reverse-path."""
         try:
-            line = await self.open_line()
-            dialogue = line.dialogue
+            connection = await self.open_connection()
+            dialogue = connection.dialogue
             for command in ("MAIL FROM:<>", f"RCPT TO:<{self.account}>"):
                 reply = await dialogue.ask(command.encode())
                 if not reply.ok:

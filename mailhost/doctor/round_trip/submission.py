@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
 
-from mailhost.doctor.abuse.connecting import NotReached, Open
+from mailhost.doctor.abuse.connecting import NotReached, OpenConnection
 from mailhost.doctor.finding import Finding, failure, ok
 from mailhost.doctor.replies.explain import explain
 from mailhost.doctor.round_trip.faults import TEST_NOT_SENT
@@ -44,18 +44,23 @@ async def submit_as_host(
 
 
 async def submit_as_user(
-    open_line: Open, clock: IReactorTime, message: TestMessage, user: str, password: str, to: str
+    open_connection: OpenConnection,
+    clock: IReactorTime,
+    message: TestMessage,
+    user: str,
+    password: str,
+    to: str,
 ) -> Submitted:
     """Log in to a submission listener, and send the message as `user` to the address `to`."""
     began = clock.seconds()
     tried = f"submission as {user}"
     try:
-        line = await open_line()
-        dialogue = line.dialogue
+        connection = await open_connection()
+        dialogue = connection.dialogue
         refused: Status | None = None
-        if not line.wire.secure:
+        if not connection.wire.secure:
             options = client_tls("localhost", verify=False)
-            refused = await start_tls(line.wire, dialogue, lambda: options, required=True)
+            refused = await start_tls(connection.wire, dialogue, lambda: options, required=True)
         refused = refused or await dialogue.log_in(user, password)
         if refused is not None:
             await dialogue.quit()

@@ -1,4 +1,4 @@
-"""Judges the certificate of a server by what was seen of it: authority, names, dates."""
+"""Judges the certificate of a server by its authority, names and dates."""
 
 from __future__ import annotations
 

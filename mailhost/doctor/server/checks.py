@@ -12,10 +12,10 @@ from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.finding import Finding
 from mailhost.doctor.server.connecting import Limits, endpoints_of
+from mailhost.doctor.server.dialogue import Asked, Means
 from mailhost.doctor.server.findings.of_server import findings_of_server
 from mailhost.doctor.server.services import SERVICES, Service, is_address, shifted
 from mailhost.doctor.server.survey import Wanted, survey
-from mailhost.doctor.server.talk import Asked, Means
 from mailhost.doctor.server.tls import TLSExaminer
 from mailhost.doctor.targets import TargetOptions
 from mailhost.interfaces.dns import IResolver, ResolveFailed
@@ -35,7 +35,7 @@ def checks_of_server(
     services: Sequence[Service] | None = None,
 ) -> Sequence[Check]:
     """Return the check of a server, a name or an IP address. Without a `port` all `services` are
-    examined, None for the usual ones. Raises ValueError for what is no host, port, user or
+    examined, None for the usual ones. Raises ValueError for an invalid host, port, user or
     recipient."""
     if services is None:
         offset = context.loaded.settings.doctor.port_offset if context.loaded else 0
@@ -66,9 +66,9 @@ async def addresses_of_host(context: DoctorContext, host: str) -> Sequence[str]:
         return [host]
     if host == "localhost":
         return _LOOPBACK
-    looking = Deferred.fromCoroutine(_looked_up(context.resolver, host))
+    examining = Deferred.fromCoroutine(_looked_up(context.resolver, host))
     try:
-        return await looking.addTimeout(NAME_SECONDS, context.reactor)
+        return await examining.addTimeout(NAME_SECONDS, context.reactor)
     except TimeoutError as error:
         raise ResolveFailed(f"no answer from DNS within {NAME_SECONDS:g} s") from error
 
@@ -105,7 +105,7 @@ def _sender(user: str) -> str:
 
 
 def _own_name(context: DoctorContext) -> str:
-    """Return our name in EHLO, empty if this machine has no name with a domain."""
+    """Return the name of this host in EHLO, empty if this machine has no name with a domain."""
     if context.loaded is not None:
         return context.loaded.settings.hostname
     name = socket.gethostname()

@@ -1,4 +1,4 @@
-"""Connects to a place, and names the reason where a connection fails or ends."""
+"""Connects to a port of a server, and finds the reason why a connection fails or ends."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ OpenEndpoint = Callable[[Place, float], IStreamClientEndpoint]
 
 
 class Broken(Exception):
-    """A connection could not be made, ended early, or is not understood. `kind` says how, `text` is
-    what the server or the system said."""
+    """A connection could not be made, ended early, or does not follow the protocol.
+
+    `kind` is the kind of failure, `text` the message of the server or of the system.
+    """
 
     def __init__(self, kind: Kind, text: str = "") -> None:
         super().__init__(text or kind.value)
@@ -53,7 +55,7 @@ class Limits:
 
 
 def endpoints_of(reactor: IReactor) -> OpenEndpoint:
-    """Return what makes the endpoints of places."""
+    """Return a function that makes the endpoint for each port."""
 
     def open_endpoint(place: Place, seconds: float) -> IStreamClientEndpoint:
         make = TCP6ClientEndpoint if ":" in place.address else TCP4ClientEndpoint

@@ -1,4 +1,5 @@
-"""Talks to an IMAP server: greeting, capabilities, TLS, login, and the newest message of the INBOX.
+"""The dialogue with an IMAP server: greeting, capabilities, TLS, login, and the newest message of
+the INBOX.
 
 The INBOX is opened by EXAMINE and the message is read by PEEK, so that nothing changes there.
 """
@@ -8,11 +9,11 @@ from __future__ import annotations
 import re
 
 from mailhost.doctor.server.connecting import Broken
+from mailhost.doctor.server.dialogue import Asked, Means
 from mailhost.doctor.server.line_client import LineClient
 from mailhost.doctor.server.record import Answer, Kind, Offered
 from mailhost.doctor.server.recorder import Recorder
 from mailhost.doctor.server.sasl import log_in_by
-from mailhost.doctor.server.talk import Asked, Means
 from mailhost.net.sasl.client import choose
 
 MOST_READ = 1_000_000  # octets of the message
@@ -22,7 +23,7 @@ _SIZE = re.compile(rb"RFC822\.SIZE ([0-9]{1,12})", re.IGNORECASE)
 _EXISTS = re.compile(rb"\* ([0-9]{1,9}) EXISTS", re.IGNORECASE)
 
 
-class IMAPTalk:
+class IMAPDialogue:
     """See Talk."""
 
     def __init__(self, means: Means, recorder: Recorder) -> None:
@@ -69,7 +70,7 @@ class IMAPTalk:
         return Answer(_is_ok(last), _text(last), bool(_TEMPORARY.search(last)))
 
     async def use(self, offered: Offered, asked: Asked) -> None:
-        """Fetch the newest message, if somebody has logged in."""
+        """Fetch the newest message, if the login succeeded."""
         if not asked.user:
             return
         last, lines = await self._command("EXAMINE INBOX")
@@ -110,8 +111,8 @@ class IMAPTalk:
 
 
 def offered_by(names: list[str]) -> Offered:
-    """Return what capabilities offer. The command LOGIN counts as a mechanism, unless the server
-    takes it away by LOGINDISABLED."""
+    """Return the capabilities as a value. The command LOGIN counts as a mechanism, unless the
+    server takes it away by LOGINDISABLED."""
     mechanisms = [name[5:] for name in names if name.startswith("AUTH=")]
     if "LOGINDISABLED" not in names and "LOGIN" not in mechanisms:
         mechanisms.append("LOGIN")

@@ -16,13 +16,14 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailhost.doctor.server.connecting import Broken, connect_to
+from mailhost.doctor.server.dialogue import Means
 from mailhost.doctor.server.record import Kind
 from mailhost.doctor.server.recorder import Recorder
-from mailhost.doctor.server.talk import Means
 from mailhost.net.read_buffer import BadLine, ReadBuffer
 
 LONGEST_LINE = 100_000  # octets; a message may have lines longer than the 998 of RFC 5322
 MOST_OCTETS = 50_000_000  # of the server over one connection
+MOST_TEXT = 5_000_000  # of these, mail not counted
 _LITERAL = re.compile(rb"\{([0-9]{1,10})\}$")
 
 
@@ -37,7 +38,7 @@ class LineClient(Protocol):
         self._recorder = recorder
         self._literals = literals
         self._literal_left = 0
-        self._octets = 0
+        self._octets = self._text = 0
         self._lines: deque[bytes] = deque()
         self._waiting: Deferred[None] | None = None
         self._broken: Broken | None = None
@@ -88,12 +89,13 @@ class LineClient(Protocol):
         self._recorder.began(data)
         self._buffer.append(data)
         self._octets += len(data)
+        self._text += 0 if self.muted else len(data)
         try:
             while self._broken is None and self._take():
                 pass
         except BadLine as bad:
             self._break(Broken(Kind.STRANGE, f"{bad}: {bad.beginning!r}"))
-        if self._octets > MOST_OCTETS:
+        if self._octets > MOST_OCTETS or self._text > MOST_TEXT:
             self._break(Broken(Kind.STRANGE, "text without end"))
 
     def _take(self) -> bool:

@@ -1,4 +1,4 @@
-"""Talks to a POP3 server: greeting, capabilities, TLS, login, and the smallest message.
+"""The dialogue with a POP3 server: greeting, capabilities, TLS, login, and the smallest message.
 
 The message is read by TOP where the server has it: some servers do not show a message again, once
 it was read by RETR.
@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 
 from mailhost.doctor.server.connecting import Broken
+from mailhost.doctor.server.dialogue import Asked, Means
 from mailhost.doctor.server.line_client import LineClient
 from mailhost.doctor.server.record import Answer, Kind, Offered
 from mailhost.doctor.server.recorder import Recorder
 from mailhost.doctor.server.sasl import log_in_by
-from mailhost.doctor.server.talk import Asked, Means
 from mailhost.net.sasl.client import choose
 
 _TEMPORARY = re.compile(r"\[(SYS/TEMP|IN-USE|LOGIN-DELAY)\]", re.IGNORECASE)
@@ -22,7 +22,7 @@ MOST_READ = 1_000_000  # octets of a message; of a larger one the header is read
 _ALL_LINES = 999_999
 
 
-class POP3Talk:
+class POP3Dialogue:
     """See Talk."""
 
     def __init__(self, means: Means, recorder: Recorder) -> None:
@@ -64,7 +64,7 @@ class POP3Talk:
         return await self._command(f"PASS {asked.password}") if answer.ok else answer
 
     async def use(self, offered: Offered, asked: Asked) -> None:
-        """Read the smallest message, if somebody has logged in."""
+        """Read the smallest message, if the login succeeded."""
         if not asked.user:
             return
         answer = await self._command("LIST")
@@ -103,7 +103,7 @@ class POP3Talk:
 
 
 def offered_by(lines: list[str]) -> Offered:
-    """Return what the lines of CAPA offer. USER counts as a mechanism."""
+    """Return the lines of CAPA as a value. USER counts as a mechanism."""
     mechanisms = ["USER"] if "USER" in lines else []
     for line in lines:
         if line.startswith("SASL "):

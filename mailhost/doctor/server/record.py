@@ -43,7 +43,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """The reason why a probe ended early. `text` is what the server or the system said."""
+    """The reason why a probe ended early. `text` is the message of the server or of the system."""
 
     step: Step
     kind: Kind
@@ -111,11 +111,11 @@ class Record:
     """The values of one probe.
 
     `began` has the first octets that the server sent, `delay` is the number of seconds until the
-    greeting came. `in_clear` is offered before TLS, `secured` over TLS; None where it was not
-    asked. `withheld` says that the password was not sent, as the connection is not safe. `messages`
-    is the number in the mailbox, `fetched` the size of the one that was read, in octets. `second`
-    is the record of a second probe at the same port that expected another protocol, or another
-    begin of TLS, and worked; None if there is none.
+    greeting came. `in_clear` has the extensions before TLS, `secured` those over TLS; None if the
+    server was not asked for them. `withheld` says that the password was not sent, as the connection
+    is not safe. `messages` is the number of messages in the mailbox, `fetched` the size of the
+    message that was read, in octets. `second` is the record of a second probe at the same port that
+    expected another protocol, or another begin of TLS, and worked; None if there is none.
     """
 
     place: Place
@@ -138,14 +138,15 @@ class Record:
 
     @property
     def works(self) -> bool:
-        """True if the server said what it offers, and TLS did not fail if it was begun."""
+        """True if the server listed its extensions, and no TLS handshake failed."""
         if self.trouble is not None and self.trouble.step <= Step.HANDSHAKE:
             return False
         return self.offered is not None
 
     @property
     def serves(self) -> bool:
-        """True if mail programs can use it: it works, and has TLS if it is for mail programs."""
+        """True if mail programs can use the service: it works, and a service for mail programs has
+        TLS."""
         return self.works and (self.tls is not None or self.place.service.between_servers)
 
     @property

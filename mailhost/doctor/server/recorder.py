@@ -1,4 +1,4 @@
-"""Takes what happens on one connection into its record and its transcript."""
+"""Writes the events of one connection to its record and its transcript."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Recorder:
             self.record.began += data[:left]
 
     def greeted(self, text: str) -> None:
-        """The greeting is here."""
+        """The greeting has been received."""
         self.record.greeting = text
         self.record.delay = self._clock.seconds() - self._connected_at
 

@@ -1,4 +1,4 @@
-"""The services of a mail server: which protocol is spoken at which port, and how TLS begins."""
+"""The services of a mail server: the protocol of each standard port, and how TLS begins."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum
 from ipaddress import ip_address
 
 
-class Wire(Enum):
+class MailProtocol(Enum):
     """The protocols that are examined."""
 
     SMTP = "SMTP"
@@ -26,7 +26,7 @@ class Service:
     """
 
     port: int
-    wire: Wire
+    protocol: MailProtocol
     implicit_tls: bool = False
     between_servers: bool = False
     guessed: bool = False
@@ -38,14 +38,14 @@ class Service:
 
 
 SERVICES = (
-    Service(25, Wire.SMTP, between_servers=True),
-    Service(465, Wire.SMTP, implicit_tls=True),
-    Service(587, Wire.SMTP),
-    Service(2525, Wire.SMTP),
-    Service(993, Wire.IMAP, implicit_tls=True),
-    Service(143, Wire.IMAP),
-    Service(995, Wire.POP3, implicit_tls=True),
-    Service(110, Wire.POP3),
+    Service(25, MailProtocol.SMTP, between_servers=True),
+    Service(465, MailProtocol.SMTP, implicit_tls=True),
+    Service(587, MailProtocol.SMTP),
+    Service(2525, MailProtocol.SMTP),
+    Service(993, MailProtocol.IMAP, implicit_tls=True),
+    Service(143, MailProtocol.IMAP),
+    Service(995, MailProtocol.POP3, implicit_tls=True),
+    Service(110, MailProtocol.POP3),
 )
 
 

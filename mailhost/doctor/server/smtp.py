@@ -1,6 +1,8 @@
-"""Talks to an SMTP server: greeting, EHLO, TLS, login, and one recipient without a message.
+"""The dialogue with an SMTP server: greeting, EHLO, TLS, login, and one recipient without a
+message.
 
-The dialogue is that of the relay (`smtp.client`), so that what is found here is what mail meets.
+The commands are those of the relay (`smtp.client`), so a server answers them as it answers the
+relay.
 """
 
 from __future__ import annotations
@@ -12,9 +14,9 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from mailhost.doctor.server.connecting import Broken, connect_to
+from mailhost.doctor.server.dialogue import Asked, Means
 from mailhost.doctor.server.record import Answer, Kind, Offered
 from mailhost.doctor.server.recorder import Recorder
-from mailhost.doctor.server.talk import Asked, Means
 from mailhost.message.status import Status
 from mailhost.smtp.client.dialogue import NO_LOGIN, Dialogue
 from mailhost.smtp.client.protocol import ConnectionBroken, NoSMTP, SMTPClient, Stalled
@@ -22,7 +24,7 @@ from mailhost.smtp.client.timeouts import Timeouts
 
 
 class RecordedClient(SMTPClient):
-    """The connection of the relay's client; a recorder sees what goes over it."""
+    """The SMTP client of the relay, with a recorder of all octets."""
 
     def __init__(self, means: Means, recorder: Recorder) -> None:
         super().__init__(means.clock)
@@ -57,7 +59,7 @@ def _broken(broken: ConnectionBroken, recorder: Recorder) -> Broken:
     return recorder.broken_by(str(broken))
 
 
-class SMTPTalk:
+class SMTPDialogue:
     """See Talk."""
 
     def __init__(self, means: Means, recorder: Recorder) -> None:
@@ -118,7 +120,7 @@ class SMTPTalk:
         return Answer(False, text, refusal.temporary, refusal.code)
 
     async def use(self, offered: Offered, asked: Asked) -> None:
-        """Send MAIL and RCPT if there is a recipient, and take them back."""
+        """Send MAIL and RCPT if there is a recipient, then RSET."""
         if not asked.recipient:
             return
         utf8 = not (asked.sender + asked.recipient).isascii()

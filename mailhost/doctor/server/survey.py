@@ -1,7 +1,7 @@
 """Examines all ports of one server at all its addresses, side by side.
 
-At a port that the operator named alone, the other ports are tried if that one does not work, or has
-no result after PATIENCE seconds.
+If the operator named one port, the other ports are tried if that port does not work, or has no
+result after PATIENCE seconds.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from mailhost.concurrency.side_by_side import side_by_side
-from mailhost.doctor.server.nudge import is_mail, nudge
-from mailhost.doctor.server.plan import next_look, others_than, service_at, uses
+from mailhost.doctor.server.dialogue import Asked, Means
+from mailhost.doctor.server.help_command import answer_to_help, is_mail
+from mailhost.doctor.server.plan import next_service, others_than, service_at, uses
 from mailhost.doctor.server.probe import probe
 from mailhost.doctor.server.record import Kind, Record, Step, Trouble
 from mailhost.doctor.server.services import SERVICES, Place, Service
-from mailhost.doctor.server.talk import Asked, Means
 from mailhost.interfaces.dns import NoSuchDomain, ResolveFailed
 
 T = TypeVar("T")
 
 PATIENCE = 8.0  # seconds
 MOST_ADDRESSES = 6
-MOST_LOOKS = 3  # probes of one port: what is expected there, and what it seems to be
+MOST_PROBES = 3  # probes of one port: the expected service, then the service that it seems to be
 NOTHING = Asked()
 
 
@@ -43,7 +43,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """All that was seen of a server at the time `now`.
+    """All records of a server at the time `now`.
 
     `unresolved` is the reason why its name led to no address, else empty; `unknown_name` says
     whether the name has no address, or could not be looked up. `records` are those of the port that
@@ -64,7 +64,7 @@ class Surveyed:
 async def survey(
     means: Means, addresses_of: Callable[[str], Awaitable[Sequence[str]]], wanted: Wanted
 ) -> Surveyed:
-    """Return what was seen. Raises nothing: what fails is in the records."""
+    """Return the records of all probes. Raises nothing: the records have the failures."""
     now = means.now
     try:
         addresses = await addresses_of(wanted.host)
@@ -78,7 +78,7 @@ async def survey(
     tried = addresses[:MOST_ADDRESSES]
     others: list[Record] = []
     if wanted.port is None:
-        records = await _look_at(means, wanted, tried, wanted.services)
+        records = await _examine_all(means, wanted, tried, wanted.services)
     else:
         records, others = await _named_port(means, wanted, tried, wanted.port)
     planned = uses(records, wanted.asked, now)
@@ -89,16 +89,16 @@ async def survey(
 async def _named_port(
     means: Means, wanted: Wanted, addresses: Sequence[str], port: int
 ) -> tuple[list[Record], list[Record]]:
-    """Return the records of the named port, and of the others if they were needed."""
+    """Return the records of the named port, and of the other ports if they were tried."""
     expected = service_at(port, wanted.services)
-    looking = Deferred.fromCoroutine(_look_at(means, wanted, addresses, [expected]))
-    if await _ended_within(means.clock, looking, PATIENCE):
-        records = await looking
+    examining = Deferred.fromCoroutine(_examine_all(means, wanted, addresses, [expected]))
+    if await _ended_within(means.clock, examining, PATIENCE):
+        records = await examining
         if any(record.serves for record in records):
             return records, []
     services = list(others_than(expected, wanted.services))
-    others = await _look_at(means, wanted, addresses, services)
-    return await looking, others
+    others = await _examine_all(means, wanted, addresses, services)
+    return await examining, others
 
 
 async def _ended_within(clock: IReactorTime, work: Deferred[T], seconds: float) -> bool:
@@ -116,23 +116,26 @@ async def _ended_within(clock: IReactorTime, work: Deferred[T], seconds: float) 
     return work.called
 
 
-async def _look_at(
+async def _examine_all(
     means: Means, wanted: Wanted, addresses: Sequence[str], services: Sequence[Service]
 ) -> list[Record]:
     return await side_by_side(
-        look(means, Place(wanted.host, address, service))
+        examine_port(means, Place(wanted.host, address, service))
         for address in addresses
         for service in services
     )
 
 
-async def look(means: Means, place: Place) -> Record:
-    """Return what was seen at a port. If it does not work as expected, it is probed again as what
-    it seems to be; of a port that is none of those of mail, only the last record counts."""
+async def examine_port(means: Means, place: Place) -> Record:
+    """Return the record of a port.
+
+    If the expected service does not work, the port is probed again with the service that it seems
+    to be; for a port that is not a standard port of mail, only the last record counts.
+    """
     record = first = await probe(means, place, NOTHING)
     quick = replace(means, limits=means.limits.shorter)
-    for _ in range(MOST_LOOKS - 1):
-        service = next_look(record)
+    for _ in range(MOST_PROBES - 1):
+        service = next_service(record)
         if service is None:
             break
         record = await probe(quick, replace(place, service=service), NOTHING)
@@ -140,7 +143,7 @@ async def look(means: Means, place: Place) -> Record:
         return record
     first.second = record if record.works else None
     if first.silent and first.second is None:
-        answer = await nudge(means, place)
+        answer = await answer_to_help(means, place)
         if answer and not is_mail(answer):
             first.began = answer
             first.trouble = Trouble(Step.GREETING, Kind.STRANGE, repr(answer[:80]))

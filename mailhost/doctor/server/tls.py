@@ -1,6 +1,8 @@
-"""TLS as a client that examines: it goes on with any certificate, and reports its faults.
+"""The TLS client of the doctor: the handshake goes on with any certificate, and the faults of the
+certificate are recorded.
 
-Old versions and weak ciphers are accepted too, so that a server which has nothing better is seen.
+Old versions and weak ciphers are accepted too, so that a server without better ones can be
+examined.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ class TLSExaminer:
         self.judges = roots is not None or _has_authorities()
 
     def handshake(self, host: str) -> ExaminedHandshake:
-        """Return what is handed to `startTLS`, for one handshake with a server named `host`."""
+        """Return the TLS context for `startTLS`, for one handshake with a server named `host`."""
         return ExaminedHandshake(self._context, host, self.judges)
 
 
@@ -51,7 +53,7 @@ def _has_authorities() -> bool:
 
 
 def _note_problem(connection: SSL.Connection, _: X509, code: int, depth: int, ok: int) -> bool:
-    """Keep the code of the problem, and go on."""
+    """Record the code of the problem, and continue the handshake."""
     if not ok:
         assert isinstance(connection, _Connection)
         connection.problems.add(code)
@@ -84,7 +86,7 @@ class ExaminedHandshake:
         return connection
 
     def seen(self) -> SeenTLS:
-        """Return what the handshake showed."""
+        """Return the values of the finished handshake."""
         connection = self._connection
         assert connection is not None  # the handshake is done
         chain = connection.get_peer_cert_chain() or []

@@ -23,7 +23,7 @@ _PASSWORD = re.compile(r"(PASS|\S+ LOGIN)( .*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TranscriptLine:
     """One line. `seconds` is the time since the transcript began, `side` is S: for the server, C:
     for the client, and -- for an event."""
 
@@ -52,7 +52,7 @@ class Transcript:
 
     def __init__(self, place: Place, clock: IReactorTime, secrets: Secrets) -> None:
         self.place = place
-        self.lines: list[Line] = []
+        self.lines: list[TranscriptLine] = []
         self._clock = clock
         self._secrets = secrets
         self._began = clock.seconds()
@@ -105,7 +105,7 @@ class Transcript:
         elif len(self.lines) > MOST_LINES:
             return
         text = self._secrets.hide(text)[:LONGEST_LINE]
-        self.lines.append(Line(self._clock.seconds() - self._began, side, text))
+        self.lines.append(TranscriptLine(self._clock.seconds() - self._began, side, text))
 
 
 def transcript_text(transcript: Transcript) -> Iterator[str]:

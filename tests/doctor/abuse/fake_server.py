@@ -8,7 +8,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from mailhost.doctor.abuse.connecting import TIMEOUTS, Line, NotReached, greet
+from mailhost.doctor.abuse.connecting import TIMEOUTS, Connection, NotReached, greet
 from mailhost.smtp.client.dialogue import Dialogue
 from mailhost.smtp.client.protocol import SMTPClient
 from tests.smtp.client_talk import Transport
@@ -32,7 +32,7 @@ class FakeServer:
         self.commands: list[str] = []
         self.opened = 0
 
-    async def open(self) -> Line:
+    async def open(self) -> Connection:
         """Return a connection. Raises NotReached while there is no greeting."""
         if not self.greeting:
             raise NotReached("connection refused")
@@ -40,9 +40,9 @@ class FakeServer:
         wire = SMTPClient(self.clock)
         wire.makeConnection(_Connection(self, wire))
         wire.dataReceived(f"{self.greeting}\r\n".encode())
-        line = Line(Dialogue(wire, "us.example", TIMEOUTS), wire)
-        await greet(line)
-        return line
+        connection = Connection(Dialogue(wire, "us.example", TIMEOUTS), wire)
+        await greet(connection)
+        return connection
 
     def reply(self, command: str) -> str:
         """Return the reply to a command."""

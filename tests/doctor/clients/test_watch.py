@@ -121,7 +121,7 @@ class AddressTests(SynchronousTestCase):
 
 class BoundTests(WatchCase):
     def test_domains_of_one_address(self) -> None:
-        for number in range(3 * watch_module.MOST_HEARD):
+        for number in range(3 * watch_module.MOST_EXAMINED):
             self.receives(replace(BRIDGE, hello=f"mx.far{number}.net"), f"sue@far{number}.net")
         (sent,) = self.now_sent()
         names = sent.names["172.17.0.1"]

@@ -51,6 +51,6 @@ class ChecksTests(SynchronousTestCase):
 
     def test_dns_is_silent(self) -> None:
         silent = SimpleNamespace(addresses=lambda host: Deferred())
-        looking = self.addresses("mx.example", silent)
+        examining = self.addresses("mx.example", silent)
         self.clock.advance(NAME_SECONDS)
-        self.failureResultOf(looking, ResolveFailed)
+        self.failureResultOf(examining, ResolveFailed)

@@ -10,9 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.doctor.checks import Check, CheckResult
 from mailhost.doctor.finding import Finding, Verdict
 from mailhost.doctor.report import report_text
+from mailhost.doctor.server.dialogue import Asked
 from mailhost.doctor.server.findings.of_server import findings_of_server
 from mailhost.doctor.server.findings.refusals import is_blocklist, link_in
-from mailhost.doctor.server.plan import login_record, next_look, service_at, uses
+from mailhost.doctor.server.plan import login_record, next_service, service_at, uses
 from mailhost.doctor.server.record import (
     Answer,
     Kind,
@@ -23,9 +24,8 @@ from mailhost.doctor.server.record import (
     Step,
     Trouble,
 )
-from mailhost.doctor.server.services import Place, Wire
+from mailhost.doctor.server.services import MailProtocol, Place
 from mailhost.doctor.server.survey import Surveyed, Wanted
-from mailhost.doctor.server.talk import Asked
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 HOST, ADDRESS = "mx.example", "192.0.2.1"
@@ -192,7 +192,10 @@ class PlanTests(SynchronousTestCase):
 
     def test_the_best_place_to_log_in(self) -> None:
         records = [good(25), good(587), good(465), good(143), good(993)]
-        best = [login_record(records, wire, self.asked, NOW) for wire in (Wire.SMTP, Wire.IMAP)]
+        best = [
+            login_record(records, protocol, self.asked, NOW)
+            for protocol in (MailProtocol.SMTP, MailProtocol.IMAP)
+        ]
         self.assertEqual([465, 993], [each.place.port for each in best if each])
 
     def test_a_safe_place_to_log_in_before_one_that_is_not(self) -> None:
@@ -224,11 +227,11 @@ class PlanTests(SynchronousTestCase):
 
     def test_what_a_port_is_probed_as_next(self) -> None:
         cases = (
-            (587, Step.GREETING, Kind.TIMED_OUT, b"", (Wire.SMTP, True)),
-            (587, Step.GREETING, Kind.STRANGE, b"\x15\x03\x01", (Wire.SMTP, True)),
-            (587, Step.GREETING, Kind.STRANGE, b"+OK hi", (Wire.POP3, False)),
-            (465, Step.HANDSHAKE, Kind.TLS, b"", (Wire.SMTP, False)),
-            (993, Step.GREETING, Kind.STRANGE, b"220 hi", (Wire.SMTP, True)),
+            (587, Step.GREETING, Kind.TIMED_OUT, b"", (MailProtocol.SMTP, True)),
+            (587, Step.GREETING, Kind.STRANGE, b"\x15\x03\x01", (MailProtocol.SMTP, True)),
+            (587, Step.GREETING, Kind.STRANGE, b"+OK hi", (MailProtocol.POP3, False)),
+            (465, Step.HANDSHAKE, Kind.TLS, b"", (MailProtocol.SMTP, False)),
+            (993, Step.GREETING, Kind.STRANGE, b"220 hi", (MailProtocol.SMTP, True)),
             (25, Step.GREETING, Kind.STRANGE, b"HTTP/1.1", None),
             (25, Step.CONNECT, Kind.TIMED_OUT, b"", None),
             (25, Step.HANDSHAKE, Kind.TLS, b"220 hi", None),
@@ -236,8 +239,8 @@ class PlanTests(SynchronousTestCase):
         for port, step, kind, began, wanted in cases:
             record = failed(port, kind, step)
             record.began = began
-            service = next_look(record)
-            found = (service.wire, service.implicit_tls) if service else None
+            service = next_service(record)
+            found = (service.protocol, service.implicit_tls) if service else None
             self.assertEqual(wanted, found, (port, kind, began))
 
 
@@ -301,10 +304,10 @@ Connection to mx.example
   ok              192.0.2.1 port 2525: closed, no server listens there
   failure         login as ann at 192.0.2.1 port 587: refused: 535 5.7.8 Error:
                   authentication failed
-                  The server takes mail from users, and lets them read it, after
-                  a login only. [doctor/login-refused]
+                  The server accepts mail from users, and lets them read mail,
+                  after a login only. [doctor/login-refused]
                   Remedy: Compare user name and password with those of the
-                  provider: the user name is often the whole address, and some
+                  provider: the user name is often the full address, and some
                   providers want an app password.
 
 2 failures, 4 ok

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mailhost.doctor.server.services import Wire
-from mailhost.doctor.server.talk import Asked
-from tests.doctor.server.far_server import (
+from mailhost.doctor.server.dialogue import Asked
+from mailhost.doctor.server.services import MailProtocol
+from tests.doctor.server.scripted_server import (
     HASTY,
     IMAP_REPLIES,
     LOST,
     MESSAGE,
     POP3_REPLIES,
     SILENT,
-    Far,
+    Script,
     ServerCase,
     implicit,
 )
@@ -25,18 +25,18 @@ class ReadingCase(ServerCase):
         super().setUp()
         self.asked = Asked("ann", "secret")
 
-    def imap(self, **replies: str) -> Far:
+    def imap(self, **replies: str) -> Script:
         """An IMAP server without fault, but for these replies."""
-        return Far("* OK ready", {**IMAP_REPLIES, **replies}, tls=self.own)
+        return Script("* OK ready", {**IMAP_REPLIES, **replies}, tls=self.own)
 
-    def pop3(self, **replies: str) -> Far:
+    def pop3(self, **replies: str) -> Script:
         """A POP3 server without fault, but for these replies."""
-        return Far("+OK ready", {**POP3_REPLIES, **replies}, tls=self.own)
+        return Script("+OK ready", {**POP3_REPLIES, **replies}, tls=self.own)
 
-    async def fault(self, far: Far, name: str) -> str:
+    async def fault(self, script: Script, name: str) -> str:
         """The server has this fault and no other; return what was seen of it."""
-        wire = Wire.IMAP if far.greeting.startswith("*") else Wire.POP3
-        return self.assert_faults(await self.examine(self.service(far, wire)), name).seen
+        protocol = MailProtocol.IMAP if script.greeting.startswith("*") else MailProtocol.POP3
+        return self.assert_faults(await self.examine(self.service(script, protocol)), name).seen
 
     def said(self) -> str:
         """All that transcripts show."""
@@ -47,10 +47,10 @@ class RightServers(ReadingCase):
     async def test_all_ports(self) -> None:
         imap, pop3 = self.imap(), self.pop3()
         findings = await self.examine(
-            self.service(implicit(imap), Wire.IMAP),
-            self.service(imap, Wire.IMAP),
-            self.service(implicit(pop3), Wire.POP3),
-            self.service(pop3, Wire.POP3),
+            self.service(implicit(imap), MailProtocol.IMAP),
+            self.service(imap, MailProtocol.IMAP),
+            self.service(implicit(pop3), MailProtocol.POP3),
+            self.service(pop3, MailProtocol.POP3),
         )
         self.assert_faults(findings)
         seen = [finding.seen for finding in findings]
@@ -62,13 +62,13 @@ class RightServers(ReadingCase):
     async def test_neither_password_nor_mail_is_shown(self) -> None:
         plain = {"CAPABILITY over TLS": "* CAPABILITY IMAP4rev1\r\n{tag} OK done"}
         user = {"CAPA over TLS": "+OK\r\nUSER\r\n.", "RETR": f"+OK\r\n{MESSAGE}."}
-        for far, wire in (
-            (self.imap(), Wire.IMAP),
-            (self.imap(**plain), Wire.IMAP),
-            (self.pop3(), Wire.POP3),
-            (self.pop3(**user), Wire.POP3),
+        for script, protocol in (
+            (self.imap(), MailProtocol.IMAP),
+            (self.imap(**plain), MailProtocol.IMAP),
+            (self.pop3(), MailProtocol.POP3),
+            (self.pop3(**user), MailProtocol.POP3),
         ):
-            self.assert_faults(await self.examine(self.service(far, wire)))
+            self.assert_faults(await self.examine(self.service(script, protocol)))
         self.assertNotIn("secret", self.said())
         self.assertNotIn("AGFubgBzZWNyZXQ=", self.said())
         self.assertIn("LOGIN (hidden)", self.said())
@@ -78,14 +78,16 @@ class RightServers(ReadingCase):
     async def test_an_empty_mailbox(self) -> None:
         imap = self.imap(EXAMINE="* 0 EXISTS\r\n{tag} OK done")
         pop3 = self.pop3(LIST="+OK\r\n.")
-        findings = await self.examine(self.service(imap, Wire.IMAP), self.service(pop3, Wire.POP3))
+        findings = await self.examine(
+            self.service(imap, MailProtocol.IMAP), self.service(pop3, MailProtocol.POP3)
+        )
         self.assert_faults(findings)
         empty = [each for each in findings if each.seen == "the mailbox is empty"]
         self.assertEqual(1, len(empty))
 
     async def test_ports_that_are_none_of_those_of_mail(self) -> None:
-        for far in (self.imap(), implicit(self.imap()), self.pop3(), implicit(self.pop3())):
-            self.assert_faults(await self.examine(port=self.listen(far)))
+        for script in (self.imap(), implicit(self.imap()), self.pop3(), implicit(self.pop3())):
+            self.assert_faults(await self.examine(port=self.listen(script)))
 
 
 class Misbehaviours(ReadingCase):
@@ -120,13 +122,13 @@ class Misbehaviours(ReadingCase):
         await self.fault(self.pop3(CAPA="+OK\r\nTOP\r\n."), "starttls-missing")
 
     async def test_a_handshake_that_fails(self) -> None:
-        for far in (self.imap(), self.pop3()):
-            await self.fault(replace(far, tls=None), "tls-handshake-failed")
+        for script in (self.imap(), self.pop3()):
+            await self.fault(replace(script, tls=None), "tls-handshake-failed")
 
     async def test_smtp_where_imap_is_expected(self) -> None:
-        service = self.service(self.smtp(), Wire.IMAP)
+        service = self.service(self.smtp(), MailProtocol.IMAP)
         finding = self.assert_faults(await self.examine(service), "wrong-service")
-        self.assertEqual("SMTP is spoken there instead of IMAP", finding.seen)
+        self.assertEqual("the server uses SMTP instead of IMAP", finding.seen)
 
     async def test_a_bad_certificate(self) -> None:
         self.asked = Asked()
@@ -134,5 +136,8 @@ class Misbehaviours(ReadingCase):
         await self.fault(self.imap(), "server-certificate-self-signed")
 
     async def test_text_without_end(self) -> None:
-        far = replace(self.imap(), greeting="* OK " + "x" * 200_000)
-        self.assertIn("too long", await self.fault(far, "wrong-service"))
+        script = replace(self.imap(), greeting="* OK " + "x" * 200_000)
+        self.assertIn("too long", await self.fault(script, "wrong-service"))
+        flood = ("* CAPABILITY " + "X" * 1000 + "\r\n") * 6000
+        script = self.imap(**{"CAPABILITY over TLS": flood + "{tag} OK done"})
+        self.assertIn("text without end", await self.fault(script, "wrong-service"))

@@ -17,10 +17,10 @@ from zope.interface import directlyProvides, implementer, providedBy
 from mailhost.doctor.finding import Finding
 from mailhost.doctor.server.checks import SECONDS
 from mailhost.doctor.server.connecting import Limits
+from mailhost.doctor.server.dialogue import Means
 from mailhost.doctor.server.findings.of_server import findings_of_server
 from mailhost.doctor.server.services import SERVICES, Place
 from mailhost.doctor.server.survey import Surveyed, Wanted, survey
-from mailhost.doctor.server.talk import Means
 from mailhost.doctor.server.tls import TLSExaminer
 from mailhost.interfaces.dns import NoSuchDomain, ResolveFailed
 from mailhost.net.tls.certificate import current_time

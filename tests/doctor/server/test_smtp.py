@@ -10,20 +10,20 @@ from cryptography.x509.oid import ExtensionOID
 
 from mailhost.doctor.finding import Verdict
 from mailhost.doctor.server.certificates import may_log_in
-from mailhost.doctor.server.findings import talking
+from mailhost.doctor.server.dialogue import Asked
+from mailhost.doctor.server.findings import greeting
 from mailhost.doctor.server.findings.of_server import findings_of_server
 from mailhost.doctor.server.probe import probe
 from mailhost.doctor.server.services import Place
-from mailhost.doctor.server.survey import Surveyed, Wanted, look
-from mailhost.doctor.server.talk import Asked
-from tests.doctor.server.far_server import (
+from mailhost.doctor.server.survey import Surveyed, Wanted, examine_port
+from tests.doctor.server.scripted_server import (
     HASTY,
     HOST,
     LOST,
     OFFERS,
     RESET,
     SILENT,
-    Far,
+    Script,
     ServerCase,
     implicit,
 )
@@ -42,15 +42,15 @@ class RightServers(ServerCase):
 
     async def test_a_login_and_a_recipient(self) -> None:
         self.asked = Asked("ann@us.example", "secret", "ann@us.example", "bob@mx.example")
-        far = self.smtp()
-        findings = await self.examine(self.service(far))
+        script = self.smtp()
+        findings = await self.examine(self.service(script))
         self.assert_faults(findings)
         self.assertEqual(
             ["accepted", "accepted, nothing was sent: 250 2.1.5 OK"],
             [finding.seen for finding in findings[-2:]],
         )
-        self.assertNotIn("DATA", far.heard)
-        self.assertEqual(["RSET", "QUIT"], far.heard[-2:])
+        self.assertNotIn("DATA", script.heard)
+        self.assertEqual(["RSET", "QUIT"], script.heard[-2:])
 
     async def test_a_recipient_is_tried_at_the_port_between_servers(self) -> None:
         self.asked = Asked(recipient="bob@mx.example")
@@ -67,15 +67,15 @@ class RightServers(ServerCase):
         self.assertIn("closed, no server listens there", [each.seen for each in findings])
 
     async def test_a_port_that_is_none_of_those_of_mail(self) -> None:
-        for far in (self.smtp(), implicit(self.smtp())):
-            findings = await self.examine(port=self.listen(far))
+        for script in (self.smtp(), implicit(self.smtp())):
+            findings = await self.examine(port=self.listen(script))
             self.assert_faults(findings)
 
 
 class Misbehaviours(ServerCase):
-    async def fault(self, far: Far, name: str) -> str:
+    async def fault(self, script: Script, name: str) -> str:
         """The server has this fault and no other; return what was seen of it."""
-        finding = self.assert_faults(await self.examine(self.service(far)), name)
+        finding = self.assert_faults(await self.examine(self.service(script)), name)
         return finding.seen
 
     async def test_a_certificate_that_cannot_be_read(self) -> None:
@@ -92,60 +92,60 @@ class Misbehaviours(ServerCase):
         await self.fault(self.smtp(EHLO=offers), "starttls-hidden")
 
     async def test_starttls_hidden_by_asterisks(self) -> None:
-        far = self.smtp(EHLO="500 5.5.1 what?", HELO="250 mx.example")
-        far.greeting = "220 ****************0*2****"
-        await self.fault(far, "starttls-hidden")
+        script = self.smtp(EHLO="500 5.5.1 what?", HELO="250 mx.example")
+        script.greeting = "220 ****************0*2****"
+        await self.fault(script, "starttls-hidden")
 
     async def test_no_starttls(self) -> None:
-        far = self.smtp(EHLO="250-mx.example\r\n250 SIZE 1000")
-        await self.fault(far, "starttls-missing")
+        script = self.smtp(EHLO="250-mx.example\r\n250 SIZE 1000")
+        await self.fault(script, "starttls-missing")
 
     async def test_starttls_refused(self) -> None:
-        far = replace(self.smtp(STARTTLS="454 4.7.0 TLS not available"), tls=None)
-        self.assertIn("454 4.7.0 TLS", await self.fault(far, "tls-handshake-failed"))
+        script = replace(self.smtp(STARTTLS="454 4.7.0 TLS not available"), tls=None)
+        self.assertIn("454 4.7.0 TLS", await self.fault(script, "tls-handshake-failed"))
 
     async def test_a_handshake_that_fails(self) -> None:
-        far = replace(self.smtp(), tls=None)
-        await self.fault(far, "tls-handshake-failed")
+        script = replace(self.smtp(), tls=None)
+        await self.fault(script, "tls-handshake-failed")
 
     async def test_a_delay(self) -> None:
-        self.patch(talking, "LATE", 0.2)
-        far = replace(self.smtp(), delay=0.3)
-        self.assertIn("it came after", await self.fault(far, "greeting-delayed"))
+        self.patch(greeting, "LATE", 0.2)
+        script = replace(self.smtp(), delay=0.3)
+        self.assertIn("it came after", await self.fault(script, "greeting-delayed"))
 
     async def test_busy_at_the_greeting(self) -> None:
-        far = replace(self.smtp(), greeting="421 4.3.2 too many connections")
-        self.assertIn("421 4.3.2 too many", await self.fault(far, "server-busy"))
+        script = replace(self.smtp(), greeting="421 4.3.2 too many connections")
+        self.assertIn("421 4.3.2 too many", await self.fault(script, "server-busy"))
 
     async def test_a_refusal_at_the_greeting(self) -> None:
-        far = replace(self.smtp(), greeting="554 5.7.1 go away")
-        await self.fault(far, "server-refuses-client")
+        script = replace(self.smtp(), greeting="554 5.7.1 go away")
+        await self.fault(script, "server-refuses-client")
 
     async def test_a_blocklist_with_its_link(self) -> None:
         link = "https://list.example.org/query/ip/192.0.2.1"
         text = f"554 5.7.1 Service unavailable; blocked using zen.example.org; see {link}."
-        far = replace(self.smtp(), greeting=text)
-        findings = await self.examine(self.service(far))
+        script = replace(self.smtp(), greeting=text)
+        findings = await self.examine(self.service(script))
         finding = self.assert_faults(findings, "blocklisted")
         self.assertEqual((link,), finding.copy)
 
     async def test_other_protocols(self) -> None:
-        for greeting, text in (
+        for first_line, text in (
             ("HTTP/1.1 400 Bad Request", "a web server (HTTP)"),
             ("SSH-2.0-OpenSSH_9.2", "no SMTP server: no SMTP reply: b'SSH-2.0"),
         ):
-            far = replace(self.smtp(), greeting=greeting)
-            self.assertIn(text, await self.fault(far, "wrong-service"))
+            script = replace(self.smtp(), greeting=first_line)
+            self.assertIn(text, await self.fault(script, "wrong-service"))
 
     async def test_a_web_server_that_waits_for_the_client(self) -> None:
         self.limits = HASTY
-        far = Far(SILENT, {"HELP": "HTTP/1.1 400 Bad Request"})
-        self.assertIn("a web server (HTTP)", await self.fault(far, "wrong-service"))
+        script = Script(SILENT, {"HELP": "HTTP/1.1 400 Bad Request"})
+        self.assertIn("a web server (HTTP)", await self.fault(script, "wrong-service"))
 
     async def test_pop3_where_smtp_is_expected(self) -> None:
-        far = Far("+OK ready", {"CAPA": "+OK\r\nUSER\r\n.", "QUIT": "+OK"})
-        seen = await self.fault(far, "wrong-service")
-        self.assertEqual("POP3 is spoken there instead of SMTP", seen)
+        script = Script("+OK ready", {"CAPA": "+OK\r\nUSER\r\n.", "QUIT": "+OK"})
+        seen = await self.fault(script, "wrong-service")
+        self.assertEqual("the server uses POP3 instead of SMTP", seen)
 
     async def test_tls_where_plain_text_is_expected(self) -> None:
         self.limits = HASTY
@@ -165,20 +165,20 @@ class Misbehaviours(ServerCase):
         await self.fault(self.smtp(EHLO=SILENT), "server-stalled")
 
     async def test_ends_of_the_connection(self) -> None:
-        for far, text in (
+        for script, text in (
             (replace(self.smtp(), greeting=LOST), "closed before a greeting"),
             (replace(self.smtp(), greeting=RESET), "reset before a greeting"),
             (self.smtp(EHLO=LOST), "closed after the greeting"),
         ):
-            self.assertIn(text, await self.fault(far, "connection-lost"))
+            self.assertIn(text, await self.fault(script, "connection-lost"))
 
     async def test_auth_without_tls(self) -> None:
         seen = await self.fault(self.smtp(EHLO=OFFERS), "auth-in-clear")
         self.assertIn("PLAIN, LOGIN", seen)
 
     async def test_a_server_without_end(self) -> None:
-        far = replace(self.smtp(), greeting="220-" + "x" * 100_000)
-        await self.fault(far, "wrong-service")
+        script = replace(self.smtp(), greeting="220-" + "x" * 100_000)
+        await self.fault(script, "wrong-service")
 
 
 class Certificates(ServerCase):
@@ -198,8 +198,8 @@ class Certificates(ServerCase):
         await self.fault("server-certificate-untrusted")
 
     async def test_old_versions(self) -> None:
-        far = replace(self.smtp(), old=True)
-        finding = self.assert_faults(await self.examine(self.service(far)), "tls-old")
+        script = replace(self.smtp(), old=True)
+        finding = self.assert_faults(await self.examine(self.service(script)), "tls-old")
         self.assertEqual("the newest version is TLSv1.1", finding.seen)
 
     async def test_another_name(self) -> None:
@@ -227,19 +227,19 @@ class Logins(ServerCase):
         super().setUp()
         self.asked = Asked("ann", "secret")
 
-    async def fault(self, far: Far, name: str) -> str:
-        finding = self.assert_faults(await self.examine(self.service(far)), name)
+    async def fault(self, script: Script, name: str) -> str:
+        finding = self.assert_faults(await self.examine(self.service(script)), name)
         return finding.seen
 
     async def test_a_wrong_password(self) -> None:
-        far = self.smtp(AUTH="535 5.7.8 wrong: secret")
-        seen = await self.fault(far, "login-refused")
+        script = self.smtp(AUTH="535 5.7.8 wrong: secret")
+        seen = await self.fault(script, "login-refused")
         self.assertEqual("refused: 535 5.7.8 wrong: (hidden)", seen)
 
     async def test_one_attempt_however_many_ports(self) -> None:
         fars = [self.smtp(AUTH="535 5.7.8 wrong") for _ in range(3)]
         await self.examine(*map(self.service, fars))
-        heard = [line for far in fars for line in far.heard if line.startswith("AUTH")]
+        heard = [line for script in fars for line in script.heard if line.startswith("AUTH")]
         self.assertEqual(1, len(heard))
 
     async def test_auth_that_is_broken(self) -> None:
@@ -254,28 +254,28 @@ class Logins(ServerCase):
             await self.fault(self.smtp(AUTH=reply), "login-broken")
 
     async def test_no_auth(self) -> None:
-        far = self.smtp(**{"EHLO over TLS": "250 mx.example"})
-        await self.fault(far, "login-not-offered")
+        script = self.smtp(**{"EHLO over TLS": "250 mx.example"})
+        await self.fault(script, "login-not-offered")
 
     async def test_no_mechanism_that_is_known(self) -> None:
-        far = self.smtp(**{"EHLO over TLS": "250-mx.example\r\n250 AUTH GSSAPI"})
-        self.assertIn("GSSAPI", await self.fault(far, "login-not-offered"))
+        script = self.smtp(**{"EHLO over TLS": "250-mx.example\r\n250 AUTH GSSAPI"})
+        self.assertIn("GSSAPI", await self.fault(script, "login-not-offered"))
 
     async def test_no_password_without_verified_tls(self) -> None:
         self.patch(Place, "on_loopback", False)
         self.own = issue(HOST)
-        far = self.smtp()
-        service = self.service(far)
+        script = self.smtp()
+        service = self.service(script)
         names = "server-certificate-self-signed", "login-not-tried"
         self.assert_faults(await self.examine(service), *names)
-        self.assertFalse([line for line in far.heard if line.startswith("AUTH")])
+        self.assertFalse([line for line in script.heard if line.startswith("AUTH")])
         self.asked = replace(self.asked, insecure=True)
         self.assert_faults(await self.examine(service), names[0])
-        self.assertTrue([line for line in far.heard if line.startswith("AUTH")])
+        self.assertTrue([line for line in script.heard if line.startswith("AUTH")])
 
     async def test_the_transcript_has_no_password(self) -> None:
         for mechanisms in ("PLAIN", "LOGIN"):
-            far = self.smtp(
+            script = self.smtp(
                 **{
                     "EHLO over TLS": f"250-mx.example\r\n250 AUTH {mechanisms}",
                     "AUTH LOGIN": "334 VXNlcm5hbWU6",
@@ -283,7 +283,7 @@ class Logins(ServerCase):
                     "c2VjcmV0": "235 2.7.0 hello secret",
                 }
             )
-            self.assert_faults(await self.examine(self.service(far)))
+            self.assert_faults(await self.examine(self.service(script)))
             said = "\n".join(line.text for each in self.transcripts for line in each.lines)
             for secret in ("secret", "c2VjcmV0", "AGFubgBzZWNyZXQ=", "YW5u"):
                 self.assertNotIn(secret, said)
@@ -351,16 +351,16 @@ class SecondConnections(ServerCase):
     async def test_the_password_is_kept_back_where_tls_vanished_since_the_first(self) -> None:
         self.patch(Place, "on_loopback", False)
         self.asked = Asked("ann", "secret")
-        far = self.smtp()
-        service = self.service(far)
+        script = self.smtp()
+        service = self.service(script)
         means = self.means()
-        record = await look(means, Place(HOST, "127.0.0.1", service))
+        record = await examine_port(means, Place(HOST, "127.0.0.1", service))
         self.assertTrue(may_log_in(record, False, means.now))
-        far.replies = {**far.replies, "EHLO": "250-mx.example\r\n250 AUTH PLAIN"}
+        script.replies = {**script.replies, "EHLO": "250-mx.example\r\n250 AUTH PLAIN"}
         used = await probe(means, record.place, self.asked)
         await self.settle()
         self.assertTrue(used.withheld)
         self.assertIsNone(used.login)
-        self.assertEqual([], [line for line in far.heard if line.startswith("AUTH")])
+        self.assertEqual([], [line for line in script.heard if line.startswith("AUTH")])
         surveyed = Surveyed(Wanted(HOST, None, self.asked), means.now, [record], used=[used])
         self.assert_faults(findings_of_server(surveyed), "login-not-tried")

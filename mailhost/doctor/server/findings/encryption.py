@@ -14,10 +14,10 @@ from mailhost.doctor.server.services import Place
 
 STARTTLS_HIDDEN = Fault(
     "starttls-hidden",
-    "A machine in between changes what the server says, so mail and passwords go in the clear.",
+    "A device on the path changes the replies of the server, so nothing is encrypted.",
 )
 STARTTLS_MISSING = Fault(
-    "starttls-missing", "Without TLS, mail and passwords can be read on the way."
+    "starttls-missing", "Without TLS, every host on the path can read mail and passwords."
 )
 HANDSHAKE_FAILED = Fault(
     "tls-handshake-failed", "Mail programs refuse to connect without TLS that works."
@@ -27,7 +27,7 @@ SELF_SIGNED = Fault(
     "server-certificate-self-signed", "Mail programs warn of the server or refuse to connect."
 )
 UNTRUSTED = Fault(
-    "server-certificate-untrusted", "Mail programs cannot verify with whom they talk."
+    "server-certificate-untrusted", "Mail programs cannot verify the identity of the server."
 )
 NAME_MISMATCH = Fault(
     "server-certificate-name", "Mail programs take the server for another one and refuse it."
@@ -39,12 +39,10 @@ ENDING = Fault(
 AUTHORITIES_MISSING = Fault(
     "authorities-missing", "Without a list of authorities no certificate can be verified."
 )
-AUTH_IN_CLEAR = Fault(
-    "auth-in-clear", "A mail program without TLS sends its password readable on the way."
-)
+AUTH_IN_CLEAR = Fault("auth-in-clear", "A mail program without TLS sends its password unencrypted.")
 _MASKED = re.compile(r"X{4,}A?")  # a firewall's inspection overwrites keywords it does not know
 _OLD = ("SSLv3", "TLSv1", "TLSv1.1")
-_RENEW = "The operator of the server renews the certificate, and finds out why that was not done."
+_RENEW = "The operator of the server renews the certificate, and finds out why the renewal failed."
 _GET_ONE = (
     "The operator of the server gets a certificate of a public authority, for example by "
     "`certbot certonly --standalone -d {host}`."
@@ -52,7 +50,7 @@ _GET_ONE = (
 
 
 def encryption_notes(record: Record, now: datetime) -> Iterator[Note]:
-    """Yield what is known of TLS at one place."""
+    """Yield the notes about TLS at one port."""
     if record.second is not None or record.silent:
         return
     for finding in _starttls(record):
@@ -88,8 +86,8 @@ def _hidden() -> Finding:
     seen = "STARTTLS is not offered, and text of the server is overwritten by X or asterisks"
     remedy = (
         "Switch SMTP inspection off in the firewall or virus scanner (Cisco: "
-        "`no inspect esmtp`, `no fixup protocol smtp 25`), or use port 465, which nothing in "
-        "between can change."
+        "`no inspect esmtp`, `no fixup protocol smtp 25`), or use port 465, which no device on the "
+        "path can change."
     )
     return failure(STARTTLS_HIDDEN, NO_TITLE, seen, remedy)
 
@@ -134,7 +132,7 @@ def _untrusted(certificate: SeenCertificate, place: Place) -> Finding:
         seen = f"the certificate for {_names(certificate)} is self-signed"
         return _by_port(place, SELF_SIGNED, seen, _get_one(place))
     issuer = quoted(certificate.issuer)
-    seen = f"no authority of this machine vouches for {issuer}, the issuer of the certificate"
+    seen = f"no authority of this machine has signed {issuer}, the issuer of the certificate"
     if certificate.chain_length > 1:
         return _by_port(place, UNTRUSTED, seen, _get_one(place))
     remedy = (
@@ -196,6 +194,8 @@ def _in_clear(place: Place, offered: Offered) -> Finding:
         "= yes`, Dovecot: `disable_plaintext_auth = yes`)."
     )
     if place.on_loopback:
-        seen = f"offered ({names}); other clients may not get this, which is not seen from here"
+        seen = (
+            f"offered ({names}); other clients may get another offer, which this machine cannot see"
+        )
         return unknown(AUTH_IN_CLEAR, NO_TITLE, seen, remedy)
     return warning(AUTH_IN_CLEAR, NO_TITLE, f"offered: {names}", remedy)

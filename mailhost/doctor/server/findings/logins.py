@@ -9,11 +9,12 @@ from mailhost.doctor.server.certificates import may_log_in
 from mailhost.doctor.server.findings.note import NO_TITLE, Note, quoted
 from mailhost.doctor.server.plan import login_record
 from mailhost.doctor.server.record import Answer, Record, Step, Trouble
-from mailhost.doctor.server.services import Wire
+from mailhost.doctor.server.services import MailProtocol
 from mailhost.doctor.server.survey import Surveyed
 
 LOGIN_REFUSED = Fault(
-    "login-refused", "The server takes mail from users, and lets them read it, after a login only."
+    "login-refused",
+    "The server accepts mail from users, and lets them read mail, after a login only.",
 )
 LOGIN_BROKEN = Fault(
     "login-broken", "The server offers a login that does not work, whatever the password."
@@ -27,7 +28,7 @@ LOGIN_NOT_TRIED = Fault(
 MAILBOX_UNREADABLE = Fault("mailbox-unreadable", "The login works, and mail cannot be read.")
 _WRONG_PASSWORD = frozenset({530, 534, 535, 538})
 _CHECK_PASSWORD = (
-    "Compare user name and password with those of the provider: the user name is often the whole "
+    "Compare user name and password with those of the provider: the user name is often the full "
     "address, and some providers want an app password."
 )
 _ASK_OPERATOR = (
@@ -41,9 +42,9 @@ def login_notes(surveyed: Surveyed) -> Iterator[Note]:
     if not wanted.asked.user:
         return
     what = f"login as {wanted.asked.user}"
-    for wire in Wire:
-        working = [each for each in surveyed.records if _works(each, wire)]
-        best = login_record(working, wire, wanted.asked, surveyed.now)
+    for protocol in MailProtocol:
+        working = [each for each in surveyed.records if _works(each, protocol)]
+        best = login_record(working, protocol, wanted.asked, surveyed.now)
         if best is not None and not may_log_in(best, wanted.asked.insecure, surveyed.now):
             yield Note(best.place, _not_tried(), what)
         elif best is None and working:
@@ -52,23 +53,25 @@ def login_notes(surveyed: Surveyed) -> Iterator[Note]:
         yield from _result(record, what)
 
 
-def _works(record: Record, wire: Wire) -> bool:
-    return record.works and record.place.service.wire is wire
+def _works(record: Record, protocol: MailProtocol) -> bool:
+    return record.works and record.place.service.protocol is protocol
 
 
 def _without_login(surveyed: Surveyed, working: list[Record]) -> Finding:
-    """Return the finding about ports that offer no login. At port 25 that is right, if the operator
-    named that port or others are for users."""
+    """Return the finding about ports that offer no login.
+
+    For port 25 the finding is ok if the operator named that port, or if other ports are for users.
+    """
     for_servers = all(record.place.service.between_servers for record in working)
     others = len(working) < sum(record.works for record in surveyed.records)
     if for_servers and (others or surveyed.wanted.port is not None):
-        return ok(NO_TITLE, "none is offered; this port is for other mail servers")
+        return ok(NO_TITLE, "the server offers no login; this port is for other mail servers")
     return _not_offered("no login is offered")
 
 
 def _not_tried() -> Finding:
     remedy = (
-        "Correct the certificate first, or name the server by the name in its certificate; with "
+        "Correct the certificate first, or use the server name that the certificate has; with "
         "`--insecure` the password is sent nevertheless, and others may read it."
     )
     seen = "not tried, as there is no TLS with a certificate that can be verified"
@@ -90,7 +93,7 @@ def _result(record: Record, what: str) -> Iterator[Note]:
             yield Note(place, _cut_short(trouble), what)
         return
     yield Note(place, _answered(record, answer), what)
-    if not answer.ok or place.service.wire is Wire.SMTP:
+    if not answer.ok or place.service.protocol is MailProtocol.SMTP:
         return
     if trouble is not None:
         reason = quoted(trouble.text) or f"the server {trouble.kind.value}"
@@ -111,7 +114,9 @@ def _answered(record: Record, answer: Answer) -> Finding:
         return ok(NO_TITLE, "accepted")
     if not answer.text:
         names = ", ".join(record.offered.mechanisms) if record.offered else ""
-        return _not_offered(f"only mechanisms that are not known here: {quoted(names)}")
+        return _not_offered(
+            f"the server offers only mechanisms that the doctor does not have: {quoted(names)}"
+        )
     seen = f"refused: {quoted(answer.text)}"
     broken = answer.temporary or answer.text.upper().startswith("BAD")
     if broken or (answer.code and answer.code not in _WRONG_PASSWORD):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from mailhost.doctor.server.services import Service, Wire
+from mailhost.doctor.server.services import MailProtocol, Service
 
-_NAMES = {Wire.SMTP: "outgoing server (SMTP)", Wire.IMAP: "IMAP", Wire.POP3: "POP3"}
+_NAMES = {
+    MailProtocol.SMTP: "outgoing server (SMTP)",
+    MailProtocol.IMAP: "IMAP",
+    MailProtocol.POP3: "POP3",
+}
 
 
 def security_of(service: Service) -> str:
@@ -16,7 +20,7 @@ def settings_lines(host: str, service: Service) -> tuple[str, ...]:
     """Return the settings of a mail program for a service, one a line."""
     security = security_of(service)
     return (
-        f"{_NAMES[service.wire]}: {host}, port {service.port}, {security}",
+        f"{_NAMES[service.protocol]}: {host}, port {service.port}, {security}",
         f'Thunderbird: "Connection security: {security}"',
         f'Outlook: "Encryption method: {security}"',
         f'Apple Mail: "Use TLS/SSL" on, port {service.port}; iPhone: "Use SSL" on',

@@ -1,4 +1,4 @@
-"""Findings about single places, and how the same finding about several places becomes one."""
+"""Findings about single ports, and the function that merges equal findings about several ports."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from mailhost.doctor.server.services import Place
 
 LONGEST_QUOTE = 160  # characters of what the server said
 _WORST_FIRST = (Verdict.FAILURE, Verdict.WARNING, Verdict.UNKNOWN, Verdict.OK)
-NO_TITLE = ""  # `tried` is made of the places when notes are merged
+NO_TITLE = ""  # `tried` is composed when notes are merged
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A finding about one place. `what` was tried there; empty for a connection."""
+    """A finding about one port. `what` names the attempt, empty for a connection."""
 
     place: Place
     finding: Finding
@@ -23,8 +23,8 @@ class Note:
 
 
 def merged(notes: Iterable[Note]) -> list[Finding]:
-    """Return one finding for all places with the same fault seen in the same way, with the worst of
-    their verdicts. The findings stand in the order of the first places."""
+    """Return one finding for all ports with the same fault and the same `seen`, with the worst of
+    their verdicts. The findings are in the order of the first ports."""
     groups: dict[tuple[object, ...], list[Note]] = {}
     for note in notes:
         finding = note.finding

@@ -1,4 +1,4 @@
-"""All findings about a server, from what a survey of it saw."""
+"""All findings about a server, from the records of a survey."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from mailhost.doctor.finding import Finding, ok
+from mailhost.doctor.server.findings.connections import (
+    PORT_CLOSED,
+    PORT_SILENT,
+    connection_notes,
+    name_finding,
+)
 from mailhost.doctor.server.findings.encryption import (
     HANDSHAKE_FAILED,
     STARTTLS_HIDDEN,
     STARTTLS_MISSING,
     encryption_notes,
 )
-from mailhost.doctor.server.findings.logins import login_notes
-from mailhost.doctor.server.findings.mail_programs import security_of, settings_lines
-from mailhost.doctor.server.findings.note import Note, merged
-from mailhost.doctor.server.findings.reaching import (
-    PORT_CLOSED,
-    PORT_SILENT,
-    name_finding,
-    reaching_notes,
-)
-from mailhost.doctor.server.findings.recipients import recipient_notes
-from mailhost.doctor.server.findings.talking import (
+from mailhost.doctor.server.findings.greeting import (
     CONNECTION_LOST,
     STALLED,
     WRONG_SERVICE,
-    talking_notes,
+    greeting_notes,
 )
+from mailhost.doctor.server.findings.logins import login_notes
+from mailhost.doctor.server.findings.mail_programs import security_of, settings_lines
+from mailhost.doctor.server.findings.note import Note, merged
+from mailhost.doctor.server.findings.recipients import recipient_notes
 from mailhost.doctor.server.record import Record
 from mailhost.doctor.server.survey import Surveyed
 
@@ -47,8 +47,8 @@ _CURED = frozenset(
 
 
 def findings_of_server(surveyed: Surveyed) -> Sequence[Finding]:
-    """Return the findings. Where the port that the operator named cannot be used and another one
-    works, they say what to change in the mail program."""
+    """Return the findings. If the port that the operator named cannot be used and another port
+    works, they have the settings of the mail program for the other port."""
     if surveyed.unresolved:
         return [name_finding(surveyed)]
     secrets = surveyed.wanted.asked.secrets
@@ -67,9 +67,9 @@ def findings_of_server(surveyed: Surveyed) -> Sequence[Finding]:
 def _notes(surveyed: Surveyed) -> Iterator[Note]:
     for record in surveyed.records:
         if record.connected:
-            yield from talking_notes(record)
+            yield from greeting_notes(record)
             yield from encryption_notes(record, surveyed.now)
-    yield from reaching_notes(surveyed)
+    yield from connection_notes(surveyed)
     yield from login_notes(surveyed)
     yield from recipient_notes(surveyed)
 

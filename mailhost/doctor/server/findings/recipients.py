@@ -15,11 +15,12 @@ from mailhost.doctor.server.findings.refusals import (
     is_greylisting,
 )
 from mailhost.doctor.server.record import Answer, Record, Step, Trouble
-from mailhost.doctor.server.services import Wire
+from mailhost.doctor.server.services import MailProtocol
 from mailhost.doctor.server.survey import Surveyed
 
 RECIPIENT_DEFERRED = Fault(
-    "recipient-deferred", "The server takes no mail for the recipient for now; later it may."
+    "recipient-deferred",
+    "The server accepts no mail for the recipient now, and may accept it later.",
 )
 RECIPIENT_REFUSED = Fault(
     "recipient-refused", "The server refuses mail for the recipient from this machine."
@@ -34,7 +35,7 @@ _WAIT = (
 
 
 def recipient_notes(surveyed: Surveyed) -> Iterator[Note]:
-    """Yield what the server said about the recipient."""
+    """Yield the notes about the replies of the server for the recipient."""
     recipient = surveyed.wanted.asked.recipient
     what = f"mail to {recipient}"
     if not recipient:
@@ -49,9 +50,9 @@ def recipient_notes(surveyed: Surveyed) -> Iterator[Note]:
 
 
 def _was_due(surveyed: Surveyed, record: Record, trouble: Trouble) -> bool:
-    """Return True for a probe that was to name the recipient and did not come so far, for another
-    reason than its login."""
-    if record.place.service.wire is not Wire.SMTP:
+    """Return True for a probe that was to send RCPT and ended before it, for another reason than
+    its login."""
+    if record.place.service.protocol is not MailProtocol.SMTP:
         return False
     return trouble.step is Step.USE or not surveyed.wanted.asked.user
 

@@ -36,7 +36,7 @@ def is_greylisting(answer: Answer) -> bool:
 
 
 def link_in(text: str) -> str:
-    """Return the first link in a text without what ends its sentence, empty for none."""
+    """Return the first link in a text without trailing punctuation, empty for none."""
     found = _LINK.search(text)
     return found[0].rstrip(".,;:!?") if found else ""
 
@@ -45,5 +45,8 @@ def blocklist_remedy(text: str) -> tuple[str, tuple[str, ...]]:
     """Return the remedy for a blocklist refusal, and the link to follow."""
     link = link_in(text)
     if link:
-        return "Read why the address is listed and ask for its removal, after mending it:", (link,)
+        return (
+            "Read why the address is listed, remove the cause, and ask for removal from the list:",
+            (link,),
+        )
     return "Look the address up at the blocklist that the reply names, and ask for removal.", ()

@@ -1,4 +1,8 @@
-"""Asks a silent server to say something: a web server, for one, waits for the client to begin."""
+"""Sends HELP to a server that sends no greeting.
+
+A web server, for example, waits for the client to begin, and the answer shows which protocol the
+server uses.
+"""
 
 from __future__ import annotations
 
@@ -12,28 +16,28 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from mailhost.doctor.server.connecting import Broken, connect_to
+from mailhost.doctor.server.dialogue import Means
 from mailhost.doctor.server.services import Place
-from mailhost.doctor.server.talk import Means
 
 QUESTION = b"HELP\r\n\r\n"
-MOST = 200  # octets of the answer
+LONGEST_ANSWER = 200  # octets
 SECONDS = 3.0
 _MAIL = re.compile(rb"[2-5][0-9]{2}[ -]|\* |\+OK|-ERR")
 
 
-async def nudge(means: Means, place: Place) -> bytes:
-    """Connect, send QUESTION, and return the beginning of the answer; empty for none within
-    SECONDS."""
-    listener = _Listener()
+async def answer_to_help(means: Means, place: Place) -> bytes:
+    """Connect, send QUESTION, and return the first octets of the answer; empty if the server sends
+    none within SECONDS."""
+    client = _HelpClient()
     with suppress(Broken):
         seconds = means.limits.connect
         endpoint = means.open_endpoint(place, seconds)
-        await connect_to(endpoint, listener, means.clock, seconds)
-        timer = means.clock.callLater(SECONDS, listener.end)
-        await listener.answered
+        await connect_to(endpoint, client, means.clock, seconds)
+        timer = means.clock.callLater(SECONDS, client.end)
+        await client.answered
         if timer.active():
             timer.cancel()
-    return listener.answer
+    return client.answer
 
 
 def is_mail(answer: bytes) -> bool:
@@ -41,7 +45,7 @@ def is_mail(answer: bytes) -> bool:
     return bool(_MAIL.match(answer))
 
 
-class _Listener(Protocol):
+class _HelpClient(Protocol):
     """`answered` fires with the first octets, or at the end of the connection."""
 
     def __init__(self) -> None:
@@ -58,7 +62,7 @@ class _Listener(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         if not self.answered.called:
-            self.answer = data[:MOST]
+            self.answer = data[:LONGEST_ANSWER]
             self.end()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

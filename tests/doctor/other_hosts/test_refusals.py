@@ -8,9 +8,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.doctor.far_ends.checks import TRACE_UNREADABLE, refusals_check
-from mailhost.doctor.far_ends.refusals import REFUSED_BY_OTHERS
 from mailhost.doctor.finding import Finding, Verdict
+from mailhost.doctor.other_hosts.checks import TRACE_UNREADABLE, refusals_check
+from mailhost.doctor.other_hosts.refusals import REFUSED_BY_OTHERS
 from mailhost.interfaces.events import Event
 from mailhost.message.outcome import Fate
 from mailhost.message.status import NO_STORAGE, Status

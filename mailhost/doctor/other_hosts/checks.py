@@ -12,10 +12,10 @@ from mailhost.concurrency.threads import InThread
 from mailhost.dmarc.walk import WalkFailed, walk
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
-from mailhost.doctor.far_ends import refusals, volume
-from mailhost.doctor.far_ends.attempts import attempts_since
 from mailhost.doctor.finding import Fault, Finding, unknown
 from mailhost.doctor.host.data_folder import DISK_SLOW
+from mailhost.doctor.other_hosts import refusals, volume
+from mailhost.doctor.other_hosts.attempts import attempts_since
 from mailhost.interfaces.dns import is_for_tests
 from mailhost.net.dns.lookups import run_lookups
 from mailhost.trace.reader import TraceReader, opened_trace
@@ -29,7 +29,7 @@ DNS_SECONDS = 2.5  # for all organizational domains
 _Counts = Counter[tuple[volume.Receiver, str]]
 
 
-def far_end_checks(context: DoctorContext, data: str, off: bool) -> Sequence[Check]:
+def other_host_checks(context: DoctorContext, data: str, off: bool) -> Sequence[Check]:
     """Return the checks, for the trace in a data folder; none where it is switched `off`."""
     if off:
         return ()

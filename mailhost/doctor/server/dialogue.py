@@ -30,7 +30,7 @@ class Asked:
 
     @property
     def secrets(self) -> Secrets:
-        """The texts that are never shown."""
+        """The texts that transcripts never show."""
         return Secrets(self.user, self.password)
 
 
@@ -49,7 +49,7 @@ class Means:
     limits: Limits
 
 
-class Talk(Protocol):
+class ServiceDialogue(Protocol):
     """A dialogue with one service. Each method raises Broken if the dialogue cannot go on."""
 
     async def connect(self) -> None:
@@ -62,19 +62,20 @@ class Talk(Protocol):
         """Return the greeting. Raises Broken also for a refusal."""
 
     async def hello(self) -> Offered:
-        """Ask what the server offers."""
+        """Ask the server for its extensions or capabilities."""
 
     async def start_tls(self) -> Answer:
         """Ask for TLS."""
 
     async def log_in(self, offered: Offered, asked: Asked) -> Answer:
-        """Log in. The text of the answer is empty if no mechanism is known here."""
+        """Log in. The text of the answer is empty if the server offers no mechanism that is
+        implemented here."""
 
     async def use(self, offered: Offered, asked: Asked) -> None:
         """Do what mail programs do next: name a recipient, or read a message."""
 
     async def quit(self) -> None:
-        """Say goodbye."""
+        """Send QUIT or LOGOUT."""
 
     def abort(self) -> None:
         """Close the connection, if there is one."""

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mailhost.doctor.far_ends.attempts import SentAttempt
 from mailhost.doctor.finding import Fault, Finding, ok, warning
+from mailhost.doctor.other_hosts.attempts import SentAttempt
 from mailhost.message.domains import is_at_or_below
 from mailhost.message.outcome import Fate
 

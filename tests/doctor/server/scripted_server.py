@@ -24,11 +24,11 @@ from twisted.trial.unittest import TestCase
 
 from mailhost.doctor.finding import Finding, Verdict
 from mailhost.doctor.server.connecting import Limits, endpoints_of
+from mailhost.doctor.server.dialogue import Asked, Means
 from mailhost.doctor.server.findings.of_server import findings_of_server
 from mailhost.doctor.server.record import Record
-from mailhost.doctor.server.services import Service, Wire
+from mailhost.doctor.server.services import MailProtocol, Service
 from mailhost.doctor.server.survey import Surveyed, Wanted, survey
-from mailhost.doctor.server.talk import Asked, Means
 from mailhost.doctor.server.tls import TLSExaminer
 from mailhost.doctor.server.transcript import Transcript
 from mailhost.net.tls.certificate import current_time
@@ -41,7 +41,7 @@ HASTY = Limits(connect=5.0, greeting=0.5, handshake=1.0, command=0.5, whole=10.0
 
 
 @dataclass
-class Far:
+class Script:
     """The replies of a server. `replies` are by a whole command, or by its first word (for IMAP
     without the tag); `{tag}` is the tag. SILENT says nothing, LOST closes, RESET aborts. `tls` is
     its certificate, None for no TLS."""
@@ -106,9 +106,9 @@ _VERSIONS: Mapping[bool, Mapping[str, Any]] = {
 
 
 class _Server(LineReceiver):
-    def __init__(self, far: Far) -> None:
-        self._far = far
-        self._secure = far.implicit
+    def __init__(self, script: Script) -> None:
+        self._far = script
+        self._secure = script.implicit
         self._tag = ""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -177,7 +177,7 @@ class ServerCase(TestCase):
         self.own = self.certificate(HOST)
         self.transcripts: list[Transcript] = []
         self.asked = Asked()
-        self.fars: list[Far] = []
+        self.fars: list[Script] = []
 
     def certificate(self, name: str, ends: timedelta = timedelta(days=90)) -> Any:
         """A certificate of the authority that is valid from 90 days ago."""
@@ -185,25 +185,30 @@ class ServerCase(TestCase):
         life = (now - timedelta(days=90), now + ends)
         return issue(name, *self.authority, ca=False, life=life)
 
-    def listen(self, far: Far, address: str = "127.0.0.1") -> int:
+    def listen(self, script: Script, address: str = "127.0.0.1") -> int:
         """Start a server, and return its port."""
-        self.fars.append(far)
-        factory: Any = Factory.forProtocol(lambda: _Server(far))
-        if far.implicit and far.tls is not None:
-            factory = TLSMemoryBIOFactory(context_of(far.tls, far.old), False, factory)
+        self.fars.append(script)
+        factory: Any = Factory.forProtocol(lambda: _Server(script))
+        if script.implicit and script.tls is not None:
+            factory = TLSMemoryBIOFactory(context_of(script.tls, script.old), False, factory)
         factory.noisy = False
         listening = cast(Any, reactor).listenTCP(0, factory, interface=address)
         self.addCleanup(listening.stopListening)
         port: int = listening.getHost().port
         return port
 
-    def smtp(self, **replies: str) -> Far:
+    def smtp(self, **replies: str) -> Script:
         """A server without fault, but for these replies."""
-        return Far(replies={**SMTP_REPLIES, **replies}, tls=self.own)
+        return Script(replies={**SMTP_REPLIES, **replies}, tls=self.own)
 
-    def service(self, far: Far, wire: Wire = Wire.SMTP, between_servers: bool = False) -> Service:
+    def service(
+        self,
+        script: Script,
+        protocol: MailProtocol = MailProtocol.SMTP,
+        between_servers: bool = False,
+    ) -> Service:
         """A server that listens, as it is expected."""
-        return Service(self.listen(far), wire, far.implicit, between_servers)
+        return Service(self.listen(script), protocol, script.implicit, between_servers)
 
     async def closed_port(self) -> int:
         """A port at which nothing listens."""
@@ -226,7 +231,7 @@ class ServerCase(TestCase):
     async def settle(self) -> None:
         """Wait until the connections that were closed have ended on both sides."""
         await deferLater(cast(Any, reactor), 0)
-        while any(far.connections for far in self.fars):
+        while any(script.connections for script in self.fars):
             await deferLater(cast(Any, reactor), 0.002)
 
     async def survey(
@@ -263,6 +268,6 @@ class ServerCase(TestCase):
         return self.surveyed.records[number]
 
 
-def implicit(far: Far) -> Far:
+def implicit(script: Script) -> Script:
     """The same server with TLS from the beginning."""
-    return replace(far, implicit=True)
+    return replace(script, implicit=True)

@@ -10,10 +10,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.doctor.context import DoctorContext
-from mailhost.doctor.far_ends import volume
-from mailhost.doctor.far_ends.checks import far_end_checks, volume_check
-from mailhost.doctor.far_ends.volume import BULK_LIMIT_NEAR, Receiver, receiver_of
 from mailhost.doctor.finding import Finding, Verdict
+from mailhost.doctor.other_hosts import volume
+from mailhost.doctor.other_hosts.checks import other_host_checks, volume_check
+from mailhost.doctor.other_hosts.volume import BULK_LIMIT_NEAR, Receiver, receiver_of
 from mailhost.interfaces.dns import Found
 from mailhost.message.outcome import Fate
 from mailhost.message.status import Status
@@ -86,7 +86,7 @@ class VolumeTests(SynchronousTestCase):
     def test_no_trace_and_a_trace_that_is_off(self) -> None:
         (finding,) = self.check()
         self.assertEqual(finding.seen, "none")
-        self.assertEqual(far_end_checks(cast("Any", None), self.data, off=True), ())
+        self.assertEqual(other_host_checks(cast("Any", None), self.data, off=True), ())
 
     def test_receivers(self) -> None:
         for host, name in (

@@ -17,7 +17,7 @@ from mailhost.playground.network import Network
 from mailhost.playground.settings import MoreSettings
 
 
-class Way(Protocol):
+class FaultAction(Protocol):
     """One way to be wrong."""
 
     async def begin(self, network: Network) -> None:

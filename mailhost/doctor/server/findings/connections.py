@@ -7,29 +7,29 @@ from collections.abc import Iterator, Sequence
 from mailhost.doctor.finding import Fault, Finding, failure, ok, unknown, warning
 from mailhost.doctor.server.findings.note import NO_TITLE, Note
 from mailhost.doctor.server.record import Kind, Record
-from mailhost.doctor.server.services import Wire
+from mailhost.doctor.server.services import MailProtocol
 from mailhost.doctor.server.survey import Surveyed
 
 NAME_MISSING = Fault("server-name-missing", "Without an address no connection can be made.")
 NAME_UNRESOLVED = Fault(
-    "server-name-unresolved", "Without an answer of DNS it is not known where to connect."
+    "server-name-unresolved", "Without an answer of DNS the address of the server is not known."
 )
 SILENT = Fault("server-silent", "No port of the server answers, so no mail can be sent or read.")
 REFUSES = Fault(
     "server-refuses", "The machine answers, and no mail server listens at any of the ports."
 )
-UNREACHABLE = Fault("server-unreachable", "There is no way through the network to the server.")
+UNREACHABLE = Fault("server-unreachable", "The network has no route to the server.")
 ADDRESS_DEAD = Fault(
     "server-address-dead",
     "Mail programs that choose this address first wait a long time before they try another.",
 )
 PORT_CLOSED = Fault("port-closed", "No server listens at the port that was named.")
 PORT_SILENT = Fault(
-    "port-silent", "A firewall between here and the server drops what is sent to this port."
+    "port-silent", "A firewall between this machine and the server drops packets to this port."
 )
 PORT_25_BLOCKED = Fault(
     "port-25-blocked",
-    "Most access providers close port 25, the only port on which mail servers take mail from "
+    "Most access providers block port 25, the only port on which mail servers accept mail from "
     "each other.",
 )
 _SMARTHOST = ("[[relay.route]]", 'via = "smtp.provider.example:587"')
@@ -43,14 +43,14 @@ def name_finding(surveyed: Surveyed) -> Finding:
     """Return the finding about a name that led to no address."""
     tried = f"the addresses of {surveyed.wanted.host}"
     if surveyed.unknown_name:
-        remedy = "Compare the server name in the mail program with what the provider gave you."
+        remedy = "Compare the server name in the mail program with that of the provider."
         return failure(NAME_MISSING, tried, surveyed.unresolved, remedy)
     remedy = "Try again; if this stays, check the DNS servers in /etc/resolv.conf."
     return unknown(NAME_UNRESOLVED, tried, surveyed.unresolved, remedy)
 
 
-def reaching_notes(surveyed: Surveyed) -> Iterator[Note]:
-    """Yield what is known of places to which no connection was made."""
+def connection_notes(surveyed: Surveyed) -> Iterator[Note]:
+    """Yield the notes about ports to which no connection was made."""
     everything = [*surveyed.records, *surveyed.others]
     alive = {record.place.address for record in everything if record.connected}
     if not alive:
@@ -95,7 +95,7 @@ def _dead(record: Record) -> Finding:
         return ok(NO_TITLE, "not tried: this machine has no route to the address; others work")
     if record.place.on_loopback:
         return ok(NO_TITLE, "closed, other addresses of this machine work")
-    remedy = "Have the server listen at this address too, or take the address out of DNS."
+    remedy = "Make the server listen at this address too, or remove the address from DNS."
     return warning(ADDRESS_DEAD, NO_TITLE, "no connection, while other addresses work", remedy)
 
 
@@ -104,9 +104,9 @@ def _named(record: Record) -> Finding:
     if kind is Kind.TIMED_OUT and record.place.service.between_servers:
         return _blocked(warning_only=False)
     if kind is Kind.TIMED_OUT:
-        remedy = "Open the port in the firewalls on the way, or use another port."
+        remedy = "Open the port in all firewalls on the path, or use another port."
         return failure(PORT_SILENT, NO_TITLE, "no answer, while other ports answer", remedy)
-    remedy = "Compare the port in the mail program with what the provider gave you."
+    remedy = "Compare the port in the mail program with that of the provider."
     return failure(PORT_CLOSED, NO_TITLE, "connection refused, while other ports answer", remedy)
 
 
@@ -117,7 +117,8 @@ def _is_blocked(record: Record, everything: Sequence[Record]) -> bool:
     return any(
         each.connected
         for each in everything
-        if each.place.address == record.place.address and each.place.service.wire is Wire.SMTP
+        if each.place.address == record.place.address
+        and each.place.service.protocol is MailProtocol.SMTP
     )
 
 
@@ -125,7 +126,7 @@ def _blocked(warning_only: bool) -> Finding:
     seen = "no answer, while other ports of the server answer"
     remedy = (
         "Mail programs use port 465 or 587 instead. A mail server asks its provider to open port "
-        "25, or sends by way of a smarthost:"
+        "25, or sends through a smarthost:"
     )
     make = warning if warning_only else failure
     return make(PORT_25_BLOCKED, NO_TITLE, seen, remedy, *_SMARTHOST)

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mailhost.doctor.far_ends.attempts import SentAttempt
 from mailhost.doctor.finding import Fault, Finding, failure, ok
+from mailhost.doctor.other_hosts.attempts import SentAttempt
 from mailhost.doctor.replies.explain import Explained, explain
 from mailhost.doctor.replies.explanation import Actor
 from mailhost.message.outcome import Fate
