@@ -129,7 +129,7 @@ def _wrong_settings(error: Fail) -> list[CheckResult]:
 
 
 def _results(loaded: Loaded | None, asked: Asked | None) -> list[CheckResult]:
-    """Examine a TARGET, or this host if there is none. What only the other needs is not imported,
+    """Examine a TARGET, or this host if there is none. The code for the other one is not imported,
     since that takes a tenth of a second."""
     from mailhost.application.local_facts import collect_facts
     from mailhost.cli.own_domains import domains_to_examine

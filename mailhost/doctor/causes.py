@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mailhost.doctor.finding import Fault, Finding
+from mailhost.doctor.finding import Fault, Finding, Verdict
 
 MOST_NAMED = 6  # findings that were left out, in the finding that explains them
 
@@ -20,12 +20,15 @@ class Sifted:
 
 
 def sift(findings: Sequence[Sequence[Finding]]) -> list[Sifted]:
-    """Return the findings of each check, without those whose fault is explained by the fault of
-    another finding. The other finding names what the findings tried that were left out."""
-    present = {each.fault for some in findings for each in some if each.fault}
-    causes = {fault: cause for fault in present if (cause := _cause(fault, present))}
+    """Return the findings of each check, without those whose fault is explained by another finding,
+    which is a failure: one of two silent resolvers explains nothing. The other finding names what
+    the findings tried that were left out."""
+    every = [each for some in findings for each in some]
+    failed = {each.fault for each in every if each.fault and each.verdict is Verdict.FAILURE}
+    faults = {each.fault for each in every if each.fault}
+    causes = {fault: cause for fault in faults if (cause := _cause(fault, failed))}
     explained: defaultdict[Fault, list[str]] = defaultdict(list)
-    for each in (each for some in findings for each in some):
+    for each in every:
         if each.fault in causes:
             explained[causes[each.fault]].append(each.tried)
 
@@ -41,12 +44,12 @@ def sift(findings: Sequence[Sequence[Finding]]) -> list[Sifted]:
     ]
 
 
-def _cause(fault: Fault, present: set[Fault]) -> Fault | None:
+def _cause(fault: Fault, failed: set[Fault]) -> Fault | None:
     """Return the fault that explains another one; at the end of a chain, if there is one. None if
-    nothing that is present explains it."""
+    no failure explains it."""
     for cause in fault.explained_by:
-        if cause in present:
-            return _cause(cause, present) or cause
+        if cause in failed:
+            return _cause(cause, failed) or cause
     return None
 
 

@@ -20,7 +20,7 @@ class Verdict(Enum):
 class Fault:
     """A fault that the doctor recognises. `name` is its heading in docs/troubleshooting.md, `why`
     one sentence about why it matters. `explained_by` are faults that cause this one: beside a
-    finding about one of them, a finding about this fault is left out."""
+    failure that is one of them, a finding about this fault is left out."""
 
     name: str
     why: str

@@ -19,13 +19,12 @@ from mailhost.doctor.abuse.smuggling import smuggling_check
 from mailhost.doctor.abuse.tricks import Names
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
-from mailhost.doctor.host.listeners import HOST_HANGS, LISTENER_SILENT
+from mailhost.doctor.host.listeners import LISTENER_SILENT
 from mailhost.doctor.running_host import AskHost
 from mailhost.message.ids import new_id
 
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}  # a listener at :: takes IPv4 too
 _AS_OUTSIDE = f"PROXY TCP4 {OUTSIDE[0]} 127.0.0.1 40000 25\r\n".encode()
-_DELAYED_BY = (LISTENER_SILENT, HOST_HANGS)
 _RELAY_REMEDY = "Check relay.networks, and the filters that change recipients; then reload."
 _PROXY_REMEDY = (
     "The server behind the proxy trusts the address of this host: remove this address from the "
@@ -44,7 +43,7 @@ def abuse_checks(
     return [
         running_rules_check(ask, settings),
         networks_check(settings.relay.networks, context.in_thread),
-        *(replace(each, delayed_by=_DELAYED_BY) for each in tries),
+        *(replace(each, delayed_by=(LISTENER_SILENT,)) for each in tries),
     ]
 
 

@@ -59,7 +59,7 @@ class _Waiting:
 
 @dataclass(frozen=True, slots=True)
 class _Reason:
-    """What replies of one reason have in common: their meaning, None before the first attempt, and
+    """The common part of replies with one reason: their meaning, None before the first attempt, and
     the codes. `for_us` says that another host asks for a change of this one. `link` is its page."""
 
     advice: Explanation | None

@@ -19,7 +19,6 @@ from mailhost.doctor.host.certificate_files import read_certificates
 from mailhost.doctor.host.certificates import TOPIC
 from mailhost.doctor.host.data_folder import DISK_SLOW
 from mailhost.doctor.host.listeners import (
-    HOST_HANGS,
     LISTENER_SILENT,
     HostState,
     host_state,
@@ -89,7 +88,7 @@ def served_certificates_check(
         "certificates that ports offer",
         SECONDS,
         run,
-        (DISK_SLOW, LISTENER_SILENT, HOST_HANGS),
+        (DISK_SLOW, LISTENER_SILENT),
     )
 
 
