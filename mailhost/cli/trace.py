@@ -164,7 +164,7 @@ def _follow(reader: TraceReader, query: Any, as_json: bool) -> None:
 
     The events of a message are printed from the moment at which the message matches the query.
     """
-    from mailhost.trace.timeline import moment
+    from mailhost.trace.timeline import fact_text, moment
 
     last = reader.newest()
     while True:
