@@ -1,7 +1,10 @@
 """Turns a batch of events into rows of the database: one for each message of the batch.
 
-A client that is refused again and again cannot fill the database: of each batch some refusals of
-one address (IPv6: of one /64) are kept, and the others are counted in the last of them.
+A client whose mail is not accepted cannot fill the database. Of each batch, MOST_OF_CLIENT refusals
+of one address (IPv6: of one /64) are kept, and as many results of filters and of sender
+authentication about messages that the batch does not show as received. The others are counted in
+the last of their kind that is kept. Messages that are discarded are always kept: their client was
+answered 250.
 """
 
 from __future__ import annotations
@@ -10,13 +13,21 @@ import json
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from mailhost.interfaces.events import Attempted, Event, Received
+from mailhost.interfaces.events import (
+    Attempted,
+    Authenticated,
+    Event,
+    Filtered,
+    LoginRefused,
+    Received,
+    Refused,
+)
 from mailhost.net.limits import client_key
 from mailhost.trace.facts import OTHER_KINDS, Facts, facts_of
-from mailhost.trace.marks import OF_FATE, RECEIVED, REFUSED
+from mailhost.trace.marks import DISCARDED, OF_FATE, RECEIVED
 from mailhost.trace.quick_facts import attempted, received
 
-MOST_REFUSALS = 50  # of one address, or of one IPv6 /64, in one batch
+MOST_OF_CLIENT = 50  # events of one kind, of one address or one IPv6 /64, in one batch
 Timed: TypeAlias = tuple[float, Event]
 """An event, and its time in seconds since 1970."""
 Row: TypeAlias = tuple[str, int, int, str]
@@ -51,8 +62,9 @@ class _Part:
 def rows_of(batch: Iterable[Timed]) -> list[Row]:
     """Return the rows of a batch, in the order of their first events. Takes some 5 µs for a
     message, so it is for a thread."""
+    batch = list(batch)
     parts: dict[str, _Part] = {}
-    refusals = _Refusals()
+    bound = _Bound({event.identity for _, event in batch if type(event) is Received})
     for seconds, event in batch:
         at = int(seconds * 1000)
         facts: Facts | str
@@ -66,7 +78,7 @@ def rows_of(batch: Iterable[Timed]) -> list[Row]:
                 continue
             name, mark, facts = kept
             facts["at"] = at
-            if mark == REFUSED and refusals.too_many(facts):
+            if mark != DISCARDED and bound.too_many(event, facts):
                 continue
         part = parts.get(name)
         if part is None:
@@ -76,18 +88,26 @@ def rows_of(batch: Iterable[Timed]) -> list[Row]:
     return [(name, part.at, part.marks, part.text()) for name, part in parts.items()]
 
 
-class _Refusals:
-    """The refusals of each client in a batch: how many, and the last that is kept."""
+class _Bound:
+    """The events of each client in a batch that may be about no accepted message: how many there
+    are of each kind, and the last that is kept. `received` are the identities of the messages that
+    the batch shows as received."""
 
-    def __init__(self) -> None:
-        self._found: dict[str, tuple[int, Facts]] = {}
+    def __init__(self, received: set[str]) -> None:
+        self._received = received
+        self._found: dict[tuple[str, str], tuple[int, Facts]] = {}
 
-    def too_many(self, facts: Facts) -> bool:
-        """True for a refusal that is only counted."""
-        client = client_key(facts.get("ip", ""))
-        count, last = self._found.get(client, (0, facts))
-        if count >= MOST_REFUSALS:
+    def too_many(self, event: Event, facts: Facts) -> bool:
+        """True for an event that is only counted."""
+        if isinstance(event, Filtered | Authenticated):
+            if event.identity in self._received:
+                return False
+        elif not isinstance(event, Refused | LoginRefused):
+            return False
+        key = client_key(event.client.ip), facts["event"]
+        count, last = self._found.get(key, (0, facts))
+        if count >= MOST_OF_CLIENT:
             last["further"] = last.get("further", 0) + 1
             return True
-        self._found[client] = (count + 1, facts)
+        self._found[key] = (count + 1, facts)
         return False

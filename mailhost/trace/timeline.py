@@ -32,22 +32,28 @@ def _received(facts: Facts) -> str:
 def _refused(facts: Facts) -> str:
     username = f" as {facts['username']!r}" if "username" in facts else ""
     sender = f", sender {_path(facts['from'])}" if "from" in facts else ""
-    further = f" (and {facts['further']} more refusals)" if "further" in facts else ""
     text = f"refused {facts['what']}{username}{sender}, {_client(facts)}: {_reply(facts)}"
-    return text + further
+    return text + _further(facts, "refusals")
 
 
 def _filtered(facts: Facts) -> str:
     would = "would " if facts.get("observed") else ""
     about = f" for {_recipients(facts)}" if len(facts.get("to", ())) == 1 else ""
     reason = f": {facts['reason']}" if "reason" in facts else ""
-    return f"filter {facts['filter']}: {would}{facts['decision']}{about}{reason}"
+    further = _further(facts, "results of filters for this client")
+    return f"filter {facts['filter']}: {would}{facts['decision']}{about}{reason}{further}"
 
 
 def _authenticated(facts: Facts) -> str:
     treated = f"; treated as {facts['treated']}" if "treated" in facts else ""
     reason = f": {facts['reason']}" if "reason" in facts else ""
-    return f"sender authentication: {facts['results']}{treated}{reason}"
+    further = _further(facts, "messages of this client")
+    return f"sender authentication: {facts['results']}{treated}{reason}{further}"
+
+
+def _further(facts: Facts, kind: str) -> str:
+    """Return how many events of a client were counted and not kept."""
+    return f" (and {facts['further']} more {kind})" if "further" in facts else ""
 
 
 def _queued(facts: Facts) -> str:

@@ -10,13 +10,15 @@ from hypothesis import given
 from hypothesis.strategies import text
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.interfaces.events import Event, Received, Refused
+from mailhost.interfaces.authentication import Authentication
+from mailhost.interfaces.events import Authenticated, Event, Filtered, Received, Refused
+from mailhost.interfaces.verdict import Decision, Finding, Stage
 from mailhost.message.client import Client
 from mailhost.message.outcome import Fate
 from mailhost.message.status import Status
 from mailhost.trace.limits import LONGEST_TEXT, MOST_RECIPIENTS
 from mailhost.trace.marks import DEFERRED, DELIVERED, RECEIVED, REFUSED
-from mailhost.trace.rows import KEPT, MOST_REFUSALS, Row, rows_of
+from mailhost.trace.rows import KEPT, MOST_OF_CLIENT, Row, rows_of
 from mailhost.trace.timeline import fact_text
 from tests.observe.samples import KEYS
 from tests.trace.samples import (
@@ -29,6 +31,8 @@ from tests.trace.samples import (
     attempted,
     received,
 )
+
+TAG = Finding("dnslist", Stage.CONNECTED, Decision.TAG, "listed by zen.example")
 
 
 def rows(*events: Event) -> list[Row]:
@@ -104,8 +108,8 @@ class RowsTests(SynchronousTestCase):
         other = Refused(Client("192.0.2.9", 1, "smtp", "s"), "RCPT TO:<a@x.example>", NO_USER)
         many, one = rows(*events, other)
         found = facts(many)
-        self.assertEqual(len(found), MOST_REFUSALS)
-        self.assertEqual(found[-1]["further"], 500 - MOST_REFUSALS)
+        self.assertEqual(len(found), MOST_OF_CLIENT)
+        self.assertEqual(found[-1]["further"], 500 - MOST_OF_CLIENT)
         self.assertEqual(len(facts(one)), 1)
 
     def test_the_addresses_of_an_ipv6_network_are_one_client(self) -> None:
@@ -113,7 +117,33 @@ class RowsTests(SynchronousTestCase):
             Refused(Client(f"2001:db8::{number:x}", 1, "smtp", f"s{number}"), "MAIL", NO_USER)
             for number in range(1, 101)
         ]
-        self.assertEqual(len(rows(*events)), MOST_REFUSALS)
+        self.assertEqual(len(rows(*events)), MOST_OF_CLIENT)
+
+    def test_a_flood_of_tags_is_counted(self) -> None:
+        events = [
+            Filtered(Client("192.0.2.1", 1, "smtp", f"s{number}"), "", TAG) for number in range(500)
+        ]
+        found = rows(*events)
+        self.assertEqual(len(found), MOST_OF_CLIENT)
+        (last,) = facts(found[-1])
+        self.assertEqual(last["further"], 500 - MOST_OF_CLIENT)
+        self.assertIn("(and 450 more results of filters for this client)", fact_text(last))
+
+    def test_a_flood_of_refused_messages_is_counted(self) -> None:
+        events = [
+            Authenticated(CLIENT, f"m{number}", None, (), Authentication(dmarc="fail"))
+            for number in range(500)
+        ]
+        self.assertEqual(len(rows(*events)), MOST_OF_CLIENT)
+
+    def test_all_results_about_received_and_discarded_messages_are_kept(self) -> None:
+        names = [f"m{number}" for number in range(500)]
+        tags = [Filtered(CLIENT, name, TAG) for name in names]
+        found = rows(*tags, *map(received, names))
+        self.assertEqual([2] * 500, [len(facts(row)) for row in found])
+        discard = Finding("rules", Stage.MESSAGE, Decision.DISCARD, "spam")
+        found = rows(*(Filtered(CLIENT, name, discard) for name in names))
+        self.assertEqual(len(found), 500)
 
     def test_bounds(self) -> None:
         (row,) = rows(received("one", *(f"u{number}@x.example" for number in range(1000))))
