@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from mailhost.config.endpoint import Endpoint, parse_endpoint
 from mailhost.config.model import Listen
 from mailhost.config.protocol import ListenProtocol
 
-SECONDS = 2.0  # for each read, and for the connection
+SECONDS = 2.0  # for the connection, for the TLS handshake, and for each whole reply
 LONGEST_REPLY = 16_384  # octets
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _SMTP = ("EHLO {}", "STARTTLS")
@@ -143,6 +144,7 @@ def _encrypted(wire: socket.socket, name: str) -> ssl.SSLSocket:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    wire.settimeout(SECONDS)  # for all of the handshake
     return context.wrap_socket(wire, server_hostname=name or None)
 
 
@@ -166,13 +168,7 @@ def _reply(wire: socket.socket, protocol: ListenProtocol, command: str) -> str:
     """Send a command, for an empty one nothing, and return the whole reply."""
     if command:
         wire.sendall(command.encode() + b"\r\n")
-    text = bytearray()
-    while not _whole(bytes(text), protocol, command) and len(text) < LONGEST_REPLY:
-        octets = wire.recv(4096)
-        if not octets:
-            break
-        text += octets
-    return text.decode("ascii", "replace")
+    return _until(wire, lambda text: _whole(text, protocol, command)).decode("ascii", "replace")
 
 
 def _whole(text: bytes, protocol: ListenProtocol, command: str) -> bool:
@@ -188,10 +184,22 @@ def _whole(text: bytes, protocol: ListenProtocol, command: str) -> bool:
 
 
 def _first_line(wire: socket.socket) -> str:
-    text = bytearray()
-    while b"\n" not in text and len(text) < LONGEST_REPLY:
+    text = _until(wire, lambda text: b"\n" in text)
+    return text.partition(b"\n")[0].decode("utf-8", "replace").strip()
+
+
+def _until(wire: socket.socket, whole: Callable[[bytes], bool]) -> bytes:
+    """Read until the text is `whole`, has LONGEST_REPLY octets, or the connection ends. Raises
+    TimeoutError after SECONDS for all of it, whatever comes meanwhile."""
+    text, deadline = b"", time.monotonic() + SECONDS
+    while not whole(text) and len(text) < LONGEST_REPLY:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        wire.settimeout(left)
         octets = wire.recv(4096)
         if not octets:
             break
         text += octets
-    return text.partition(b"\n")[0].decode("utf-8", "replace").strip()
+    wire.settimeout(SECONDS)
+    return text

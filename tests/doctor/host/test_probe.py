@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -100,6 +101,18 @@ class ProbeTests(Folder):
         for protocol in ("smtp", "submissions"):
             with self.serving(talk) as port:
                 self.assertEqual("", greeting_of(self.place(port, protocol)))
+
+    def test_a_program_that_sends_octet_by_octet(self) -> None:
+        def drip(wire: socket.socket) -> None:
+            for _ in range(30):
+                wire.sendall(b"x")
+                time.sleep(0.02)
+
+        with self.serving(drip) as port:
+            self.assertEqual("", greeting_of(self.place(port)))
+        with self.serving(drip) as port:
+            error = self.assertRaises(NotReached, certificate_of, self.place(port), "mail.example")
+        self.assertEqual("no answer within 0.2 s", str(error))
 
     def test_nothing_listens(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
