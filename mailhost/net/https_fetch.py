@@ -1,11 +1,13 @@
 """Fetches one small file over HTTPS. The certificate must be right, redirects are not followed, and
-size and time are bounded."""
+size and time are bounded. So is all that the server sends, with its header fields."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
+from typing import Any
 
 from OpenSSL import SSL
 from service_identity import VerificationError
@@ -17,9 +19,10 @@ from twisted.internet.error import (
     ConnectionClosed,
     ConnectionRefusedError,
 )
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.ssl import Certificate
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.client import URI, Agent, ResponseDone, ResponseFailed
 from twisted.web.http import PotentialDataLoss
@@ -32,6 +35,7 @@ from mailhost.interfaces.reactor import IReactor
 from mailhost.net.tls.client import client_tls
 
 MOST_ADDRESSES = 4  # of the host that are tried
+MOST_HEADER = 65_536  # octets of the response without its body
 _HEADERS = {b"User-Agent": [b"mailhost"]}
 
 
@@ -101,7 +105,8 @@ class Fetcher:
     async def _fetch_from(self, url: str, address: str) -> Fetched:
         """Fetch from one address. Raises FetchFailed, ConnectError, OSError; CancelledError if the
         caller is cancelled."""
-        factory = _AtAddress(self.reactor, address, self.seconds / 2, self.trust_root)
+        most = MOST_HEADER + 2 * self.most  # a body in chunks is larger on the wire
+        factory = _AtAddress(self.reactor, address, self.seconds / 2, self.trust_root, most)
         agent = Agent.usingEndpointFactory(self.reactor, factory)
         try:
             response = await agent.request(b"GET", url.encode("ascii"), Headers(_HEADERS))
@@ -127,6 +132,8 @@ def _reason(error: BaseException) -> str:
         found = error.args[0] if error.args else ()
         texts = [str(each[-1]) for each in found if isinstance(each, tuple) and each]
         return "TLS failed: " + (", ".join(texts) or "no reason is given")
+    if isinstance(error, FetchFailed):
+        return str(error)
     if isinstance(error, ConnectionClosed):
         return "the server closed the connection"
     return f"{type(error).__name__} {error}"[:200].strip()
@@ -135,22 +142,70 @@ def _reason(error: BaseException) -> str:
 @implementer(IAgentEndpointFactory)
 class _AtAddress:
     """Connects to one address, whatever the host of the URI; the certificate must be for that
-    host."""
+    host. At most `most` octets are read over a connection."""
 
     def __init__(
-        self, reactor: IReactor, address: str, seconds: float, trust_root: Certificate | None
+        self,
+        reactor: IReactor,
+        address: str,
+        seconds: float,
+        trust_root: Certificate | None,
+        most: int,
     ) -> None:
         self._reactor = reactor
         self._address = address
         self._seconds = seconds
         self._trust_root = trust_root
+        self._most = most
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
         """Return the endpoint for a connection with TLS."""
         kind = TCP6ClientEndpoint if ":" in self._address else TCP4ClientEndpoint
         plain = kind(self._reactor, self._address, uri.port, self._seconds)
         tls = client_tls(uri.host.decode("ascii"), verify=True, trust_root=self._trust_root)
-        return wrapClientTLS(tls, plain)
+        return _BoundedEndpoint(wrapClientTLS(tls, plain), self._most)
+
+
+@implementer(IStreamClientEndpoint)
+class _BoundedEndpoint:
+    """Connects by another endpoint, and bounds what is read over each connection."""
+
+    def __init__(self, endpoint: IStreamClientEndpoint, most: int) -> None:
+        self._endpoint = endpoint
+        self._most = most
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """See IStreamClientEndpoint."""
+        factory = WrappingFactory(protocolFactory)
+        factory.noisy = False
+        factory.protocol = partial(_Bounded, most=self._most)
+        return self._endpoint.connect(factory).addCallback(_wrapped)
+
+
+def _wrapped(bounded: Any) -> IProtocol:
+    protocol: IProtocol = bounded.wrappedProtocol
+    return protocol
+
+
+class _Bounded(ProtocolWrapper):
+    """Closes the connection when more than `most` octets have been read."""
+
+    def __init__(self, factory: Any, wrapped: IProtocol, most: int) -> None:
+        super().__init__(factory, wrapped)
+        self._most = most
+        self._octets = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        self._octets += len(data)
+        if self._octets > self._most:
+            self.abortConnection()
+        else:
+            self.wrappedProtocol.dataReceived(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._octets > self._most:
+            reason = Failure(FetchFailed(f"the server sent more than {self._most} octets"))
+        ProtocolWrapper.connectionLost(self, reason)
 
 
 async def _read(response: IResponse, most: int) -> Fetched:

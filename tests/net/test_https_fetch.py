@@ -47,6 +47,16 @@ class Stuck(Resource):
         return NOT_DONE_YET
 
 
+class Endless(Resource):
+    """Sends header fields without end."""
+
+    isLeaf = True
+
+    def render_GET(self, request: Any) -> int:
+        request.channel.transport.write(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 50_000)
+        return NOT_DONE_YET
+
+
 class FromServerTests(TestCase):
     """One server with a certificate for HOST."""
 
@@ -59,6 +69,7 @@ class FromServerTests(TestCase):
         files.putChild(b"moved", Redirect(b"/small"))
         files.putChild(b"odd", Odd())
         files.putChild(b"stuck", Stuck())
+        files.putChild(b"endless", Endless())
         self.site = WrappingFactory(Site(files))
         self.site.noisy = False
         tls = DefaultOpenSSLContextFactory(key, chain)
@@ -108,6 +119,16 @@ class FromServerTests(TestCase):
 
     def test_a_response_without_end(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self._stuck())
+
+    async def _endless(self) -> None:
+        await self.fetch("small")
+        with self.assertRaises(FetchFailed) as caught:
+            await self.fetch("endless", seconds=2.0)
+        self.assertEqual("the server sent more than 67536 octets", str(caught.exception))
+        self.assertTrue(caught.exception.certain)
+
+    def test_a_header_without_end(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._endless())
 
     async def _refused(self) -> None:
         port = reactor.listenTCP(0, self.site, interface="127.0.0.1")
