@@ -65,15 +65,22 @@ async def run_checks(
     ]
 
 
-async def _result(check: Check, clock: IReactorTime) -> CheckResult:
+async def findings_within_limit(check: Check, clock: IReactorTime) -> Sequence[Finding]:
+    """Run a check, and return its findings; TIMED_OUT if they are not there within its time limit.
+    Raises the exception of a check that fails itself."""
     running = Deferred.fromCoroutine(_findings(check))
     try:
-        return CheckResult(check, await running.addTimeout(check.seconds, clock))
+        return await running.addTimeout(check.seconds, clock)
     except (TimeoutError, CancelledError):
         seen = f"no result within {check.seconds:g} s"
         remedy = "Try again; if this stays, look whether the network drops packets."
         fault = replace(TIMED_OUT, explained_by=check.delayed_by)
-        return CheckResult(check, [unknown(fault, check.title, seen, remedy)])
+        return [unknown(fault, check.title, seen, remedy)]
+
+
+async def _result(check: Check, clock: IReactorTime) -> CheckResult:
+    try:
+        return CheckResult(check, await findings_within_limit(check, clock))
     except Exception as error:  # noqa: BLE001 - a defect of one check leaves the others
         _log.failure("The check {title!r} failed", title=check.title)
         seen = f"the check failed: {str(error) or type(error).__name__}"

@@ -16,7 +16,7 @@ from mailhost.doctor.abuse.open_relay import open_relay_check
 from mailhost.doctor.abuse.running_rules import ELSEWHERE
 from mailhost.doctor.abuse.smuggling import smuggling_check
 from mailhost.doctor.abuse.tricks import Names
-from mailhost.doctor.checks import Check
+from mailhost.doctor.checks import Check, findings_within_limit
 from mailhost.doctor.clients.check import TOPIC
 from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.finding import Finding
@@ -59,7 +59,7 @@ def abuse_check(context: DoctorContext, target: Target, recipient: str) -> Check
             return []  # the checks of the domain report the reason
         place = Place(ip, wanted.port, implicit_tls=wanted.port == SUBMISSIONS + offset)
         checks = _checks(context, wanted, place, recipient)
-        found = await side_by_side(each.run() for each in checks)
+        found = await side_by_side(findings_within_limit(each, context.reactor) for each in checks)
         return [finding for some in found for finding in some]
 
     return Check(TOPIC, f"{wanted.host or wanted.domain} cannot be abused", SECONDS, run)

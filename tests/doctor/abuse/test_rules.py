@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 from ipaddress import ip_network
+from types import SimpleNamespace
 from typing import Any
 
-from twisted.internet.defer import fail, succeed
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.load import Loaded
 from mailhost.config.model import Identity, LoginSettings, Relay, Settings
 from mailhost.config.secrets import Secrets
+from mailhost.doctor.abuse import target as target_module
 from mailhost.doctor.abuse.networks import (
     RELAY_NETWORKS_GATEWAY,
     RELAY_NETWORKS_WIDE,
@@ -20,7 +23,7 @@ from mailhost.doctor.abuse.networks import (
 from mailhost.doctor.abuse.open_relay import OPEN_RELAY
 from mailhost.doctor.abuse.plain_auth import PLAIN_AUTH, plain_auth_check
 from mailhost.doctor.abuse.running_rules import OUTSIDE, running_rules_check
-from mailhost.doctor.abuse.target import AbuseTarget, abuse_target
+from mailhost.doctor.abuse.target import AbuseTarget, abuse_check, abuse_target
 from mailhost.doctor.abuse.this_host import abuse_checks, own_place
 from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.finding import Finding, Verdict
@@ -177,6 +180,26 @@ class PlaceTests(SynchronousTestCase):
             "ann@[192.0.2.7]": AbuseTarget("[192.0.2.7]", "192.0.2.7"),
         }.items():
             self.assertEqual(abuse_target(parse_target(text)), wanted, text)
+
+
+class TimeTests(SynchronousTestCase):
+    def test_each_part_has_its_own_time_limit(self) -> None:
+        self.patch(target_module, "opener", lambda *_: Deferred)  # no connection is ever made
+        clock = Clock()
+        context: Any = SimpleNamespace(reactor=clock, resolver=None, loaded=None, port_offset=0)
+        check = abuse_check(context, parse_target("192.0.2.7"), "ann@example.net")
+
+        async def run() -> Sequence[Finding]:
+            return await check.run()
+
+        running = Deferred.fromCoroutine(run())
+        clock.advance(45)
+        self.assertNoResult(running)
+        clock.advance(15)
+        found = self.successResultOf(running)
+        self.assertEqual(["doctor/check-timed-out"] * 2, [each.name for each in found])
+        self.assertIn("45 s", found[0].seen)
+        self.assertIn("60 s", found[1].seen)
 
 
 class HostCheckTests(SynchronousTestCase):
