@@ -38,12 +38,18 @@ def certificate_findings(settings: Settings) -> list[CertificateFinding]:
 def read_certificates(settings: Settings) -> list[CertificateFiles]:
     """Return the certificates of the settings, or the one that the host signed itself; none before
     its first start. Blocks for the disk. Raises BadCertificate."""
-    own = os.path.join(settings.data, "tls")
-    pairs = [(each.chain, each.key) for each in settings.tls.certificate]
-    pairs = pairs or [(os.path.join(own, "chain.pem"), os.path.join(own, "key.pem"))]
+    pairs = certificate_paths(settings)
     if not settings.tls.certificate and not os.path.exists(pairs[0][0]):
         return []  # the start makes a self-signed one
     return [read_certificate(*pair) for pair in pairs]
+
+
+def certificate_paths(settings: Settings) -> list[tuple[str, str]]:
+    """Return the files of each chain and its key: those of the settings, or else those of the
+    certificate that the host signs itself."""
+    own = os.path.join(settings.data, "tls")
+    pairs = [(each.chain, each.key) for each in settings.tls.certificate]
+    return pairs or [(os.path.join(own, "chain.pem"), os.path.join(own, "key.pem"))]
 
 
 def _unreadable(loaded: Loaded) -> Iterator[CertificateFinding]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from mailhost.config.load import Loaded
 from mailhost.config.model import Settings
@@ -15,6 +16,7 @@ from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.finding import Finding, failure
 from mailhost.doctor.round_trip.faults import TEST_NOT_SENT
 from mailhost.doctor.round_trip.follow import follow
+from mailhost.doctor.round_trip.identity import own_certificates
 from mailhost.doctor.round_trip.local import LocalTrip, Reader
 from mailhost.doctor.round_trip.message import make_message, with_sender
 from mailhost.doctor.round_trip.reading import found_by_imap, found_by_pop3
@@ -65,12 +67,13 @@ async def _local(
     place = _first(settings, (ListenProtocol.SMTP,))
     if place is None:
         return [_no_listener("smtp")]
+    own = await context.in_thread(partial(own_certificates, settings))
     local = LocalTrip(
         ask,
         context.reactor,
         context.in_thread,
         opener(context.reactor, place, "localhost"),
-        tuple(_readers(settings)),
+        tuple(_readers(settings, own)),
         account,
         trip.password if trip.user.lower() == account.lower() else "",
         with_sender(
@@ -94,8 +97,9 @@ async def _elsewhere(
     if place is None:
         return [_no_listener("submission")]
     open_connection = opener(clock, place, "localhost")
+    own = await context.in_thread(partial(own_certificates, settings))
     submitted = await submit_as_user(
-        open_connection, clock, message, trip.user, trip.password, trip.recipient
+        open_connection, clock, message, trip.user, trip.password, trip.recipient, own
     )
     return await _followed(context, ask, trip, submitted)
 
@@ -109,12 +113,12 @@ async def _followed(
     return [submitted.finding, end]
 
 
-def _readers(settings: Settings) -> list[Reader]:
+def _readers(settings: Settings, own: Collection[bytes]) -> list[Reader]:
     found = []
     for name, protocols, look in _READERS:
         place = _first(settings, protocols)
         if place is not None:
-            found.append(Reader(name, place, look))
+            found.append(Reader(name, place, partial(look, own)))
     return found
 
 

@@ -19,3 +19,7 @@ TEST_NOT_FOUND = Fault(
 TEST_NOT_READABLE = Fault(
     "test-mail-not-readable", "The user does not see a message that is in the mailbox."
 )
+TEST_PASSWORD_WITHHELD = Fault(
+    "test-password-withheld",
+    "A program that is not the host would get the password of the user.",
+)

@@ -14,6 +14,7 @@ from mailhost.doctor.abuse.connecting import NotReached, OpenConnection, Place
 from mailhost.doctor.finding import Finding, failure, ok, warning
 from mailhost.doctor.replies.explain import explain
 from mailhost.doctor.round_trip.faults import TEST_NOT_ACCEPTED, TEST_NOT_FOUND, TEST_NOT_READABLE
+from mailhost.doctor.round_trip.identity import NotOurs, withheld
 from mailhost.doctor.round_trip.message import TestMessage
 from mailhost.doctor.round_trip.reading import CannotRead
 from mailhost.doctor.running_host import AskHost
@@ -22,7 +23,8 @@ from mailhost.message.status import Status
 from mailhost.smtp.client.protocol import ConnectionBroken
 
 Found = Callable[[Place, str, str, str], bool]
-"""Looks for a Message-ID as a user with a password; blocks, and raises CannotRead."""
+"""Looks for a Message-ID as a user with a password; blocks. Raises CannotRead; NotOurs before the
+password is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ class LocalTrip:
         )
         try:
             found = await self.in_thread(look)
+        except NotOurs:
+            return withheld(tried)
         except CannotRead as error:
             remedy = "Check the password, and that the listener is in the settings and listens."
             return failure(TEST_NOT_READABLE, tried, f"the host said: {error}", remedy)

@@ -1,15 +1,20 @@
 """Looks for a message by POP3 and IMAP, as a mail program does. Blocks, so it is called in threads.
 
-The connections stay on this machine, so the certificate is not checked.
+The connections stay on this machine, so the name in the certificate does not matter; but it has to
+be a certificate of the host, or the password is not sent.
 """
 
 from __future__ import annotations
 
 import imaplib
 import poplib
+import socket
 import ssl
+from collections.abc import Collection
+from contextlib import suppress
 
 from mailhost.doctor.abuse.connecting import Place
+from mailhost.doctor.round_trip.identity import verify
 
 TIMEOUT = 20.0  # seconds for each reply
 NEWEST = 50  # messages that are looked at
@@ -19,11 +24,15 @@ class CannotRead(Exception):
     """The listener cannot be used; the message has its reply."""
 
 
-def found_by_pop3(place: Place, user: str, password: str, message_id: str) -> bool:
-    """Return whether the maildrop has the message. Raises CannotRead."""
+def found_by_pop3(
+    own: Collection[bytes], place: Place, user: str, password: str, message_id: str
+) -> bool:
+    """Return whether the maildrop has the message. `own` are the certificates of the host in DER.
+    Raises CannotRead; NotOurs before the password is sent."""
     try:
         wire = _pop3(place)
         try:
+            verify(_certificate(wire.sock), own)
             return _in_maildrop(wire, user, password, message_id)
         finally:
             wire.close()
@@ -51,15 +60,20 @@ def _in_maildrop(wire: poplib.POP3, user: str, password: str, message_id: str) -
     return False
 
 
-def found_by_imap(place: Place, user: str, password: str, message_id: str) -> bool:
-    """Return whether INBOX or the folder for junk has the message. Raises CannotRead."""
+def found_by_imap(
+    own: Collection[bytes], place: Place, user: str, password: str, message_id: str
+) -> bool:
+    """Return whether INBOX or the folder for junk has the message. `own` are the certificates of
+    the host in DER. Raises CannotRead; NotOurs before the password is sent."""
     try:
         wire = _imap(place)
         try:
+            verify(_certificate(wire.sock), own)
             wire.authenticate("PLAIN", lambda _: f"\0{user}\0{password}".encode())
             return any(_in_folder(wire, name, message_id) for name in ("INBOX", "Junk"))
         finally:
-            wire.logout()
+            with suppress(OSError, imaplib.IMAP4.error):
+                wire.logout()
     except (OSError, imaplib.IMAP4.error) as error:
         raise CannotRead(_text(error)) from error
 
@@ -79,6 +93,11 @@ def _in_folder(wire: imaplib.IMAP4, name: str, message_id: str) -> bool:
         return False
     _, found = wire.search(None, "HEADER", "Message-ID", f'"{message_id}"')
     return any(found)
+
+
+def _certificate(wire: socket.socket) -> bytes | None:
+    """Return the certificate of the TLS session in DER."""
+    return wire.getpeercert(binary_form=True) if isinstance(wire, ssl.SSLSocket) else None
 
 
 def _text(error: Exception) -> str:

@@ -116,7 +116,7 @@ class UserSubmissionTests(SynchronousTestCase):
         }
         message = make_message("mx.here.net", "you@far.net")
         sending = submit_as_user(
-            self.server.open, Clock(), message, "ann@here.net", "secret", "you@far.net"
+            self.server.open, Clock(), message, "ann@here.net", "secret", "you@far.net", ()
         )
         return self.successResultOf(Deferred.fromCoroutine(sending))
 

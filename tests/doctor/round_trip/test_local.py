@@ -11,7 +11,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.doctor.abuse.connecting import Place
 from mailhost.doctor.finding import Finding, Verdict
-from mailhost.doctor.round_trip.faults import TEST_NOT_ACCEPTED, TEST_NOT_FOUND, TEST_NOT_READABLE
+from mailhost.doctor.round_trip.faults import (
+    TEST_NOT_ACCEPTED,
+    TEST_NOT_FOUND,
+    TEST_NOT_READABLE,
+    TEST_PASSWORD_WITHHELD,
+)
+from mailhost.doctor.round_trip.identity import NotOurs
 from mailhost.doctor.round_trip.local import LocalTrip, Reader
 from mailhost.doctor.round_trip.message import make_message, with_sender
 from mailhost.doctor.round_trip.reading import CannotRead
@@ -86,6 +92,13 @@ class LocalTests(SynchronousTestCase):
         found = self.steps(folder="")
         self.assertEqual(found[-1].fault, TEST_NOT_FOUND)
         self.assertEqual(self.asked, [("doctor.find", False)])
+
+    def test_another_program_has_the_port(self) -> None:
+        found = self.steps(password="secret", answer=NotOurs())
+        self.assertEqual(
+            (Verdict.UNKNOWN, TEST_PASSWORD_WITHHELD), (found[2].verdict, found[2].fault)
+        )
+        self.assertEqual(self.asked[-1], ("doctor.find", True))
 
     def test_it_cannot_be_read(self) -> None:
         for answer in (CannotRead("-ERR [AUTH] wrong"), False):
