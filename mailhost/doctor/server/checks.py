@@ -22,7 +22,7 @@ from mailhost.interfaces.dns import IResolver, ResolveFailed
 from mailhost.message.address import BadAddress, parse_address, parse_domain
 from mailhost.net.tls.certificate import current_time
 
-SECONDS = 55.0
+SECONDS = 55.0  # more than Limits.everything
 NAME_SECONDS = 10.0  # for the addresses of the server
 _LOOPBACK = ("127.0.0.1", "::1")
 

@@ -40,13 +40,20 @@ class Broken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds for each part of a probe. `whole` is for all of one probe."""
+    """Seconds for each part of a probe. `whole` is for all of one probe.
+
+    `ports` and `everything` count from the begin of a survey. A further attempt at a port begins
+    only if it ends before `ports`, whatever the server does; logins and recipients end before
+    `everything`. So the survey ends with all that was seen before the check itself is cancelled.
+    """
 
     connect: float = 6.0
     greeting: float = 12.0
     handshake: float = 6.0
     command: float = 10.0
     whole: float = 20.0
+    ports: float = 36.0
+    everything: float = 53.0
 
     @property
     def shorter(self) -> Limits:

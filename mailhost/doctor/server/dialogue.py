@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -38,7 +39,8 @@ class Asked:
 class Means:
     """The services and settings that all probes share. `hostname` is the name of this host in EHLO,
     empty for the address of this machine; `on_transcript` is called with the transcript of each
-    probe when it ends. Certificates are judged for the time `now`."""
+    probe when it ends. Certificates are judged for the time `now`. `until` is the time of the clock
+    before which further attempts at a port have to end."""
 
     clock: IReactorTime
     open_endpoint: OpenEndpoint
@@ -47,6 +49,11 @@ class Means:
     hostname: str
     on_transcript: Callable[[Transcript], None]
     limits: Limits
+    until: float = inf
+
+    def have(self, seconds: float) -> bool:
+        """Return whether an attempt may begin that takes so many seconds."""
+        return self.clock.seconds() + seconds <= self.until
 
 
 class ServiceDialogue(Protocol):

@@ -40,6 +40,11 @@ async def answer_to_help(means: Means, place: Place) -> bytes:
     return client.answer
 
 
+def seconds_of_help(means: Means) -> float:
+    """Return how many seconds `answer_to_help` takes at most."""
+    return means.limits.connect + SECONDS
+
+
 def is_mail(answer: bytes) -> bool:
     """Return True if an answer may be that of a mail server."""
     return bool(_MAIL.match(answer))

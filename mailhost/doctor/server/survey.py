@@ -1,7 +1,7 @@
 """Examines all ports of one server at all its addresses, side by side.
 
 If the operator named one port, the other ports are tried if that port does not work, or has no
-result after PATIENCE seconds.
+result after PATIENCE seconds. If the time is short, second attempts are left out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.doctor.server.dialogue import Asked, Means
-from mailhost.doctor.server.help_command import answer_to_help, is_mail
+from mailhost.doctor.server.help_command import answer_to_help, is_mail, seconds_of_help
 from mailhost.doctor.server.plan import next_service, others_than, service_at, uses
 from mailhost.doctor.server.probe import probe
 from mailhost.doctor.server.record import Kind, Record, Step, Trouble
@@ -65,7 +65,7 @@ async def survey(
     means: Means, addresses_of: Callable[[str], Awaitable[Sequence[str]]], wanted: Wanted
 ) -> Surveyed:
     """Return the records of all probes. Raises nothing: the records have the failures."""
-    now = means.now
+    now, began = means.now, means.clock.seconds()
     try:
         addresses = await addresses_of(wanted.host)
     except NoSuchDomain:
@@ -76,14 +76,22 @@ async def survey(
         unresolved = "the name exists, and has no address (A or AAAA)"
         return Surveyed(wanted, now, unresolved=unresolved, unknown_name=True)
     tried = addresses[:MOST_ADDRESSES]
+    means = replace(means, until=began + means.limits.ports)
     others: list[Record] = []
     if wanted.port is None:
         records = await _examine_all(means, wanted, tried, wanted.services)
     else:
         records, others = await _named_port(means, wanted, tried, wanted.port)
     planned = uses(records, wanted.asked, now)
-    used = await side_by_side(probe(means, place, asked) for place, asked in planned)
+    last = _within(means, began + means.limits.everything)
+    used = await side_by_side(probe(last, place, asked) for place, asked in planned)
     return Surveyed(wanted, now, records, others, used, left_out=len(addresses) - len(tried))
+
+
+def _within(means: Means, end: float) -> Means:
+    """Return `means` with a limit for a whole probe that ends before `end`."""
+    left = max(0.0, round(end - means.clock.seconds(), 1))
+    return replace(means, limits=replace(means.limits, whole=min(means.limits.whole, left)))
 
 
 async def _named_port(
@@ -136,13 +144,13 @@ async def examine_port(means: Means, place: Place) -> Record:
     quick = replace(means, limits=means.limits.shorter)
     for _ in range(MOST_PROBES - 1):
         service = next_service(record)
-        if service is None:
+        if service is None or not means.have(quick.limits.whole):
             break
         record = await probe(quick, replace(place, service=service), NOTHING)
     if place.service.guessed or record is first:
         return record
     first.second = record if record.works else None
-    if first.silent and first.second is None:
+    if first.silent and first.second is None and means.have(seconds_of_help(means)):
         answer = await answer_to_help(means, place)
         if answer and not is_mail(answer):
             first.began = answer

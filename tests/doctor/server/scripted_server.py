@@ -36,7 +36,7 @@ from tests.net.tls.handshakes import Key, issue, pem
 
 HOST = "mx.example"
 SILENT, LOST, RESET = "silent", "lost", "reset"
-PATIENT = Limits(30.0, 30.0, 30.0, 30.0, 60.0)
+PATIENT = Limits(30.0, 30.0, 30.0, 30.0, 60.0, ports=600.0, everything=600.0)
 HASTY = Limits(connect=5.0, greeting=0.5, handshake=1.0, command=0.5, whole=10.0)  # for silence
 
 
