@@ -25,7 +25,7 @@ from mailhost.interfaces.events import (
 from mailhost.net.limits import client_key
 from mailhost.trace.facts import OTHER_KINDS, Facts, facts_of
 from mailhost.trace.marks import DISCARDED, OF_FATE, RECEIVED
-from mailhost.trace.quick_facts import attempted, received
+from mailhost.trace.quick_facts import Texts, attempted, received
 
 MOST_OF_CLIENT = 50  # events of one kind, of one address or one IPv6 /64, in one batch
 Timed: TypeAlias = tuple[float, Event]
@@ -64,14 +64,19 @@ def rows_of(batch: Iterable[Timed]) -> list[Row]:
     message, so it is for a thread."""
     batch = list(batch)
     parts: dict[str, _Part] = {}
+    texts: Texts = {}
     bound = _Bound({event.identity for _, event in batch if type(event) is Received})
     for seconds, event in batch:
         at = int(seconds * 1000)
         facts: Facts | str
         if type(event) is Received:
-            name, mark, facts = event.identity, RECEIVED, received(event, at)
+            name, mark, facts = event.identity, RECEIVED, received(event, at, texts)
         elif type(event) is Attempted:
-            name, mark, facts = event.identity, OF_FATE[event.outcome.fate], attempted(event, at)
+            name, mark, facts = (
+                event.identity,
+                OF_FATE[event.outcome.fate],
+                attempted(event, at, texts),
+            )
         else:
             kept = facts_of(event)
             if kept is None:
@@ -99,10 +104,10 @@ class _Bound:
 
     def too_many(self, event: Event, facts: Facts) -> bool:
         """True for an event that is only counted."""
-        if isinstance(event, Filtered | Authenticated):
+        if isinstance(event, (Filtered, Authenticated)):
             if event.identity in self._received:
                 return False
-        elif not isinstance(event, Refused | LoginRefused):
+        elif not isinstance(event, (Refused, LoginRefused)):
             return False
         key = client_key(event.client.ip), facts["event"]
         count, last = self._found.get(key, (0, facts))
