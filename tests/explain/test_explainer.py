@@ -103,6 +103,24 @@ class ListenerTests(ExplainCase):
             question = {"sender": "<>", "recipient": "ann@a.example"} | more
             self.assertRaises(CannotExplain, self.question, **question)
 
+    def test_values_of_other_types(self) -> None:
+        for name, value in (
+            ("sender", None),
+            ("recipient", ["ann@a.example"]),
+            ("client", 5),
+            ("user", 5),
+            ("listener", 25),
+            ("hello", 5),
+            ("size", "large"),
+            ("size", "7"),
+            ("size", 1.5),
+            ("size", True),
+            ("size", -1),
+        ):
+            question: dict[str, Any] = {"sender": "<>", "recipient": "ann@a.example", name: value}
+            with self.assertRaisesRegex(CannotExplain, f"^{name} must be a "):
+                self.question(**question)
+
 
 class ClientTests(ExplainCase):
     filtered = False
