@@ -21,6 +21,7 @@ FOUND: dict[str, Any] = {
     "listener": {
         "protocol": "submission",
         "endpoint": "tcp6:587:interface=\\:\\:",
+        "address": "[::]:587",
         "rule": "clients must log in before they send, and may send to all domains",
         "message_size": 50_000_000,
     },
@@ -92,8 +93,8 @@ FOUND: dict[str, Any] = {
     "signing": {"domain": "a.example", "selectors": ["s1", "s2"], "reason": ""},
 }
 TEXT = """\
-Listener   submission on tcp6:587:interface=\\:\\:: clients must log in before
-             they send, and may send to all domains
+Listener   submission on [::]:587: clients must log in before they send, and may
+             send to all domains
 Client     192.0.2.7, EHLO [192.0.2.7], over TLS, logged in as ann@a.example
 Relay      may: it has logged in as ann@a.example
 Sender     may not: mail for bob@a.example does not reach ann@a.example
