@@ -177,6 +177,18 @@ class ExplainTests(CommandCase):
         self.assertIn("  S: 554-go\n  S: 554 away\n", text)
         self.assertIn("asked\n  none\n", text)
 
+    def test_exit_codes(self) -> None:
+        self.settings()
+        codes = []
+        for reply, login in (("250 OK", ""), ("451 later", ""), ("550 no", ""), ("250 OK", "no")):
+            session = [{"command": "", "reply": "220 hi"}, {"command": "RCPT", "reply": reply}]
+            client = FOUND["client"] | {"login": login}
+            found = FOUND | {"session": session, "client": client}
+            self.patch(asynchronous, "run_on_reactor", lambda work, found=found: found)
+            for more in ((), ("--json",)):
+                codes.append(self.call("explain", *QUESTION, *more).exit_code)
+        self.assertEqual([0, 0, 1, 1, 1, 1, 1, 1], codes)
+
     def test_without_a_host_the_settings_are_asked(self) -> None:
         self.settings()
         self.patch(asynchronous, "run_on_reactor", lambda work: FOUND)
