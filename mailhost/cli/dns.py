@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from mailhost.cli.context import DOMAIN, Fail, config_option, load_settings
+from mailhost.cli.examining import ExaminingCommand, Wanted
 from mailhost.cli.own_domains import find_own_domain
 from mailhost.cli.table import plain, print_json, terminal_width
 from mailhost.message.address import unicode_domain
@@ -21,17 +22,18 @@ if TYPE_CHECKING:
     from mailhost.dns_records.record import DNSPlan
     from mailhost.interfaces.reactor import IReactor
 
-
 WIDTH = 80  # columns where the output is no terminal
 
 
-class NotAsked(Fail):
-    """The check could not be made at all."""
+class _DNSCommand(ExaminingCommand):
+    """Examines something with --check alone."""
 
-    exit_code = 3
+    def wanted(self, args: Sequence[str]) -> Wanted:
+        """Read the arguments, which need not be right."""
+        return Wanted("--check" in args, "json" in args or "--format=json" in args)
 
 
-@click.command("dns", short_help="Print and check the DNS records of a domain.")
+@click.command("dns", cls=_DNSCommand, short_help="Print and check the DNS records of a domain.")
 @click.argument("name", metavar="[DOMAIN]", type=DOMAIN, required=False)
 @click.option("--check", is_flag=True, help="Compare the records with those in DNS.")
 @click.option(
@@ -48,19 +50,15 @@ def command(name: str | None, check: bool, form: str, config: str | None) -> Non
     host's own name.
 
     --check asks the authoritative servers. Its exit code is 0 if all records are right, 1 if some
-    are different, 2 if some are missing or harmful, 3 if DNS could not be asked.
+    are different, 2 if some are missing or harmful, 3 for wrong usage, or if DNS could not be
+    asked.
     """
     from mailhost.dns_records.from_settings import is_in_dns
 
-    try:
-        loaded = load_settings(config)
-        subject = _subject(loaded, name or loaded.settings.hostname)
-        if check and not is_in_dns(loaded.settings, subject.name):
-            raise Fail(f"{subject.name} is no name of the public DNS: nothing was asked")
-    except Fail as error:
-        if check:
-            raise NotAsked(error.message) from error
-        raise
+    loaded = load_settings(config)
+    subject = _subject(loaded, name or loaded.settings.hostname)
+    if check and not is_in_dns(loaded.settings, subject.name):
+        raise Fail(f"{subject.name} is no name of the public DNS: nothing was asked")
     plan, addresses, findings = _results(subject, check)
     if check:
         _print_findings(plan, findings, form)

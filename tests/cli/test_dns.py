@@ -71,6 +71,13 @@ class PlanTests(CommandCase):
             result = self.call("dns", "--check", *arguments)
             self.assertEqual(3, result.exit_code, result.output)
         self.assertIn("books.example is no name of the public DNS", result.stderr)
+        for form in (("--format", "json"), ("--format=json",)):
+            result = self.call("dns", "--check", "books.example", *form)
+            self.assertIn("no name of the public DNS", json.loads(result.stdout)["error"])
+
+    def test_wrong_usage(self) -> None:
+        self.assertEqual(3, self.call("dns", "--check", "--bad").exit_code)
+        self.assertEqual(2, self.call("dns", "--bad").exit_code)
 
 
 class CheckTests(ServedDomainCase):
