@@ -14,7 +14,7 @@ from mailhost.interfaces.events import Attempted, Event, Received
 from mailhost.net.limits import client_key
 from mailhost.trace.facts import OTHER_KINDS, Facts, facts_of
 from mailhost.trace.marks import OF_FATE, RECEIVED, REFUSED
-from mailhost.trace.quick_facts import attempted, received
+from mailhost.trace.quick_facts import Texts, attempted, received
 
 MOST_REFUSALS = 50  # of one address, or of one IPv6 /64, in one batch
 Timed: TypeAlias = tuple[float, Event]
@@ -52,14 +52,19 @@ def rows_of(batch: Iterable[Timed]) -> list[Row]:
     """Return the rows of a batch, in the order of their first events. Takes some 5 µs for a
     message, so it is for a thread."""
     parts: dict[str, _Part] = {}
+    texts: Texts = {}
     refusals = _Refusals()
     for seconds, event in batch:
         at = int(seconds * 1000)
         facts: Facts | str
         if type(event) is Received:
-            name, mark, facts = event.identity, RECEIVED, received(event, at)
+            name, mark, facts = event.identity, RECEIVED, received(event, at, texts)
         elif type(event) is Attempted:
-            name, mark, facts = event.identity, OF_FATE[event.outcome.fate], attempted(event, at)
+            name, mark, facts = (
+                event.identity,
+                OF_FATE[event.outcome.fate],
+                attempted(event, at, texts),
+            )
         else:
             kept = facts_of(event)
             if kept is None:

@@ -160,14 +160,15 @@ class FullDisk(FaultyHost):
         client = self.imap()
         for number in (1, 2, 3):
             self.assertIn(b" OK ", client.append("INBOX", MAIL % b"%d" % number)[-1])
+        ballast = self.host.data / "ballast"
+        ballast.write_bytes(b"b" * 500_000)  # at the end, room for mail and its trace
         reply, taken = b"250", 0
         while reply.startswith(b"250") and taken < 100:
             reply = self.padded_mail(f"{taken:03}", "ann@example.com", 200_000)
             taken += reply.startswith(b"250")
         self.refused(reply, "452 4.3.1")
         self.host.wait_for("452 4.3.1")
-        ballast = self.host.data / "ballast"
-        with ballast.open("wb", buffering=0) as file, self.assertRaises(OSError):
+        with ballast.open("ab", buffering=0) as file, self.assertRaises(OSError):
             for _ in range(10_000):
                 file.write(b"b" * 4096)
         for padding in (0, 300_000):  # kept in memory, and in a file while it arrives

@@ -7,7 +7,6 @@ import atexit
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -85,9 +84,10 @@ class RunningPlayground:
         )
 
     def stop(self) -> int:
-        """End it by Ctrl-C, and return its exit code."""
+        """End it, and return its exit code. Ctrl-C does the same, but a shell has processes in the
+        background ignore SIGINT."""
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
+            self._process.terminate()
         return self._process.wait(PATIENCE)
 
     def remove(self) -> None:
