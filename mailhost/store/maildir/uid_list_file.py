@@ -14,7 +14,6 @@ import os
 from collections.abc import Container, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import BinaryIO
 from zlib import crc32
 
 from mailhost.durable.system import OperatingSystem
@@ -34,6 +33,8 @@ NAME = "dovecot-uidlist"
 DEAD_SHARE = 4  # the file is rewritten when one of so many lines is dead
 DAMAGED = -1  # as the check of a place
 _TAIL = 64  # octets before a place that are compared
+LONGEST_LINE = 4096  # octets of the first line that are compared
+AT_ONCE = 1 << 20  # octets that are read by one call
 
 
 class NoUidList(OSError):
@@ -60,12 +61,14 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Part:
     """The part of the file that was read. `whole` says that `uid_list` is the whole file, and not
-    only what follows the place where the last reading ended. `ragged` says that half a line follows
-    `place`."""
+    only what follows the place where the last reading ended. `first` is the first line of the file,
+    `tail` has the last octets before `place`. `ragged` says that half a line follows it."""
 
     uid_list: UidList
     place: Place
     whole: bool
+    first: bytes = b""
+    tail: bytes = b""
     ragged: bool = False
 
 
@@ -89,13 +92,15 @@ class UidListFile:
         OSError.
         """
         try:
-            file = open(self.path, "rb")  # noqa: SIM115 - the except clause is for this call
+            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
-        with file:
-            part = _read(file, since)
+        try:
+            part = _read(fd, since)
             if part is not None and (since is None or part.place != since):
-                self._system.sync(file.fileno())
+                self._system.sync(fd)
+        finally:
+            os.close(fd)
         if part is not None and part.whole:
             self._system.sync_folder(self._folder)
         return part
@@ -139,7 +144,7 @@ class UidListFile:
         octets = part.uid_list.lines_from(first).encode("utf-8", "surrogateescape")
         lock.check()
         self._append(octets, part.place.size, sync)
-        return self._after(part, len(octets))
+        return _after(part, octets)
 
     def _read_locked(self) -> Part:
         part = self.read()
@@ -161,15 +166,6 @@ class UidListFile:
         finally:
             self._system.close(fd)
 
-    def _after(self, part: Part, written: int) -> Part:
-        """The same part, read to the end of what was written."""
-        uid_list, size = part.uid_list, part.place.size + written
-        with open(self.path, "rb") as file:
-            check = _check(file, size)
-        place = part.place
-        place = Place(place.device, place.inode, size, uid_list.last_uid, uid_list.lines, check)
-        return Part(uid_list, place, part.whole)
-
     def rewrite(self, lock: Dotlock, alive: Container[str] | None = None) -> Part:
         """Write the file anew, without the lines of messages that are not among `alive`.
 
@@ -189,8 +185,7 @@ class UidListFile:
         octets = uid_list.text().encode("utf-8", "surrogateescape")
         lock.check()
         replace_file(self._system, self.path, f"{self.path}.tmp", octets)
-        with open(self.path, "rb") as file:
-            part = _read(file, None)
+        part = self.read()
         if part is None:
             raise NoUidList(f"{self.path} was not written")
         return part
@@ -215,50 +210,72 @@ def _wanted(part: Part, new: Iterable[tuple[str, str]], above: int) -> dict[str,
     }
 
 
-def _read(file: BinaryIO, since: Place | None) -> Part | None:
-    found = os.fstat(file.fileno())
+def _after(part: Part, octets: bytes) -> Part:
+    """Return the same part, with the lines that were written at the end of the file."""
+    place, uid_list, size = part.place, part.uid_list, part.place.size + len(octets)
+    tail = (part.tail + octets)[-_TAIL:]
+    check = _check(part.first, tail)
+    place = Place(place.device, place.inode, size, uid_list.last_uid, uid_list.lines, check)
+    return Part(uid_list, place, part.whole, part.first, tail)
+
+
+def _read(fd: int, since: Place | None) -> Part | None:
+    found, first = os.fstat(fd), _first_line(fd)
     if (
         since is not None
         and (found.st_dev, found.st_ino) == (since.device, since.inode)
         and found.st_size >= since.size
-        and _check(file, since.size) == since.check
+        and _check(first, tail := _tail(fd, since.size)) == since.check
     ):
-        return _read_rest(file, since)
-    file.seek(0)
-    octets = file.read()
+        return _read_rest(fd, first, tail, since)
+    octets = _from(fd, 0)
     uid_list = parse(octets)
-    return None if uid_list is None else _part(file, uid_list, octets, 0, True)
+    return None if uid_list is None else _part(fd, first, uid_list, octets, 0)
 
 
-def _read_rest(file: BinaryIO, since: Place) -> Part | None:
-    file.seek(0)
-    header, damaged = parse_header(_text(file.readline()).removesuffix("\n"))
+def _read_rest(fd: int, first: bytes, tail: bytes, since: Place) -> Part | None:
+    header, damaged = parse_header(_text(first).removesuffix("\n"))
     if header is None:
         return None
-    file.seek(since.size)
-    octets = file.read()
+    octets = _from(fd, since.size)
     uid_list = UidList(header, since.last_uid, since.lines)
     if not octets and not damaged:
-        return Part(uid_list, since, False)
+        return Part(uid_list, since, False, first, tail)
     uid_list.read_lines(_text(whole_lines(octets)))
     uid_list.damaged |= damaged
-    return _part(file, uid_list, octets, since.size, False)
+    return _part(fd, first, uid_list, octets, since.size)
 
 
-def _part(file: BinaryIO, uid_list: UidList, octets: bytes, start: int, whole: bool) -> Part:
-    found = os.fstat(file.fileno())
+def _part(fd: int, first: bytes, uid_list: UidList, octets: bytes, start: int) -> Part:
+    found = os.fstat(fd)
     size = start + len(whole_lines(octets))
-    check = DAMAGED if uid_list.damaged else _check(file, size)
+    tail = _tail(fd, size)
+    check = DAMAGED if uid_list.damaged else _check(first, tail)
     place = Place(found.st_dev, found.st_ino, size, uid_list.last_uid, uid_list.lines, check)
-    return Part(uid_list, place, whole, ragged=start + len(octets) > size)
+    return Part(uid_list, place, start == 0, first, tail, ragged=start + len(octets) > size)
 
 
-def _check(file: BinaryIO, size: int) -> int:
+def _check(first: bytes, tail: bytes) -> int:
     """Return a number of the first line and of the octets before a place."""
-    file.seek(0)
-    first = file.readline(4096)
-    file.seek(max(0, size - _TAIL))
-    return crc32(file.read(min(_TAIL, size)), crc32(first))
+    return crc32(tail, crc32(first))
+
+
+def _tail(fd: int, size: int) -> bytes:
+    return os.pread(fd, min(_TAIL, size), max(0, size - _TAIL))
+
+
+def _first_line(fd: int) -> bytes:
+    octets = os.pread(fd, LONGEST_LINE, 0)
+    return octets[: octets.find(b"\n") + 1 or LONGEST_LINE]
+
+
+def _from(fd: int, start: int) -> bytes:
+    """Return the octets of a file from `start` to its end."""
+    parts = []
+    while part := os.pread(fd, AT_ONCE, start):
+        parts.append(part)
+        start += len(part)
+    return b"".join(parts)
 
 
 def _text(octets: bytes) -> str:
