@@ -24,7 +24,7 @@ from mailhost.doctor.daily.runner import WHERE, DailyDoctor, DailyServices
 from mailhost.doctor.finding import Verdict
 from mailhost.doctor.host.short import line_of
 from mailhost.doctor.this_host import checks_of_first_start, checks_of_this_host
-from mailhost.interfaces.events import Faulted
+from mailhost.interfaces.events import Diagnosed, Faulted
 from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.signing import DomainKey
 
@@ -75,7 +75,7 @@ class HeadDoctor:
         for result in await run_checks(checks, self._reactor, _ignore):
             for finding in result.findings:
                 if finding.verdict is not Verdict.OK:
-                    self._base.events.emit(Faulted(finding.name, line_of(finding)))
+                    self._base.events.emit(Diagnosed(finding.name, line_of(finding)))
 
     def _failed(self, failure: Failure) -> None:
         self._base.events.emit(Faulted(WHERE, failure.getErrorMessage()))

@@ -21,6 +21,7 @@ from mailhost.relay.transport import RelayTransport
 ANY_CLIENT = "192.0.2.1"  # RFC 5737: no client has it
 _TLS = TLSState("TLSv1.3", "TLS_AES_256_GCM_SHA384")
 _HELLO_SIZE = 255  # octets
+_LONGEST_SHOWN = 100  # characters of a wrong value
 
 
 async def explain(
@@ -68,7 +69,20 @@ def question_of(
     size: int = 0,
 ) -> Question:
     """Return the question of these texts. An empty `sender` is the null reverse-path; the client is
-    ANY_CLIENT where none is named. Raises CannotExplain."""
+    ANY_CLIENT where none is named. `size` is in octets, 0 for an unknown size.
+
+    Raises CannotExplain, also for values of other types, which clients of the control socket may
+    send.
+    """
+    _check_texts(
+        sender=sender,
+        recipient=recipient,
+        client=client,
+        user=user,
+        listener=listener,
+        hello=hello,
+    )
+    _check_size(size)
     listen = choose_listener(settings, listener, bool(user))
     protocol = listen.protocol
     account = _address(user) if user else None
@@ -83,7 +97,19 @@ def question_of(
         account=account,
     )
     path = None if sender in ("", "<>") else _address(sender)
-    return Question(listen, described, path, _recipient(recipient), max(int(size), 0))
+    return Question(listen, described, path, _recipient(recipient), size)
+
+
+def _check_texts(**values: object) -> None:
+    for name, value in values.items():
+        if not isinstance(value, str):
+            raise CannotExplain(f"{name} must be a text, not {str(value)[:_LONGEST_SHOWN]}")
+
+
+def _check_size(value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        shown = str(value)[:_LONGEST_SHOWN]
+        raise CannotExplain(f"size must be a number of octets, at least 0, not {shown}")
 
 
 def _address(text: str) -> Address:

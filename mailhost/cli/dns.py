@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from mailhost.cli.context import DOMAIN, Fail, config_option, load_settings
+from mailhost.cli.examining import ExaminingCommand, Wanted
 from mailhost.cli.own_domains import find_own_domain
-from mailhost.cli.table import plain, print_json
+from mailhost.cli.table import plain, print_json, terminal_width
 from mailhost.message.address import unicode_domain
 
 if TYPE_CHECKING:
@@ -21,14 +22,18 @@ if TYPE_CHECKING:
     from mailhost.dns_records.record import DNSPlan
     from mailhost.interfaces.reactor import IReactor
 
-
-class NotAsked(Fail):
-    """The check could not be made at all."""
-
-    exit_code = 3
+WIDTH = 80  # columns where the output is no terminal
 
 
-@click.command("dns", short_help="Print and check the DNS records of a domain.")
+class _DNSCommand(ExaminingCommand):
+    """Examines something with --check alone."""
+
+    def wanted(self, args: Sequence[str]) -> Wanted:
+        """Read the arguments, which need not be right."""
+        return Wanted("--check" in args, "json" in args or "--format=json" in args)
+
+
+@click.command("dns", cls=_DNSCommand, short_help="Print and check the DNS records of a domain.")
 @click.argument("name", metavar="[DOMAIN]", type=DOMAIN, required=False)
 @click.option("--check", is_flag=True, help="Compare the records with those in DNS.")
 @click.option(
@@ -45,19 +50,15 @@ def command(name: str | None, check: bool, form: str, config: str | None) -> Non
     host's own name.
 
     --check asks the authoritative servers. Its exit code is 0 if all records are right, 1 if some
-    are different, 2 if some are missing or harmful, 3 if DNS could not be asked.
+    are different, 2 if some are missing or harmful, 3 for wrong usage, or if DNS could not be
+    asked.
     """
     from mailhost.dns_records.from_settings import is_in_dns
 
-    try:
-        loaded = load_settings(config)
-        subject = _subject(loaded, name or loaded.settings.hostname)
-        if check and not is_in_dns(loaded.settings, subject.name):
-            raise Fail(f"{subject.name} is no name of the public DNS: nothing was asked")
-    except Fail as error:
-        if check:
-            raise NotAsked(error.message) from error
-        raise
+    loaded = load_settings(config)
+    subject = _subject(loaded, name or loaded.settings.hostname)
+    if check and not is_in_dns(loaded.settings, subject.name):
+        raise Fail(f"{subject.name} is no name of the public DNS: nothing was asked")
     plan, addresses, findings = _results(subject, check)
     if check:
         _print_findings(plan, findings, form)
@@ -66,40 +67,46 @@ def command(name: str | None, check: bool, form: str, config: str | None) -> Non
 
 
 def _print_plan(plan: DNSPlan, addresses: HostAddresses, form: str) -> None:
+    from mailhost.dns_records.folding import comment
     from mailhost.dns_records.zone import nsupdate_text, plan_values, zone_text
 
     if form == "json":
         print_json(plan_values(plan))
         return
-    body = zone_text(plan) if form == "zone" else nsupdate_text(plan)
-    click.echo("\n".join([*_header(plan, addresses), *body]))
+    width = terminal_width() or WIDTH
+    header = [line for text in _header(plan, addresses) for line in comment(text, width)]
+    body = zone_text(plan, width) if form == "zone" else nsupdate_text(plan, width)
+    click.echo("\n".join([*header, *body]))
 
 
 def _header(plan: DNSPlan, addresses: HostAddresses) -> Iterator[str]:
-    yield f"; DNS records of {plan.domain}, for the mail host {plan.hostname}"
+    yield f"DNS records of {plan.domain}, for the mail host {plan.hostname}"
     for name in dict.fromkeys((plan.domain, plan.hostname)):
         if unicode_domain(name) != name:
-            yield f"; {name} is how DNS writes {unicode_domain(name)}"
+            yield f"{name} is how DNS writes {unicode_domain(name)}"
     if addresses.found:
-        yield f"; addresses of the host: {', '.join(addresses.found)}; they are"
-        yield f";   {addresses.source.value}"
+        found = ", ".join(addresses.found)
+        yield f"addresses of the host: {found}; they are {addresses.source.value}"
     for note in plan.notes:
-        yield f"; note: {note}"
+        yield f"note: {note}"
 
 
 def _print_findings(plan: DNSPlan, findings: list[DNSFinding], form: str) -> None:
     """Print what was found, and exit."""
     from mailhost.dns_records.finding import exit_code
+    from mailhost.dns_records.folding import folded
     from mailhost.dns_records.report import changes_text, findings_text, findings_values
 
+    width = terminal_width() or WIDTH
     if form == "json":
         found = findings_values(findings, plan.domain)
         print_json({"domain": plan.domain, "findings": found, "notes": list(plan.notes)})
     elif form == "nsupdate":
-        click.echo("\n".join(map(plain, changes_text(findings, plan.domain))))
+        click.echo("\n".join(map(plain, changes_text(findings, plan.domain, width))))
     else:
-        notes = (f"note: {note}" for note in plan.notes)
-        click.echo("\n".join(map(plain, [*notes, *findings_text(findings, plan.domain)])))
+        notes = [line for note in plan.notes for line in folded("note: ", note, width, "  ")]
+        text = findings_text(findings, plan.domain, width)
+        click.echo("\n".join(map(plain, [*notes, *text])))
     sys.exit(exit_code(findings))
 
 

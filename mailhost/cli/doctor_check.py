@@ -17,6 +17,7 @@ from mailhost.cli.doctor_options import (
     transcript_lines,
     transcript_values,
 )
+from mailhost.cli.examining import ExaminingCommand, NotExamined
 from mailhost.cli.table import plain, print_json, terminal_width
 
 if TYPE_CHECKING:
@@ -34,13 +35,7 @@ if TYPE_CHECKING:
 WIDTH = 80  # columns where the output is no terminal
 
 
-class NotExamined(Fail):
-    """The checks could not be run at all."""
-
-    exit_code = 3
-
-
-@click.command("check", short_help="Examine this host, or TARGET.")
+@click.command("check", cls=ExaminingCommand, short_help="Examine this host, or TARGET.")
 @click.argument("target", required=False)
 @server_options
 @click.option("--abuse", is_flag=True, help="Try whether strangers can abuse TARGET.")
@@ -59,18 +54,15 @@ def check(
 ) -> None:
     """Examine this host, or TARGET: a domain, a host[:port], or a mail address.
 
-    The exit code is 0 if all is fine, 1 with warnings, 2 with failures, 3 if the checks could not
-    be run.
+    The exit code is 0 if all is fine, 1 with warnings, 2 with failures, 3 for wrong usage, or if
+    the checks could not be run.
     """
     wanted = _parsed(target)
     dialogues: list[Transcript] = []
     asked: Asked | None = None
-    try:
-        if wanted is not None:
-            given = (user, password_file, recipient, insecure, abuse)
-            asked = wanted, target_options(*given, dialogues.append)
-    except Fail as error:
-        raise NotExamined(error.message) from error
+    if wanted is not None:
+        given = (user, password_file, recipient, insecure, abuse)
+        asked = wanted, target_options(*given, dialogues.append)
     try:
         results = _results(_loaded(config, wanted), asked)
     except Fail as error:

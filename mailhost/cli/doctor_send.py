@@ -8,15 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailhost.cli.context import (
-    Fail,
-    Parsed,
-    address,
-    config_option,
-    known_password,
-    load_settings,
-)
-from mailhost.cli.doctor_check import NotExamined, examined, show_report
+from mailhost.cli.context import ADDRESS, config_option, known_password, load_settings
+from mailhost.cli.doctor_check import examined, show_report
+from mailhost.cli.examining import ExaminingCommand
 from mailhost.message.address import Address
 
 if TYPE_CHECKING:
@@ -24,21 +18,11 @@ if TYPE_CHECKING:
     from mailhost.doctor.context import DoctorContext
 
 
-def _address(text: str) -> Address:
-    try:
-        return address(text)
-    except Fail as error:
-        raise NotExamined(error.message) from error
-
-
-_ADDRESS = Parsed(_address)
-
-
-@click.command("send", short_help="Send a test message, and follow it.")
-@click.argument("recipient", metavar="ADDRESS", type=_ADDRESS)
+@click.command("send", cls=ExaminingCommand, short_help="Send a test message, and follow it.")
+@click.argument("recipient", metavar="ADDRESS", type=ADDRESS)
 @click.option(
     "--user",
-    type=_ADDRESS,
+    type=ADDRESS,
     metavar="ADDRESS",
     help="The account that sends, through the submission listener. For a message to an account of "
     "this host: the account itself; the message is then also read by POP3 and IMAP.",
@@ -62,14 +46,14 @@ def send(
     A message to another host leaves as the mail of a user (--user) or of the admin. A message to an
     account of this host is sent to the SMTP port without a login; the doctor finds the message in
     the mailbox, and removes it.
+
+    The exit code is 0 if all is fine, 1 with warnings, 2 with failures, 3 for wrong usage, or if
+    the check could not be run.
     """
     from mailhost.doctor.round_trip.check import RoundTrip, round_trip_check
 
-    try:
-        loaded = load_settings(config)
-        password = known_password(str(user), password_file) if user else ""
-    except Fail as error:
-        raise NotExamined(error.message) from error
+    loaded = load_settings(config)
+    password = known_password(str(user), password_file) if user else ""
     trip = RoundTrip(str(recipient), str(user) if user else "", password, time.time())
 
     async def checks(context: DoctorContext) -> Sequence[Check]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from mailhost.interfaces.reactor import IReactor
 
 WIDTH = 80  # columns where the output is no terminal
+REFUSED = 1  # the exit code
 NOT_RUNNING = "no host runs: the answer is based on the settings file and the data folder"
 
 
@@ -37,6 +39,9 @@ def command(as_json: bool, config: str | None, **question: Any) -> None:
     Nothing is sent, and nothing is counted or stored; only DNS is asked. Without --client the
     client has the address 192.0.2.1, which no real client has; without --listener the client
     connects to port 25, or with --user to a port for mail programs.
+
+    The exit code is 0 if the message would be accepted as far as it is explained, 1 if it would be
+    refused for now or for good, or if it cannot be explained, and 2 for wrong usage.
     """
     try:
         found = ask(config, "explain", **question)
@@ -46,13 +51,24 @@ def command(as_json: bool, config: str | None, **question: Any) -> None:
         running = False
     if as_json:
         print_json({"running": running, **found})
-        return
-    if not running:
-        click.echo(f"Note: {NOT_RUNNING}\n")
+    else:
+        _print_text(found, running)
+    sys.exit(0 if _is_accepted(found) else REFUSED)
+
+
+def _print_text(found: dict[str, Any], running: bool) -> None:
     from mailhost.cli.explain_text import explanation_lines
 
+    if not running:
+        click.echo(f"Note: {NOT_RUNNING}\n")
     for line in explanation_lines(found, terminal_width() or WIDTH):
         click.echo(plain(line))
+
+
+def _is_accepted(found: dict[str, Any]) -> bool:
+    """True if the login and each command would succeed."""
+    replies = [each["reply"] for each in found["session"]]
+    return not found["client"]["login"] and all(reply.startswith("2") for reply in replies)
 
 
 def _explained_here(config: str | None, question: dict[str, Any]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def explanation_lines(found: dict[str, Any], width: int) -> Iterator[str]:
 
 def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     listener, client = found["listener"], found["client"]
-    yield "Listener", f"{listener['protocol']} on {listener['endpoint']}: {listener['rule']}"
+    yield "Listener", f"{listener['protocol']} on {listener['address']}: {listener['rule']}"
     tls = "over TLS" if client["tls"] else "without TLS"
     login = f", logged in as {client['account']}" if client["account"] else ", without a login"
     yield "Client", f"{client['ip'] or 'a local socket'}, EHLO {client['hello']}, {tls}{login}"

@@ -6,14 +6,13 @@ reported in one line, with exit code 1. If MAILHOST_TRACEBACK is set, bugs print
 
 from __future__ import annotations
 
-import os
-import sqlite3
 import sys
 from importlib import import_module
 
 import click
 
 from mailhost import __version__
+from mailhost.cli.fault_text import fault_text
 
 _GROUPS = {
     "init": "mailhost.cli.init",
@@ -70,19 +69,10 @@ def mailhost() -> None:
 def main() -> None:
     """Run the command line.
 
-    Exits with 0, with 1 if the command fails, or with 2 for wrong usage.
+    Exits with 0, with 1 if the command fails, or with 2 for wrong usage. A command for which 1 and
+    2 are results exits with 3 instead.
     """
     try:
         mailhost(prog_name="mailhost")
-    except PermissionError as error:
-        text = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        sys.exit(f"Error: {text}; ask as root or as the host's user")
-    except (OSError, sqlite3.Error) as error:
-        sys.exit(f"Error: {error}")
-    except Exception as error:  # a bug: reported in a line, unless asked for more
-        if os.environ.get("MAILHOST_TRACEBACK"):
-            raise
-        sys.exit(
-            f"Error: internal fault, {type(error).__name__}: {error}"
-            " (set MAILHOST_TRACEBACK=1 to see where)"
-        )
+    except Exception as error:  # noqa: BLE001 - reported in a line
+        sys.exit(f"Error: {fault_text(error)}")

@@ -19,7 +19,8 @@ _LEAST = 8  # the least width of a shortened cell, in columns
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON. What `plain` replaces is escaped, so that no text is lost."""
+    """Print a value as JSON. Characters that `plain` replaces are escaped, so that no text is
+    lost."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
     click.echo("\n".join(map(_escaped, text.split("\n"))))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 import textwrap
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mailhost.trace.reader import TraceReader
     from mailhost.trace.story import Story
 
+NOTHING_FOUND = 1  # the exit code
 POLL = 0.5  # seconds between two queries with --follow
 PARTS_AT_ONCE = 1_000
 _INDENT = 21  # the width of a time
@@ -58,6 +60,9 @@ def command(
     Message-ID, an address, a domain, or a word of a reply.
 
     A single message is shown with all its events; several messages are listed, the newest first.
+
+    The exit code is 0 if a message was found, 1 if there is none or the trace cannot be read, and 2
+    for wrong usage.
     """
     from mailhost.trace.query import Query
 
@@ -75,6 +80,8 @@ def command(
             _print_story(found[0], reader)
         else:
             _print_list(found)
+    if not found:
+        sys.exit(NOTHING_FOUND)
 
 
 @contextmanager

@@ -153,6 +153,18 @@ def _parse(text: str) -> Endpoint:
     return endpoint
 
 
+def listening_address(text: str) -> str:
+    """Return `ip:port` or `[ip]:port` for an endpoint with a TCP port, and another one as it is.
+
+    Raises BadEndpoint.
+    """
+    endpoint = parse_endpoint(text)
+    if endpoint.port is None:
+        return text
+    host = endpoint.interface
+    return f"[{host}]:{endpoint.port}" if ":" in host else f"{host}:{endpoint.port}"
+
+
 def absolute_endpoint(text: str, folder: str) -> str:
     """Return the description as Twisted reads it, its relative paths joined to `folder`.
 

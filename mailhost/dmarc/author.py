@@ -19,7 +19,8 @@ def author_domain(header: bytes) -> str:
     try:
         domains = {address.domain for address in addresses(found[0])}
     except BadAddress as bad:
-        raise NoAuthorDomain(f"the From field cannot be read: {ascii(str(bad))[:200]}") from bad
+        why = str(bad).encode("ascii", "backslashreplace").decode()
+        raise NoAuthorDomain(f"the From field cannot be read: {why[:200]}") from bad
     if len(domains) != 1:
         raise NoAuthorDomain("the From field has addresses of several domains")
     [domain] = domains

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from mailhost.dns_records.finding import DNSFinding, DNSVerdict, exit_code
+from mailhost.dns_records.folding import comment, folded
 from mailhost.dns_records.record import Place
 from mailhost.dns_records.zone import record_line, record_values
 
@@ -19,15 +20,16 @@ _SUMMARIES = (
 )
 
 
-def findings_text(findings: Sequence[DNSFinding], domain: str) -> Iterator[str]:
-    """Yield one line for each finding, followed by what to do, and a last line with the sum. A
-    remedy that stands above already is not repeated."""
+def findings_text(findings: Sequence[DNSFinding], domain: str, width: int) -> Iterator[str]:
+    """Yield the text of each finding, followed by what to do, and a last line with the sum. A
+    remedy that stands above already is not repeated. The lines are at most `width` columns wide,
+    except for those with records."""
     remedy = ""
     for finding in findings:
         text = f"{finding.tried}: {finding.seen[:LONGEST_SHOWN]}"
-        yield f"{finding.verdict.value:<{_WIDTH}}{text}"
+        yield from folded(f"{finding.verdict.value:<{_WIDTH}}", text, width)
         if finding.remedy and finding.remedy != remedy:
-            yield " " * _WIDTH + finding.remedy
+            yield from folded(" " * _WIDTH, finding.remedy, width)
         remedy = finding.remedy
         for seen in finding.remove:
             yield " " * _WIDTH + f"remove: {seen.name}. {seen.kind} {seen.data}"
@@ -36,13 +38,14 @@ def findings_text(findings: Sequence[DNSFinding], domain: str) -> Iterator[str]:
     yield f"{domain}: {_SUMMARIES[exit_code(findings)]}"
 
 
-def changes_text(findings: Iterable[DNSFinding], domain: str) -> Iterator[str]:
-    """Yield commands for nsupdate that remove what is in the way and add what is missing. Each
-    finding is one request, so its records change together."""
+def changes_text(findings: Iterable[DNSFinding], domain: str, width: int) -> Iterator[str]:
+    """Yield commands for nsupdate that remove what is in the way and add what is missing, with
+    comments of at most `width` columns. Each finding is one request, so its records change
+    together."""
     for finding in findings:
         add = [each for each in finding.add if each.place(domain) is not Place.REVERSE]
         if add or finding.remove:
-            yield f"; {finding.tried}: {finding.seen}"
+            yield from comment(f"{finding.tried}: {finding.seen[:LONGEST_SHOWN]}", width)
             for seen in finding.remove:
                 yield f"update delete {seen.name}. {seen.kind} {seen.data}"
             for record in add:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
+from mailhost.dns_records.folding import comment
 from mailhost.dns_records.record import DNSPlan, Place, PlannedRecord, Topic
 from mailhost.message.address import unicode_domain
 
@@ -18,31 +19,34 @@ _HEADINGS = {
 }
 
 
-def zone_text(plan: DNSPlan) -> Iterator[str]:
-    """Yield the lines of a zone fragment, each record after a comment with its purpose. Records
-    that belong to the provider of an address are comments."""
+def zone_text(plan: DNSPlan, width: int) -> Iterator[str]:
+    """Yield the lines of a zone fragment, each record after a comment with its purpose, which is at
+    most `width` columns wide. Records that belong to the provider of an address are comments."""
     for place in Place:
         records = list(plan.at(place))
         if records:
             yield ""
-            yield "; " + _HEADINGS[place].format(domain=plan.domain)
+            yield from comment(_HEADINGS[place].format(domain=plan.domain), width)
         for record in records:
-            yield f"; {record.purpose}"
+            yield from comment(record.purpose, width)
             yield ("; " if place is Place.REVERSE else "") + record_line(record)
 
 
-def nsupdate_text(plan: DNSPlan) -> Iterator[str]:
-    """Yield commands for nsupdate that add the records, for names that have none of their type yet.
+def nsupdate_text(plan: DNSPlan, width: int) -> Iterator[str]:
+    """Yield commands for nsupdate that add the records, for names that have none of their type yet;
+    comments are at most `width` columns wide.
 
     Records of one name and type are one request, as a request must stay in one zone; those of the
     reverse zones are left out. Beside an SPF record there may be other TXT records, so only for SPF
     the request does not depend on there being none.
     """
-    yield "; These add records where there are none; with --check they correct the others too"
+    text = "These add records where there are none; with --check they correct the others too"
+    yield from comment(text, width)
     records = [each for each in plan.records if each.place(plan.domain) is not Place.REVERSE]
     for (name, kind), group in groupby(records, lambda each: (each.name, each.kind)):
         added = list(group)
-        yield from (f"; {record.purpose}" for record in added)
+        for record in added:
+            yield from comment(record.purpose, width)
         if added[0].topic is not Topic.SPF:
             yield f"prereq nxrrset {name}. {kind}"
         yield from (f"update add {record_line(record, class_='')}" for record in added)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from mailhost.dns_records.folding import folded
 from mailhost.doctor.checks import CheckResult
 from mailhost.doctor.finding import Finding, Verdict, exit_code
 
@@ -39,24 +39,13 @@ def report_text(results: Sequence[CheckResult], width: int) -> Iterator[str]:
 def finding_text(finding: Finding, width: int) -> Iterator[str]:
     """Yield the lines of one finding."""
     text = f"{finding.tried}: {finding.seen[:LONGEST_SHOWN]}"
-    yield from _wrapped(f"  {finding.verdict.value:<{_LABEL}}", text, width)
+    yield from folded(f"  {finding.verdict.value:<{_LABEL}}", text, width)
     if finding.fault is not None:
-        yield from _wrapped(" " * (_LABEL + 2), f"{finding.fault.why} [{finding.name}]", width)
+        yield from folded(" " * (_LABEL + 2), f"{finding.fault.why} [{finding.name}]", width)
     if finding.remedy:
-        yield from _wrapped(" " * (_LABEL + 2), f"Remedy: {finding.remedy}", width)
+        yield from folded(" " * (_LABEL + 2), f"Remedy: {finding.remedy}", width)
     for line in finding.copy:
         yield " " * (_LABEL + 4) + line
-
-
-def _wrapped(start: str, text: str, width: int) -> list[str]:
-    return textwrap.wrap(
-        " ".join(text.split()),
-        width,
-        initial_indent=start,
-        subsequent_indent=" " * len(start),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
 
 
 def summary(results: Iterable[CheckResult]) -> str:

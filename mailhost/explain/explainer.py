@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from twisted.internet.defer import Deferred, TimeoutError
 
-from mailhost.config.endpoint import parse_endpoint
+from mailhost.config.endpoint import listening_address, parse_endpoint
 from mailhost.config.endpoint_meant import twisted_form
 from mailhost.config.model import Listen, Settings
 from mailhost.config.protocol import ListenProtocol
@@ -106,6 +106,7 @@ class Explainer:
             ListenerView(
                 client.protocol,
                 question.listen.endpoint,
+                listening_address(question.listen.endpoint),
                 listener_rule(question.listen),
                 self._options.message_size,
             ),
@@ -225,8 +226,9 @@ def listener_rule(listen: Listen) -> str:
 
 
 def choose_listener(settings: Settings, wanted: str, login: bool) -> Listen:
-    """Return the listener that the operator means by a protocol, a port or an endpoint; without
-    one, the first for clients that log in (`login`), or the first for other servers.
+    """Return the listener that the operator means by a protocol, a port, an address with a port, or
+    an endpoint; without one, the first for clients that log in (`login`), or the first for other
+    servers.
 
     Raises CannotExplain.
     """
@@ -234,7 +236,8 @@ def choose_listener(settings: Settings, wanted: str, login: bool) -> Listen:
     if wanted:
         found = [listen for listen in taking if _is_meant(listen, wanted)]
         if not found:
-            known = ", ".join(f"{each.protocol.value} ({each.endpoint})" for each in taking)
+            named = [(each.protocol.value, listening_address(each.endpoint)) for each in taking]
+            known = ", ".join(f"{protocol} ({address})" for protocol, address in named)
             text = f"no listener that takes mail is {wanted!r}; there are: {known or 'none'}"
             raise CannotExplain(text)
         return found[0]
@@ -249,5 +252,7 @@ def _unlikely(protocol: ListenProtocol, login: bool) -> tuple[bool, bool]:
 
 
 def _is_meant(listen: Listen, wanted: str) -> bool:
-    port = parse_endpoint(listen.endpoint).port
-    return twisted_form(wanted) in (listen.protocol.value, listen.endpoint, str(port))
+    names = (listen.protocol.value, str(parse_endpoint(listen.endpoint).port))
+    if wanted in (*names, listening_address(listen.endpoint)):
+        return True
+    return twisted_form(wanted) == listen.endpoint

@@ -27,10 +27,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class ListenerView:
-    """A listener, and its rule for clients in a sentence."""
+    """A listener, and its rule for clients in a sentence. `endpoint` is that of the settings,
+    `address` its form in `mailhost status`."""
 
     protocol: str
     endpoint: str
+    address: str
     rule: str
     message_size: int
 

@@ -395,6 +395,27 @@ class Faulted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Diagnosed(Event):
+    """A finding of the doctor about this host or its surroundings, such as DNS. `name` is the name
+    of its fault."""
+
+    name: str
+    text: str
+
+    @property
+    def line(self) -> str:
+        return f"{self.name}: {self.text}"
+
+    @property
+    def serious(self) -> bool:
+        return True
+
+    @property
+    def key(self) -> CountKey:
+        return _key("diagnosed")
+
+
+@dataclass(frozen=True, slots=True)
 class Notice(Event):
     """Information for the operator that is no fault, such as a start or a reload."""
 

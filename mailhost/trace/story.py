@@ -24,7 +24,7 @@ _WORST_FIRST = (
     "relayed",
     "delivered",
 )
-_WORDS_OF_FATES = {
+OUTCOME_OF_FATE = {  # the outcome of any other fate is its value
     Fate.DEFERRED.value: "deferred",
     Fate.EXPANDED.value: "delivered",
     Fate.PASSED_ON.value: "relayed",
@@ -126,7 +126,7 @@ class _States:
             if self.found.get(alias.lower()) == "received":
                 del self.found[alias.lower()]
         fate = str(facts["fate"])
-        self._all(to, _WORDS_OF_FATES.get(fate, fate))
+        self._all(to, OUTCOME_OF_FATE.get(fate, fate))
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -14,6 +14,8 @@ from mailhost.doctor.host.local_facts import LocalFacts
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.accounts import DirectoryView
+from mailhost.observe.counts import Counts
+from mailhost.observe.totals import totals
 from tests.doctor.host.case import DOMAIN, HostCase
 from tests.fakes import FakeHandover, RecordingEvents, outgoing_of
 from tests.queue.fakes import here
@@ -59,6 +61,10 @@ class FirstStartTests(HeadDoctorCase):
         self.clock.advance(AFTER_START)
         [line] = self.events.lines
         self.assertTrue(line.startswith("doctor/no-domain: failure: domains: there is no"), line)
+        counts = Counts()
+        for event in self.events.told:
+            counts.emit(event)
+        self.assertEqual(0, totals(counts.events)["faults"])
 
     def test_a_stop_before_that(self) -> None:
         self.doctor.start()

@@ -24,7 +24,8 @@ class PlanTests(CommandCase):
         output = self.run_ok("dns", "Bücher.example")
         self.assertIn("xn--bcher-kva.example. 3600 IN MX 10 mail.example.com.\n", output)
         self.assertIn("; xn--bcher-kva.example is how DNS writes bücher.example\n", output)
-        self.assertIn("; addresses of the host: 192.0.2.1; they are\n", output)
+        self.assertIn("; addresses of the host: 192.0.2.1; they are", output)
+        self.assertFalse([line for line in output.splitlines() if line[0:1] == ";" and line[80:]])
 
     def test_another_name_of_a_domain(self) -> None:
         self.assertIn("books.example. 3600 IN MX 10", self.run_ok("dns", "books.example"))
@@ -48,7 +49,8 @@ class PlanTests(CommandCase):
 
     def test_a_domain_that_does_not_sign(self) -> None:
         self.settings(ADDRESSES + '[dkim]\nsign = false\n[domain."books.example"]\n')
-        self.assertIn("is not signed (DKIM)", self.run_ok("dns", "books.example"))
+        output = self.run_ok("dns", "books.example").replace("\n;  ", "")
+        self.assertIn("is not signed (DKIM)", output)
 
     def test_json(self) -> None:
         values = json.loads(self.run_ok("dns", "books.example", "--format", "json"))
@@ -69,6 +71,13 @@ class PlanTests(CommandCase):
             result = self.call("dns", "--check", *arguments)
             self.assertEqual(3, result.exit_code, result.output)
         self.assertIn("books.example is no name of the public DNS", result.stderr)
+        for form in (("--format", "json"), ("--format=json",)):
+            result = self.call("dns", "--check", "books.example", *form)
+            self.assertIn("no name of the public DNS", json.loads(result.stdout)["error"])
+
+    def test_wrong_usage(self) -> None:
+        self.assertEqual(3, self.call("dns", "--check", "--bad").exit_code)
+        self.assertEqual(2, self.call("dns", "--bad").exit_code)
 
 
 class CheckTests(ServedDomainCase):

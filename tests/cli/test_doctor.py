@@ -7,7 +7,7 @@ import os
 
 from twisted.internet.defer import Deferred, gatherResults
 
-from mailhost.cli import doctor
+from mailhost.cli import doctor, doctor_check, doctor_send
 from tests.cli.bench import CommandCase, fake_host
 from tests.cli.served_domain import SERVED, ServedDomainCase
 
@@ -49,7 +49,7 @@ class ReplyTests(CommandCase):
 
 
 class TargetTests(CommandCase):
-    """What cannot be examined."""
+    """A TARGET that cannot be examined."""
 
     def test_wrong_texts(self) -> None:
         for text in ("a b", "ann@", "example.org:0"):
@@ -62,6 +62,49 @@ class TargetTests(CommandCase):
     def test_no_settings(self) -> None:
         result = self.call("doctor", "--config", "/nowhere.toml", "example.org")
         self.assertEqual(3, result.exit_code, result.output)
+
+    def test_as_json(self) -> None:
+        for words in (("a b",), ("example.org", "--config", "/nowhere.toml"), ("--bad", "--user")):
+            result = self.call("doctor", *words, "--json")
+            self.assertEqual(3, result.exit_code, result.output)
+            found = json.loads(result.stdout)
+            self.assertEqual((3, []), (found["exit_code"], found["findings"]))
+            self.assertTrue(found["error"])
+            self.assertEqual("", result.stderr)
+
+
+class WithoutResultTests(CommandCase):
+    """The exit code of `mailhost doctor` where 1 and 2 would say something about the mail."""
+
+    def test_wrong_usage(self) -> None:
+        for words in (("--bad",), ("check", "--bad"), ("a", "b"), ("--send",), ("send", "--bad")):
+            result = self.call("doctor", *words)
+            self.assertEqual(3, result.exit_code, result.output)
+            self.assertIn("Usage: mailhost doctor", result.stderr)
+
+    def test_help_is_no_wrong_usage(self) -> None:
+        for words in (("--help",), ("check", "--help"), ("send", "--help")):
+            self.assertIn("Usage:", self.run_ok("doctor", *words))
+
+    def test_a_command_that_fails(self) -> None:
+        self.settings()
+        for fault, text in (
+            (PermissionError(13, "Permission denied", "/x"), "/x: Permission denied; ask as root"),
+            (ZeroDivisionError("by zero"), "internal fault, ZeroDivisionError: by zero"),
+            (KeyboardInterrupt(), "aborted"),
+        ):
+
+            def fail(*_: object, fault: BaseException = fault) -> None:
+                raise fault
+
+            self.patch(doctor_check, "examined", fail)
+            self.patch(doctor_send, "examined", fail)
+            for words in ((), ("--send", "you@example.net")):
+                result = self.call("doctor", *words)
+                self.assertEqual(3, result.exit_code, result.output)
+                self.assertIn(f"Error: {text}", result.stderr)
+                result = self.call("doctor", *words, "--json")
+                self.assertIn(text, json.loads(result.stdout)["error"])
 
 
 class OwnDomainTests(ServedDomainCase):

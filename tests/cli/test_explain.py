@@ -21,6 +21,7 @@ FOUND: dict[str, Any] = {
     "listener": {
         "protocol": "submission",
         "endpoint": "tcp6:587:interface=\\:\\:",
+        "address": "[::]:587",
         "rule": "clients must log in before they send, and may send to all domains",
         "message_size": 50_000_000,
     },
@@ -92,8 +93,8 @@ FOUND: dict[str, Any] = {
     "signing": {"domain": "a.example", "selectors": ["s1", "s2"], "reason": ""},
 }
 TEXT = """\
-Listener   submission on tcp6:587:interface=\\:\\:: clients must log in before
-             they send, and may send to all domains
+Listener   submission on [::]:587: clients must log in before they send, and may
+             send to all domains
 Client     192.0.2.7, EHLO [192.0.2.7], over TLS, logged in as ann@a.example
 Relay      may: it has logged in as ann@a.example
 Sender     may not: mail for bob@a.example does not reach ann@a.example
@@ -175,6 +176,18 @@ class ExplainTests(CommandCase):
         text = "\n".join(explanation_lines(found, 80))
         self.assertIn("  S: 554-go\n  S: 554 away\n", text)
         self.assertIn("asked\n  none\n", text)
+
+    def test_exit_codes(self) -> None:
+        self.settings()
+        codes = []
+        for reply, login in (("250 OK", ""), ("451 later", ""), ("550 no", ""), ("250 OK", "no")):
+            session = [{"command": "", "reply": "220 hi"}, {"command": "RCPT", "reply": reply}]
+            client = FOUND["client"] | {"login": login}
+            found = FOUND | {"session": session, "client": client}
+            self.patch(asynchronous, "run_on_reactor", lambda work, found=found: found)
+            for more in ((), ("--json",)):
+                codes.append(self.call("explain", *QUESTION, *more).exit_code)
+        self.assertEqual([0, 0, 1, 1, 1, 1, 1, 1], codes)
 
     def test_without_a_host_the_settings_are_asked(self) -> None:
         self.settings()

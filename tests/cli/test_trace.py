@@ -46,8 +46,13 @@ class TraceTests(CommandCase):
     def test_by_outcome_and_time(self) -> None:
         printed = self.run_ok("trace", "--outcome", "deferred")
         self.assertIn("two  from <ann@example.com>, deferred", printed)
-        self.assertIn("no message was found", self.run_ok("trace", "--since", "2 hours"))
         self.assertIn("one  ", self.run_ok("trace", "one", "--until", "2030-01-01"))
+
+    def test_nothing_is_found(self) -> None:
+        result = self.call("trace", "--since", "2 hours")
+        self.assertEqual((1, "no message was found\n"), (result.exit_code, result.stdout))
+        result = self.call("trace", "nobody@example.com", "--json")
+        self.assertEqual((1, []), (result.exit_code, json.loads(result.stdout)))
 
     def test_json(self) -> None:
         (found,) = json.loads(self.run_ok("trace", "two", "--json"))

@@ -10,7 +10,12 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.testing import MemoryReactor
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.config.endpoint import BadEndpoint, absolute_endpoint, parse_endpoint
+from mailhost.config.endpoint import (
+    BadEndpoint,
+    absolute_endpoint,
+    listening_address,
+    parse_endpoint,
+)
 
 RIGHT = [
     "tcp:25",
@@ -98,6 +103,19 @@ class ParseTests(SynchronousTestCase):
         endpoint = parse_endpoint("haproxy:tcp6:25:interface=2001\\:db8\\:\\:1")
         self.assertEqual((endpoint.port, endpoint.interface), (25, "2001:db8::1"))
         self.assertTrue(endpoint.proxied)
+
+    def test_addresses(self) -> None:
+        for text, address in {
+            "tcp:25": "0.0.0.0:25",
+            "tcp:127.0.0.1:2525": "127.0.0.1:2525",
+            "haproxy:tcp:localhost:25": "127.0.0.1:25",
+            "tcp6:587": "[::]:587",
+            "tcp:[2001:DB8::1]:25": "[2001:db8::1]:25",
+            "tcp:0": "tcp:0",
+            "unix:lmtp.sock": "unix:lmtp.sock",
+            "systemd:domain=INET6:index=0": "systemd:domain=INET6:index=0",
+        }.items():
+            self.assertEqual(address, listening_address(text), text)
 
     def test_an_address_may_stand_in_brackets_and_before_the_port(self) -> None:
         cases = {

@@ -17,6 +17,7 @@ from mailhost.dns_records.finding import DNSFinding, DNSVerdict, exit_code
 from mailhost.dns_records.plan import make_plan
 from mailhost.dns_records.record import Topic
 from mailhost.dns_records.report import changes_text, findings_text
+from mailhost.dns_records.zone import nsupdate_text, zone_text
 from mailhost.interfaces.dns import Found, MXRecord, SRVRecord
 from mailhost.message.address import parse_address
 from tests.dns_records.facts import HOST, OWN, key
@@ -100,9 +101,24 @@ class WholeTests(CheckCase):
         self.assertEqual([], [each for each in findings if each.verdict is not DNSVerdict.RIGHT])
         self.assertEqual(set(Topic) - {Topic.REPORTS, Topic.SERVERS}, {f.topic for f in findings})
         self.assertEqual(0, exit_code(findings))
-        text = list(findings_text(findings, "example.com"))
+        text = list(findings_text(findings, "example.com", 80))
         self.assertIn("right      MX of example.com: 10 mail.example.com.", text)
         self.assertEqual("example.com: all records are right", text[-1])
+
+    def test_text_is_folded_and_records_are_not(self) -> None:
+        dns = RecordsLookUp({})
+        findings = self.findings(FakeServers(ns1=dns), dns)
+        for text in (
+            findings_text(findings, "example.com", 80),
+            changes_text(findings, "example.com", 80),
+            zone_text(make_plan(HOST, OWN_WITH_KEY), 80),
+            nsupdate_text(make_plan(HOST, OWN_WITH_KEY), 80),
+        ):
+            lines = list(text)
+            records = [line for line in lines if " 3600 " in line]
+            self.assertTrue(any("_domainkey" in line and len(line) > 400 for line in records))
+            others = [line for line in lines if line not in records]
+            self.assertEqual([], [line for line in others if len(line) > 80 and _V6 not in line])
 
     def test_nothing_there(self) -> None:
         dns = RecordsLookUp({})
@@ -216,7 +232,7 @@ class AddressTests(CheckCase):
         self.finds(DNSVerdict.DIFFERENT, "a.isp.example", back)
         found = self.finds(DNSVerdict.MISSING, "there is no record", {("PTR", _V6): []})
         self.assertIn("relay.bind", found.remedy)
-        self.assertEqual([], list(changes_text([found], "example.com")))
+        self.assertEqual([], list(changes_text([found], "example.com", 80)))
 
 
 class SPFTests(CheckCase):
@@ -237,7 +253,7 @@ class SPFTests(CheckCase):
     def test_several(self) -> None:
         found = self.spf(DNSVerdict.HARMFUL, "several", b"v=spf1 mx -all", b"v=spf1 a ~all")
         self.assertEqual(2, len(found.remove))
-        commands = list(changes_text([found], "example.com"))
+        commands = list(changes_text([found], "example.com", 80))
         self.assertIn('update delete example.com. TXT "v=spf1 a ~all"', commands)
         merged = "v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 mx a ~all"
         self.assertIn(f'update add example.com. 3600 TXT "{merged}"', commands)
@@ -390,7 +406,7 @@ class HostileTests(CheckCase):
         names = (_SPF, _KEY, _DMARC, ("TXT", "mail.example.com"))
         findings = self.check(dict.fromkeys(names, texts))
         self.assertIn(exit_code(findings), range(4))
-        for line in changes_text(findings, "example.com"):
+        for line in changes_text(findings, "example.com", 80):
             self.assertTrue(line.isascii() or line.startswith(";"), line)
             self.assertNotIn("\n", "" if line.startswith(";") else line)
 

@@ -39,7 +39,7 @@ class ZoneTests(SynchronousTestCase):
     """A fragment of a zone file."""
 
     def test_each_record_has_its_purpose_and_place(self) -> None:
-        lines = list(zone_text(make_plan(HOST, replace(OWN, domain="example.net"))))
+        lines = list(zone_text(make_plan(HOST, replace(OWN, domain="example.net")), 80))
         place = lines.index("example.net. 3600 IN MX 10 mail.example.com.")
         self.assertEqual("; Mail for the domain is sent to this host.", lines[place - 1])
         elsewhere = next(n for n, line in enumerate(lines) if line.startswith("; In the zones"))
@@ -49,14 +49,14 @@ class ZoneTests(SynchronousTestCase):
         self.assertGreater(lines.index(reverse), elsewhere)
 
     def test_long_texts_are_divided(self) -> None:
-        (line,) = (line for line in zone_text(make_plan(HOST, OWN)) if "_domainkey" in line)
+        (line,) = (line for line in zone_text(make_plan(HOST, OWN), 80) if "_domainkey" in line)
         strings = read_strings(line)
         self.assertEqual([255, len(RSA) - 255], [len(string) for string in strings])
         self.assertEqual(RSA.encode(), b"".join(strings))
 
     def test_another_program_reads_it(self) -> None:
         plan = make_plan(HOST, OWN)
-        text = "\n".join(zone_text(plan))
+        text = "\n".join(zone_text(plan, 80))
         zone = dns.zone.from_text(text, "example.com.", relativize=False, check_origin=False)
         read = {
             (str(name).removesuffix("."), dns.rdatatype.to_text(data.rdtype), _data(data))
@@ -75,7 +75,7 @@ class ZoneTests(SynchronousTestCase):
 
     def test_nsupdate_adds_where_nothing_is_there(self) -> None:
         addresses = HostAddresses(("192.0.2.1", "192.0.2.2"), AddressSource.SETTINGS)
-        lines = list(nsupdate_text(make_plan(replace(HOST, addresses=addresses), OWN)))
+        lines = list(nsupdate_text(make_plan(replace(HOST, addresses=addresses), OWN), 80))
         requests = [
             [line for line in request.splitlines() if line and not line.startswith(";")]
             for request in "\n".join(lines).split("send")

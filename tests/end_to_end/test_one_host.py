@@ -82,10 +82,12 @@ class Asking(OneHost):
         for recipient in ("ann+x@example.com", "eve@example.com", "sue@elsewhere.example"):
             code, text = client.rcpt(recipient)
             command = ("explain", "--from", "sue@elsewhere.example", "--to", recipient)
-            found = json.loads(self.run_command(*command, "--json"))
+            done = self.host.command(*command, "--json")
+            self.assertEqual(0 if code == 250 else 1, done.returncode, done.stderr)
+            found = json.loads(done.stdout)
             self.assertTrue(found["running"])
             self.assertEqual(f"{code} {text.decode()}", found["session"][-1]["reply"])
-        shown = self.run_command(*command, "--user", "ann@example.com")
+        shown = self.host.command(*command, "--user", "ann@example.com").stdout
         self.assertIn("553 5.7.1 You may not send as <sue@elsewhere.example>", shown)
 
     def test_the_status_has_the_sessions_of_all_processes(self) -> None:

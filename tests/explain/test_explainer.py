@@ -72,12 +72,15 @@ class ListenerTests(ExplainCase):
             self.assertEqual("submissions", self.chosen(wanted), wanted)
         listen = Listen(protocol=ListenProtocol.SMTP, endpoint="tcp:127.0.0.1:2525", upstream=())
         self.settings = self.settings.model_copy(update={"listen": (listen,)})
-        for wanted in ("tcp:127.0.0.1:2525", "tcp:2525:interface=127.0.0.1"):
+        for wanted in ("tcp:127.0.0.1:2525", "tcp:2525:interface=127.0.0.1", "127.0.0.1:2525"):
             self.assertEqual("smtp", self.chosen(wanted), wanted)
+        listen = Listen(protocol=ListenProtocol.SMTP, endpoint="tcp:[::1]:2525", upstream=())
+        self.settings = self.settings.model_copy(update={"listen": (listen,)})
+        self.assertEqual("smtp", self.chosen("[::1]:2525"))
 
     def test_a_listener_that_is_not_there(self) -> None:
         for listener in ("pop3", "99", "proxy"):
-            with self.assertRaisesRegex(CannotExplain, r"there are: smtp \(tcp:25\), submission"):
+            with self.assertRaisesRegex(CannotExplain, r"are: smtp \(0\.0\.0\.0:25\), submission"):
                 self.chosen(listener)
         self.settings = settings("imap")
         self.assertRaises(CannotExplain, self.chosen)
@@ -85,6 +88,7 @@ class ListenerTests(ExplainCase):
     def test_what_is_shown(self) -> None:
         found = self.explain("sue@far.example", "ann@a.example")
         self.assertEqual(("smtp", "tcp:25"), (found.listener.protocol, found.listener.endpoint))
+        self.assertEqual("0.0.0.0:25", found.listener.address)
         self.assertIn("from all clients", found.listener.rule)
         self.assertEqual(LIMIT, found.listener.message_size)
         login = self.explain("ann@a.example", "ann@a.example", **ANN)
@@ -102,6 +106,24 @@ class ListenerTests(ExplainCase):
         ):
             question = {"sender": "<>", "recipient": "ann@a.example"} | more
             self.assertRaises(CannotExplain, self.question, **question)
+
+    def test_values_of_other_types(self) -> None:
+        for name, value in (
+            ("sender", None),
+            ("recipient", ["ann@a.example"]),
+            ("client", 5),
+            ("user", 5),
+            ("listener", 25),
+            ("hello", 5),
+            ("size", "large"),
+            ("size", "7"),
+            ("size", 1.5),
+            ("size", True),
+            ("size", -1),
+        ):
+            question: dict[str, Any] = {"sender": "<>", "recipient": "ann@a.example", name: value}
+            with self.assertRaisesRegex(CannotExplain, f"^{name} must be a "):
+                self.question(**question)
 
 
 class ClientTests(ExplainCase):

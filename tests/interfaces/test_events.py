@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.interfaces.events import (
     Attempted,
+    Diagnosed,
     Event,
     Faulted,
     Filtered,
@@ -54,6 +55,10 @@ class LineTests(SynchronousTestCase):
     def test_the_proxy(self) -> None:
         passed_on = PassedOn("id1", "tcp:10.0.0.5:25", OK)
         self.check(passed_on, "id1 passed on to tcp:10.0.0.5:25: 250 2.0.0 OK")
+
+    def test_findings_of_the_doctor(self) -> None:
+        finding = Diagnosed("doctor/no-domain", "failure: there is no domain")
+        self.check(finding, "doctor/no-domain: failure: there is no domain", serious=True)
 
     def test_quarantined(self) -> None:
         self.check(

@@ -6,6 +6,7 @@ from mailhost.interfaces.authentication import Authentication
 from mailhost.interfaces.events import (
     Attempted,
     Authenticated,
+    Diagnosed,
     Event,
     Faulted,
     Filtered,
@@ -56,6 +57,7 @@ KEYS: list[tuple[Event, tuple[str, str, str]]] = [
     (Identified(CLIENT, ANN, "name=phone"), ("identified", "submission", "")),
     (LoginRefused(CLIENT, "ann", NO_USER, 1), ("login refused", "submission", "5xx")),
     (Faulted("disk", "full"), ("faulted", "", "")),
+    (Diagnosed("doctor/no-domain", "failure: none"), ("diagnosed", "", "")),
     (Notice("all is well"), ("notice", "", "")),
     (
         Filtered(CLIENT, "one", Finding("list", Stage.SENDER, Decision.TAG, "x")),

@@ -66,7 +66,7 @@ def _about(answers: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
     for each in relaying[:1]:
         listener, client = each["listener"], each["client"]
         seen = (
-            f"{listener['protocol']} at {listener['endpoint']} accepts {ELSEWHERE} without a login "
+            f"{listener['protocol']} at {listener['address']} accepts {ELSEWHERE} without a login "
             f"from a client at {client['ip']}: {each['relay']['reason']}"
         )
         remedy = "Remove the network that contains strangers from relay.networks, and reload."

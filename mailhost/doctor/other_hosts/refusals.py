@@ -113,7 +113,8 @@ def _rest(
     delay: tuple[float, str],
 ) -> str:
     """Return what needs no action of the operator, in one line."""
-    parts = [f"{sent} recipients were sent their mail"]
+    accepted = f"accepted for {sent} recipient{'' if sent == 1 else 's'}"
+    parts = [accepted if sent else "no other host has accepted any"]
     for what, reasons_ in (("refused", failed), ("waiting", waiting)):
         others = [reason for reason in reasons_ if not reason.ours]
         count = sum(len(reason.recipients) for reason in others)

@@ -12,6 +12,7 @@ from mailhost.doctor.finding import Finding, failure, ok, unknown, warning
 from mailhost.doctor.replies.explain import explain
 from mailhost.doctor.round_trip.faults import TEST_DEFERRED, TEST_REFUSED, TEST_WAITING
 from mailhost.doctor.running_host import AskHost
+from mailhost.trace.story import OUTCOME_OF_FATE
 
 PATIENCE = 60.0  # seconds until the first attempt has ended
 PAUSE = 0.5  # seconds between two questions
@@ -37,7 +38,8 @@ def outcome(attempt: Mapping[str, Any], identity: str, recipient: str, took: flo
     submission."""
     tried = f"delivery to {recipient}"
     by = f"{attempt['by']} said: " if attempt["by"] else ""
-    seen = f"{attempt['fate']} after {took:.1f} s. {by}{attempt['reply']}"
+    fate = OUTCOME_OF_FATE.get(attempt["fate"], attempt["fate"])
+    seen = f"{fate} after {took:.1f} s. {by}{attempt['reply']}"
     if attempt["fate"] in _SUCCEEDED:
         return ok(tried, seen)
     advice = explain(attempt["reply"]).advice

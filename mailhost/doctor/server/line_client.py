@@ -24,6 +24,7 @@ from mailhost.net.read_buffer import BadLine, ReadBuffer
 LONGEST_LINE = 100_000  # octets; a message may have lines longer than the 998 of RFC 5322
 MOST_OCTETS = 50_000_000  # of the server over one connection
 MOST_TEXT = 5_000_000  # of these, mail not counted
+MOST_LINES = 1_000_000  # of the server over one connection; 50 MB of mail have about 650,000
 _LITERAL = re.compile(rb"\{([0-9]{1,10})\}$")
 
 
@@ -38,7 +39,7 @@ class LineClient(Protocol):
         self._recorder = recorder
         self._literals = literals
         self._literal_left = 0
-        self._octets = self._text = 0
+        self._octets = self._text = self._line_count = 0
         self._lines: deque[bytes] = deque()
         self._waiting: Deferred[None] | None = None
         self._broken: Broken | None = None
@@ -96,7 +97,7 @@ class LineClient(Protocol):
         except BadLine as bad:
             self._break(Broken(Kind.STRANGE, f"{bad}: {bad.beginning!r}"))
         if self._octets > MOST_OCTETS or self._text > MOST_TEXT:
-            self._break(Broken(Kind.STRANGE, "text without end"))
+            self._break(_endless())
 
     def _take(self) -> bool:
         """Take a line, or octets of a literal. Return False if neither is there. Raises BadLine."""
@@ -109,6 +110,10 @@ class LineClient(Protocol):
             return False
         if not self.muted:
             self._recorder.transcript.received(line + b"\n")
+        self._line_count += 1
+        if self._line_count > MOST_LINES:
+            self._break(_endless())
+            return False
         self._lines.append(line)
         literal = _LITERAL.search(line) if self._literals else None
         self._literal_left = int(literal[1]) if literal else 0
@@ -153,3 +158,7 @@ class LineClient(Protocol):
         if self._waiting is not None:
             waiting, self._waiting = self._waiting, None
             waiting.errback(self._broken)
+
+
+def _endless() -> Broken:
+    return Broken(Kind.STRANGE, "text without end")

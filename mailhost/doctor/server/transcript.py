@@ -69,17 +69,25 @@ class Transcript:
             self._add("C:", self._sent(line.decode("utf-8", "replace")))
 
     def received(self, data: bytes) -> None:
-        """Add octets that the server sent; the last line may be incomplete."""
+        """Add octets that the server sent; the last line may be incomplete. Octets after MOST_LINES
+        are not read, since a server may send millions of short lines."""
+        if self._is_full:
+            return
         *lines, rest = (self._incomplete + data).split(b"\n")
         self._incomplete = rest[:LONGEST_LINE]
         for line in lines:
-            self._received(line)
+            if not self._is_full:
+                self._received(line)
 
     def end(self) -> None:
         """Add a last line without its end."""
         if self._incomplete:
             self._received(self._incomplete)
             self._incomplete = b""
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self.lines) > MOST_LINES
 
     def _received(self, line: bytes) -> None:
         text = line.rstrip(b"\r").decode("utf-8", "replace")
@@ -102,7 +110,7 @@ class Transcript:
     def _add(self, side: str, text: str) -> None:
         if len(self.lines) == MOST_LINES:
             side, text = "--", "more lines follow, which are not shown"
-        elif len(self.lines) > MOST_LINES:
+        elif self._is_full:
             return
         text = self._secrets.hide(text)[:LONGEST_LINE]
         self.lines.append(TranscriptLine(self._clock.seconds() - self._began, side, text))

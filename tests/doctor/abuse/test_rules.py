@@ -62,7 +62,11 @@ class RunningHost:
         self.asked.append(arguments)
         answer = {
             "session": self._session,
-            "listener": {"protocol": "smtp", "endpoint": arguments["listener"]},
+            "listener": {
+                "protocol": "smtp",
+                "endpoint": arguments["listener"],
+                "address": "0.0.0.0:2525",
+            },
             "client": {"ip": arguments["client"]},
             "relay": {"allowed": True, "reason": "0.0.0.0/1 in relay.networks"},
         }
@@ -87,6 +91,7 @@ class RunningRulesTests(SynchronousTestCase):
     def test_a_stranger_may_relay(self) -> None:
         (finding,) = findings_of(running_rules_check(RunningHost("250 2.1.5 OK"), SETTINGS))
         self.assertEqual((finding.verdict, finding.fault), (Verdict.FAILURE, OPEN_RELAY))
+        self.assertIn("smtp at 0.0.0.0:2525 accepts", finding.seen)
         self.assertIn("0.0.0.0/1 in relay.networks", finding.seen)
 
     def test_addresses_that_are_listed_are_not_strangers(self) -> None:

@@ -41,7 +41,7 @@ class RefusalsTests(SynchronousTestCase):
 
     def test_no_trace(self) -> None:
         self.assertEqual(self.found(), [])
-        self.assertEqual(self.rest.seen, "0 recipients were sent their mail")
+        self.assertEqual(self.rest.seen, "no other host has accepted any")
 
     def test_each_known_code_has_a_remedy(self) -> None:
         found = self.found(
@@ -76,12 +76,16 @@ class RefusalsTests(SynchronousTestCase):
             relayed("one", "a@gmail.com", Fate.RELAYED),
         )
         self.assertEqual(found, [])
-        self.assertEqual(self.rest.seen, "1 recipients were sent their mail")
+        self.assertEqual(self.rest.seen, "accepted for 1 recipient")
+
+    def test_several_recipients(self) -> None:
+        self.found(*(relayed(each, "a@gmail.com", Fate.RELAYED) for each in ("one", "two")))
+        self.assertEqual(self.rest.seen, "accepted for 2 recipients")
 
     def test_mail_that_waits_is_left_to_the_check_of_the_queue(self) -> None:
         slow = relayed("one", "a@yahoo.com", Fate.DEFERRED, YAHOO_SLOW, "mta5.am0.yahoodns.net")
         self.assertEqual(self.found(slow), [])
-        self.assertEqual(self.rest.seen, "0 recipients were sent their mail")
+        self.assertEqual(self.rest.seen, "no other host has accepted any")
 
     def test_what_was_removed_from_the_queue_waits_no_more(self) -> None:
         late = relayed("one", "a@far.example", Fate.DEFERRED, GREYLISTED)

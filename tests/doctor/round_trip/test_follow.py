@@ -58,6 +58,15 @@ class FollowTests(SynchronousTestCase):
         self.assertEqual(finding.verdict, Verdict.OK)
         self.assertIn("relayed after 1.0 s. mx.far.net [192.0.2.1] said: 250 2.0.0", finding.seen)
 
+    def test_the_words_are_those_of_the_trace(self) -> None:
+        for fate, word in (
+            ("passed-on", "relayed"),
+            ("expanded", "delivered"),
+            ("delayed", "deferred"),
+        ):
+            finding = self.finding(([attempt(fate, "250 2.0.0 queued as 17")], []))
+            self.assertIn(f"{word} after 0.0 s. ", finding.seen)
+
     def test_it_is_refused(self) -> None:
         finding = self.finding(([attempt("failed", "550 5.1.1 User unknown")], []))
         self.assertEqual((finding.verdict, finding.fault), (Verdict.FAILURE, TEST_REFUSED))

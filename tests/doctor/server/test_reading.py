@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mailhost.doctor.server import line_client
 from mailhost.doctor.server.dialogue import Asked
 from mailhost.doctor.server.services import MailProtocol
 from tests.doctor.server.scripted_server import (
@@ -140,4 +141,9 @@ class Misbehaviours(ReadingCase):
         self.assertIn("too long", await self.fault(script, "wrong-service"))
         flood = ("* CAPABILITY " + "X" * 1000 + "\r\n") * 6000
         script = self.imap(**{"CAPABILITY over TLS": flood + "{tag} OK done"})
+        self.assertIn("text without end", await self.fault(script, "wrong-service"))
+
+    async def test_short_lines_without_end(self) -> None:
+        self.patch(line_client, "MOST_LINES", 1000)
+        script = self.imap(**{"CAPABILITY over TLS": "*\r\n" * 1100 + "{tag} OK done"})
         self.assertIn("text without end", await self.fault(script, "wrong-service"))

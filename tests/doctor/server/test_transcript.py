@@ -92,3 +92,16 @@ class TranscriptTests(SynchronousTestCase):
             self.transcript.received(b"220 hi\r\n")
         self.assertEqual(MOST_LINES + 1, len(self.transcript.lines))
         self.assertIn("more lines", self.transcript.lines[-1].text)
+
+    def test_a_flood_is_not_read(self) -> None:
+        read: list[bytes] = []
+        take = self.transcript._received
+
+        def count(line: bytes) -> None:
+            read.append(line)
+            take(line)
+
+        self.patch(self.transcript, "_received", count)
+        for _ in range(3):
+            self.transcript.received(b"\n" * (MOST_LINES + 100))
+        self.assertEqual(MOST_LINES + 1, len(read))
