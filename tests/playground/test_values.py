@@ -37,9 +37,9 @@ class PortsTests(SynchronousTestCase):
         with socket.socket() as taken:
             taken.bind(("127.0.0.3", port))
             taken.listen()
-            bases = (port - 587, port - 586)
-            self.assertEqual(Ports(port - 586), free_ports(bases))
-            self.assertRaises(NoPorts, free_ports, bases[:1])
+            in_use, *others = range(port - 587, port - 500)  # other tests have some of these ports
+            self.assertIn(free_ports([in_use, *others]).base, others)
+            self.assertRaises(NoPorts, free_ports, [in_use])
 
     def test_ports_are_easy_to_read(self) -> None:
         self.assertEqual((2025, 2053), (Ports(2000).of("smtp"), Ports(2000).dns))
