@@ -64,6 +64,8 @@ def open_for_writing(path: str, patience: float) -> sqlite3.Connection:
         _use_journal(connection, patience)
         # synced when the journal is copied back: a power cut loses the newest rows alone
         connection.execute("PRAGMA synchronous = NORMAL")
+        # 16 MB of journal: pages of the indexes are copied back once for many rows
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
         _make_tables(connection, path)
     except BaseException:
         connection.close()
