@@ -110,9 +110,9 @@ def _wanted(
     wanted: dict[int, int] = {}
     modified: list[int] = []
     expunged = set(uids)
-    afters = {flags: _after(flags, action, bits) for flags in set(known.view.flags)}
     for page, some in by_page(known.pages, uids):
         expunged.difference_update(some)
+        afters = {flags: _after(flags, action, bits) for flags in set(page.flags)}
         for uid, place in zip(some, page.places_of(some), strict=True):
             before = page.flags[place]
             if unchanged_since is not None and page.modseqs[place] > unchanged_since:
@@ -176,7 +176,6 @@ def _renamed_as_known(
     """Rename the files in the directory `fd` whose names follow from the flags, and that have them.
     Adds their flags to `done`; returns the UIDs of the others. Few steps, as thousands come."""
     rename = work.disk.system.rename_in
-    infos = {flags: info_of(flags) for flags in {*known.view.flags, *wanted.values()}}
     odd = read_texts(work.cache, known.row.id, Kind.ODD_NAME, list(wanted))
     left = list(odd)
     for page, uids in by_page(known.pages, [uid for uid in wanted if uid not in odd]):
@@ -184,7 +183,7 @@ def _renamed_as_known(
         for uid, at in zip(uids, page.places_of(uids), strict=True):
             base, after = bases[at], wanted[uid]
             try:
-                rename(fd, base + infos[page.flags[at]], base + infos[after])
+                rename(fd, base + info_of(page.flags[at]), base + info_of(after))
             except FileNotFoundError:
                 left.append(uid)
             else:
