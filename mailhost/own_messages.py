@@ -1,8 +1,8 @@
 """Messages that this host writes itself, from the last steps before they leave to the handover.
 
-A part that writes a message does not hand it over. It calls `complete`, and returns the OwnMessage
-as a value to its caller, up to a part that has the handover; that part calls `hand_over`. So no
-part below the handover depends on it:
+A part that writes a message does not hand it over. It calls `own_message` and `complete`, and
+returns the OwnMessage as a value to its caller, up to a part that has the handover; that part calls
+`hand_over`. So no part below the handover depends on it:
 
 - The handover finds that recipients of a message fail: the queue's reports compose a bounce, and
   the handover hands the bounce over.
@@ -25,7 +25,24 @@ from mailhost.interfaces.outgoing import IOutgoing, OutgoingMessage, OwnMessage
 from mailhost.interfaces.reception import IHandover
 from mailhost.message.address import Address
 from mailhost.message.content import Content
+from mailhost.message.dsn import is_ascii
+from mailhost.message.envelope import Body, Envelope, ForwardPath
 from mailhost.message.status import Status
+
+
+def own_message(
+    to: Address, content: Content, identity: str, kind: str, about: str, international: bool
+) -> OwnMessage:
+    """Return a message to one address, with the null reverse-path, so that no report makes a bounce
+    (RFC 5321 §4.5.5). `international` says that it needs SMTPUTF8."""
+    envelope = Envelope(
+        reverse_path=None,
+        recipients=(ForwardPath(to),),
+        body=Body.SEVEN_BIT if is_ascii(content) else Body.EIGHT_BIT,
+        smtputf8=international,
+        size=content.size,
+    )
+    return OwnMessage(to, envelope, content, identity, kind, about)
 
 
 async def complete(

@@ -10,9 +10,9 @@ from mailhost.dmarc_reports.write import write_report
 from mailhost.interfaces.outgoing import OwnMessage
 from mailhost.message.address import Address
 from mailhost.message.content import Content
-from mailhost.message.envelope import Body, Envelope, ForwardPath
 from mailhost.message.ids import new_id
 from mailhost.message.mime.encodings import encode_base64
+from mailhost.own_messages import own_message
 
 KIND = "DMARC report"
 
@@ -31,14 +31,7 @@ def compose(report: AggregateReport, file: bytes, to: Address, hostname: str) ->
     """Return the message. `file` is the packed report."""
     identity = new_id()
     content = Content(((_header(report, to, hostname) + encode_base64(file)), b"\r\n--r--\r\n"))
-    envelope = Envelope(
-        reverse_path=None,  # so that no report makes a bounce
-        recipients=(ForwardPath(to),),
-        body=Body.SEVEN_BIT if str(to).isascii() else Body.EIGHT_BIT,
-        smtputf8=not str(to).isascii(),
-        size=content.size,
-    )
-    return OwnMessage(to, envelope, content, identity, KIND, report.report_id)
+    return own_message(to, content, identity, KIND, report.report_id, not str(to).isascii())
 
 
 def _header(report: AggregateReport, to: Address, hostname: str) -> bytes:

@@ -24,12 +24,11 @@ from mailhost.message.dsn import (
     Report,
     compose,
     enhanced_or_default,
-    is_ascii,
 )
-from mailhost.message.envelope import Body, Envelope, ForwardPath, Notify, Return
+from mailhost.message.envelope import Body, Envelope, Notify, Return
 from mailhost.message.ids import new_id
 from mailhost.message.outcome import Fate, Outcome
-from mailhost.own_messages import complete
+from mailhost.own_messages import complete, own_message
 from mailhost.queue.bounce_text import explain
 
 _OCCASION = {
@@ -92,7 +91,7 @@ def compose_report(
             identity=subject.identity,
         )
     )
-    return _own_message(
+    return own_message(
         envelope.reverse_path, content, identity, kind, subject.identity, international
     )
 
@@ -145,19 +144,6 @@ def _recipient(outcome: Outcome, now: float, retry_until: float | None) -> Recip
     )
 
 
-def _own_message(
-    to: Address, content: Content, identity: str, kind: str, about: str, international: bool
-) -> OwnMessage:
-    envelope = Envelope(
-        reverse_path=None,
-        recipients=(ForwardPath(to),),
-        body=Body.SEVEN_BIT if is_ascii(content) else Body.EIGHT_BIT,
-        smtputf8=international,
-        size=content.size,
-    )
-    return OwnMessage(to, envelope, content, identity, kind, about)
-
-
 def compose_alarm(entry_id: str, about: str, reason: str, hostname: str) -> OwnMessage:
     """Return a message to the postmaster about an entry that was parked. `about` is the identity of
     its message."""
@@ -183,7 +169,7 @@ def compose_alarm(entry_id: str, about: str, reason: str, hostname: str) -> OwnM
     )
     text = "\r\n".join((*fields, "", *lines, ""))
     content = Content((text.encode("ascii"),))
-    return _own_message(postmaster, content, identity, ALARM, about, international=False)
+    return own_message(postmaster, content, identity, ALARM, about, international=False)
 
 
 @implementer(IReports)

@@ -11,9 +11,8 @@ from mailhost.interfaces.outgoing import IOutgoing, OwnMessage
 from mailhost.interfaces.reception import IHandover
 from mailhost.message.address import Address
 from mailhost.message.content import Content
-from mailhost.message.envelope import Body, Envelope, ForwardPath
 from mailhost.message.ids import new_id
-from mailhost.own_messages import complete, hand_over
+from mailhost.own_messages import complete, hand_over, own_message
 
 KIND = "report of the doctor"
 WIDTH = 72  # columns
@@ -61,12 +60,4 @@ def compose(lost: LostAddress, consequence: Consequence, to: Address, hostname: 
     )
     whole = "\r\n".join(header) + text.replace("\n", "\r\n") + "\r\n"
     content = Content((whole.encode(errors="replace"),))
-    ascii_only = str(to).isascii()
-    envelope = Envelope(
-        reverse_path=None,  # so that no report makes a bounce
-        recipients=(ForwardPath(to),),
-        body=Body.SEVEN_BIT if ascii_only else Body.EIGHT_BIT,
-        smtputf8=not ascii_only,
-        size=content.size,
-    )
-    return OwnMessage(to, envelope, content, new_id(), KIND, lost.address)
+    return own_message(to, content, new_id(), KIND, lost.address, not str(to).isascii())

@@ -9,10 +9,10 @@ from mailhost.doctor.report import finding_text
 from mailhost.interfaces.outgoing import OwnMessage
 from mailhost.message.address import Address
 from mailhost.message.content import Content
-from mailhost.message.envelope import Body, Envelope, ForwardPath
 from mailhost.message.ids import new_id
 from mailhost.message.mime.encodings import encode_quoted_printable
 from mailhost.observe.log import printable
+from mailhost.own_messages import own_message
 
 KIND = "report of the doctor"
 WIDTH = 76
@@ -23,14 +23,7 @@ def compose(changed: Changes, to: Address, hostname: str) -> OwnMessage:
     """Return the message. Its author is the postmaster of the host."""
     identity = new_id()
     content = Content((_header(changed, to, hostname), _body(changed, hostname)))
-    envelope = Envelope(
-        reverse_path=None,  # so that no report makes a bounce
-        recipients=(ForwardPath(to),),
-        body=Body.SEVEN_BIT if str(to).isascii() else Body.EIGHT_BIT,
-        smtputf8=not str(to).isascii(),
-        size=content.size,
-    )
-    return OwnMessage(to, envelope, content, identity, KIND, identity)
+    return own_message(to, content, identity, KIND, identity, not str(to).isascii())
 
 
 def _header(changed: Changes, to: Address, hostname: str) -> bytes:
