@@ -37,7 +37,7 @@ class Work:
         self.fd = -1  # open until it was synced
         self.synced = False  # or is by another one's sync
         self.names_file = False  # `name` needs no `prepare`: the file is there
-        self.written = ""  # a file to be synced together with the folders
+        self.written = ""  # a file to be synced before the folders
         self.named = False
         self.error: OSError | None = None  # what stopped it
 

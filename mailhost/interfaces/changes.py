@@ -108,8 +108,8 @@ class MadeFolder:
 
 @dataclass(frozen=True, slots=True)
 class WrittenFile:
-    """A file that the caller has written to: its octets are synced at the same time as the names of
-    the other changes. If that fails, the file stays as it is.
+    """A file that the caller has written to: its octets are synced once the other changes have
+    their names. If that fails, the file stays as it is.
     """
 
     path: str

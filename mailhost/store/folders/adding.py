@@ -1,10 +1,10 @@
 """Adds messages to a folder (APPEND), safe on the disk before their UIDs are told.
 
 The UID is written to the UID list before the file gets its name: where the process dies in between,
-the list has a UID without a message, and the UID is never given again. The list is synced together
-with the names of the files, as both wait for the same commit of the file system's journal. Where
-the power is cut before, the message may have a name and no UID; no client was told one, and the
-next reading gives it one.
+the list has a UID without a message, and the UID is never given again. The list is synced after the
+files have their names: the sync of the files has committed its new size. Where the power is cut
+before, the message may have a name and no UID; no client was told one, and the next reading gives
+it one.
 
 A file's mtime is INTERNALDATE; it is set before the file is synced.
 """
