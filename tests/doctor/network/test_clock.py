@@ -12,7 +12,7 @@ from mailhost.doctor.finding import Finding, Verdict
 from mailhost.doctor.network.clock import clock_check, times_of_files
 from mailhost.doctor.network.kernel_clock import ClockState, kernel_clock
 from mailhost.net.tls.selfsigned import make_self_signed
-from tests.doctor.network.one_check import at_once, findings_of
+from tests.doctor.running import at_once, findings_of
 
 TODAY = datetime(2026, 11, 28, tzinfo=UTC).timestamp()
 YEAR = 365 * 86_400.0

@@ -11,7 +11,7 @@ from mailhost.doctor.finding import Finding, Verdict
 from mailhost.doctor.network.attempt import Attempt, Result
 from mailhost.doctor.network.port_25 import port_25_check
 from mailhost.interfaces.dns import ResolveFailed
-from tests.doctor.network.one_check import findings_of
+from tests.doctor.running import findings_of
 from tests.relay.fake_resolver import FakeResolver
 
 ANSWERED = Attempt(Result.ANSWERED, "220 mx.example.net ESMTP")

@@ -11,7 +11,7 @@ from mailhost.doctor.finding import Finding, Verdict
 from mailhost.doctor.network.resolvers import resolvers_check
 from mailhost.interfaces.dns import Found, ILookUp, Question, Record, Reply
 from mailhost.net.dns.servers import Server
-from tests.doctor.network.one_check import findings_of
+from tests.doctor.running import findings_of
 from tests.lookups import RecordsLookUp
 
 ONE, TWO = ("192.0.2.1", 53), ("2001:db8::2", 5353)

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.doctor.finding import Finding, Verdict
 from mailhost.doctor.network.routes import MachineRoutes, read_routes, routes_check
-from tests.doctor.network.one_check import findings_of
+from tests.doctor.running import findings_of
 
 GLOBAL = ("2600::1",)
 

@@ -14,7 +14,7 @@ from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.finding import Finding
 from mailhost.doctor.network.checks import dns_servers_check, network_checks
 from mailhost.playground.dns_server import DNSServer
-from tests.doctor.network.one_check import at_once
+from tests.doctor.running import at_once
 
 reactor: Any = made
 DEMO = '[demo]\naccounts = ["ann@example.org"]\n'
