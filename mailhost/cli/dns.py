@@ -11,7 +11,7 @@ import click
 from mailhost.cli.context import DOMAIN, Fail, config_option, load_settings
 from mailhost.cli.examining import ExaminingCommand, Wanted
 from mailhost.cli.own_domains import find_own_domain
-from mailhost.cli.table import plain, print_json, terminal_width
+from mailhost.cli.table import plain, print_json, text_width
 from mailhost.message.address import unicode_domain
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from mailhost.dns_records.own_domain import OwnDomain
     from mailhost.dns_records.record import DNSPlan
     from mailhost.interfaces.reactor import IReactor
-
-WIDTH = 80  # columns where the output is no terminal
 
 
 class _DNSCommand(ExaminingCommand):
@@ -73,7 +71,7 @@ def _print_plan(plan: DNSPlan, addresses: HostAddresses, form: str) -> None:
     if form == "json":
         print_json(plan_values(plan))
         return
-    width = terminal_width() or WIDTH
+    width = text_width()
     header = [line for text in _header(plan, addresses) for line in comment(text, width)]
     body = zone_text(plan, width) if form == "zone" else nsupdate_text(plan, width)
     click.echo("\n".join([*header, *body]))
@@ -97,7 +95,7 @@ def _print_findings(plan: DNSPlan, findings: list[DNSFinding], form: str) -> Non
     from mailhost.dns_records.folding import folded
     from mailhost.dns_records.report import changes_text, findings_text, findings_values
 
-    width = terminal_width() or WIDTH
+    width = text_width()
     if form == "json":
         found = findings_values(findings, plan.domain)
         print_json({"domain": plan.domain, "findings": found, "notes": list(plan.notes)})

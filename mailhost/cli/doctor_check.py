@@ -18,21 +18,18 @@ from mailhost.cli.doctor_options import (
     transcript_values,
 )
 from mailhost.cli.examining import ExaminingCommand, NotExamined
-from mailhost.cli.table import plain, print_json, terminal_width
+from mailhost.cli.table import plain, print_json, text_width
 
 if TYPE_CHECKING:
     from mailhost.config.load import Loaded
     from mailhost.doctor.checks import Check, CheckResult
     from mailhost.doctor.context import DoctorContext, OwnDomains
-    from mailhost.doctor.host.local_facts import LocalFacts
     from mailhost.doctor.server.transcript import Transcript
     from mailhost.doctor.target import Target
     from mailhost.doctor.targets import TargetOptions
     from mailhost.interfaces.reactor import IReactor
 
     Asked: TypeAlias = tuple[Target, TargetOptions]
-
-WIDTH = 80  # columns where the output is no terminal
 
 
 @click.command("check", cls=ExaminingCommand, short_help="Examine this host, or TARGET.")
@@ -80,7 +77,7 @@ def show_report(
         shown = {} if dialogues is None else {"transcripts": transcript_values(dialogues)}
         print_json({**report_values(results), **shown})
     else:
-        for line in report_text(results, terminal_width() or WIDTH):
+        for line in report_text(results, text_width()):
             click.echo(plain(line))
         for line in transcript_lines(dialogues or ()):
             click.echo(line)
@@ -136,7 +133,9 @@ def _results(loaded: Loaded | None, asked: Asked | None) -> list[CheckResult]:
         if asked is not None:
             return await _checks_of_target(context, *asked)
         assert loaded is not None and local is not None  # this host cannot be examined without
-        return _checks_of_this_host(context, loaded, local)
+        from mailhost.doctor.this_host import checks_of_this_host
+
+        return checks_of_this_host(context, loaded, local)
 
     return examined(loaded, checks, own)
 
@@ -170,14 +169,6 @@ def examined(
     owned = loaded and os.path.isdir(data) and not cannot_run(user_of_host(loaded.settings))
     with as_owner(data) if owned else nullcontext():
         return run_on_reactor(run)
-
-
-def _checks_of_this_host(
-    context: DoctorContext, loaded: Loaded, local: LocalFacts
-) -> Sequence[Check]:
-    from mailhost.doctor.this_host import checks_of_this_host
-
-    return checks_of_this_host(context, loaded, local)
 
 
 async def _checks_of_target(

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mailhost.cli.context import Fail, NoHost, ask, config_option, load_settings
-from mailhost.cli.table import plain, print_json, terminal_width
+from mailhost.cli.table import plain, print_json, text_width
 
 if TYPE_CHECKING:
     from mailhost.interfaces.reactor import IReactor
 
-WIDTH = 80  # columns where the output is no terminal
 REFUSED = 1  # the exit code
 NOT_RUNNING = "no host runs: the answer is based on the settings file and the data folder"
 
@@ -61,7 +60,7 @@ def _print_text(found: dict[str, Any], running: bool) -> None:
 
     if not running:
         click.echo(f"Note: {NOT_RUNNING}\n")
-    for line in explanation_lines(found, terminal_width() or WIDTH):
+    for line in explanation_lines(found, text_width()):
         click.echo(plain(line))
 
 

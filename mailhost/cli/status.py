@@ -5,9 +5,7 @@ from __future__ import annotations
 import click
 
 from mailhost.cli.context import ask, config_option
-from mailhost.cli.table import plain, print_json, terminal_width
-
-WIDTH = 80  # columns where the output is no terminal
+from mailhost.cli.table import plain, print_json, text_width
 
 
 @click.command("status", short_help="Show the running host on one screen.")
@@ -27,5 +25,5 @@ def command(as_json: bool, config: str | None) -> None:
         return
     from mailhost.cli.status_text import status_lines
 
-    for line in status_lines(status, terminal_width() or WIDTH):
+    for line in status_lines(status, text_width()):
         click.echo(plain(line))

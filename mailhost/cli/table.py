@@ -13,6 +13,7 @@ import click
 if TYPE_CHECKING:
     from rich.text import Text
 
+USUAL_WIDTH = 80  # columns
 _WIDEST = 10_000  # columns if the output is no terminal, so that each row is one line
 _BETWEEN = 2  # blanks between columns
 _LEAST = 8  # the least width of a shortened cell, in columns
@@ -34,6 +35,12 @@ def _escaped(line: str) -> str:
 def terminal_width() -> int | None:
     """Return the number of columns of the terminal, None if the output is no terminal."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def text_width() -> int:
+    """Return the number of columns for folded text: that of the terminal, USUAL_WIDTH if the output
+    is no terminal."""
+    return terminal_width() or USUAL_WIDTH
 
 
 def print_table(
