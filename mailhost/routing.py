@@ -238,12 +238,12 @@ class Router:
             if isinstance(step, tuple):
                 del on_the_way[step]  # all its targets are done
                 continue
+            way = tuple(on_the_way.values())
             domain = view.domain(step.domain)
             if domain is None:
-                found.elsewhere.setdefault(step, tuple(on_the_way.values()))
+                found.elsewhere.setdefault(step, way)
                 note(step, StepRule.ELSEWHERE, step, ())
                 continue
-            way = tuple(on_the_way.values())
             if self._ends(view, domain, step, found, way, note):
                 continue
             key, targets, rule = self._targets(domain, step)
