@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import Clock
@@ -65,16 +65,20 @@ class RunChecksTests(SynchronousTestCase):
         self.assertEqual("doctor/check-timed-out", queue.findings[0].name)
         self.assertIn("This explains what was found about: directory", folder.findings[0].seen)
 
+    def check_times_out(self, run: Callable[[], Awaitable[Sequence[Finding]]]) -> None:
+        """The end of the time is no defect of the check."""
+        running = self.start(Check("Network", "silent", 5.0, run))
+        self.clock.advance(5)
+        [silent] = self.successResultOf(running)
+        self.assertEqual("doctor/check-timed-out", silent.findings[0].name)
+        self.assertFalse(silent.broken)
+
     def test_a_check_that_waits_for_several_results(self) -> None:
         async def several() -> Sequence[Finding]:
             await gatherResults([Deferred(), Deferred()], consumeErrors=True)
             return ()
 
-        running = self.start(Check("Network", "silent", 5.0, several))
-        self.clock.advance(5)
-        [silent] = self.successResultOf(running)
-        self.assertEqual("doctor/check-timed-out", silent.findings[0].name)
-        self.assertFalse(silent.broken)
+        self.check_times_out(several)
 
     def test_a_check_whose_parts_wait_for_several_results(self) -> None:
         async def part() -> None:
@@ -85,11 +89,7 @@ class RunChecksTests(SynchronousTestCase):
             await gatherResults(parts, consumeErrors=True)
             return ()
 
-        running = self.start(Check("Network", "silent", 5.0, several))
-        self.clock.advance(5)
-        [silent] = self.successResultOf(running)
-        self.assertEqual("doctor/check-timed-out", silent.findings[0].name)
-        self.assertFalse(silent.broken)
+        self.check_times_out(several)
 
     def test_a_defect_of_a_check(self) -> None:
         def broken() -> Deferred[Sequence[Finding]]:
