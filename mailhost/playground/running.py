@@ -36,7 +36,7 @@ def usual_folder() -> Path:
 
 def make_folder(kept: Path | None) -> Path:
     """Make the folder of the control socket, and return that of the network: `kept`, or the same.
-    What a killed playground left behind is removed. Raises CannotStart."""
+    The folder that a killed playground left is removed. Raises CannotStart."""
     if kept is not None and kept.exists() and any(kept.iterdir()):
         raise CannotStart(f"{kept} is not empty; name a new folder")
     place = usual_folder()
