@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Flag, StrEnum, auto
 
 from mailhost.message.address import Address
+from mailhost.message.tls_demand import TLSDemand
 
 
 class Body(StrEnum):
@@ -72,7 +73,8 @@ class Envelope:
     """MAIL FROM with its parameters, and the recipients.
 
     `reverse_path` is None for the null reverse-path `<>`. `size` is the value of SIZE in octets, 0
-    for none. `envelope_id` is ENVID, decoded from xtext.
+    for none. `envelope_id` is ENVID, decoded from xtext. `tls` is what the sender demands of
+    TLS on the way.
     """
 
     reverse_path: Address | None
@@ -82,6 +84,7 @@ class Envelope:
     size: int = 0
     returns: Return | None = None
     envelope_id: str = ""
+    tls: TLSDemand = TLSDemand.USUAL
 
     def to(self, recipients: Sequence[ForwardPath]) -> Envelope:
         """Return the same envelope with other recipients."""
@@ -93,4 +96,5 @@ class Envelope:
             self.size,
             self.returns,
             self.envelope_id,
+            self.tls,
         )
