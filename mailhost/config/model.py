@@ -16,6 +16,7 @@ from mailhost.config.dkim import DKIM, DomainDKIM
 from mailhost.config.dmarc import DMARC
 from mailhost.config.doctor import Doctor
 from mailhost.config.filters.kinds import AnyFilter, Mode
+from mailhost.config.metrics import Metrics
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
 from mailhost.config.trace import Trace
@@ -291,6 +292,7 @@ class Settings(Section):
     dkim: DKIM = DKIM()
     doctor: Doctor = Doctor()
     trace: Trace = Trace()
+    metrics: Metrics | None = None
     domain: dict[DomainName, DomainSettings] = {}
     demo: Demo | None = None
     filter_mode: Mode = Mode.ENFORCE

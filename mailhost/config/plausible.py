@@ -21,6 +21,7 @@ from mailhost.config.files import unreadable
 from mailhost.config.filters.authenticity import Authenticity
 from mailhost.config.filters.block import List
 from mailhost.config.filters.common import Action, LookAt
+from mailhost.config.metrics_check import warn_of_metrics
 from mailhost.config.model import Certificate, Settings
 from mailhost.config.pem import check_pair
 from mailhost.config.problems import Problem, key_of
@@ -102,6 +103,7 @@ def warnings(settings: Settings) -> Iterator[Problem]:
             yield Problem(_key_of_list(place, networks), text)
     yield from _lists(settings)
     yield from _listeners(settings)
+    yield from warn_of_metrics(settings)
     yield from _durations(settings)
     judges = any(isinstance(each, Authenticity) for each in settings.filter)
     if settings.dmarc.send_reports and not judges:

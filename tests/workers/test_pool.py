@@ -25,13 +25,13 @@ from mailhost.workers import calls, pool
 from mailhost.workers.connection_counts import ROWS, SharedCounts, new_counts
 from mailhost.workers.pool import (
     ACKNOWLEDGEMENT,
+    ANSWER_TIMEOUT,
     CHANNEL,
     COUNTS,
     KILL_AFTER,
     RELOAD_TIMEOUT,
     RETIREMENT_DRAIN,
     RETIREMENT_LIMIT,
-    SESSIONS_TIMEOUT,
     STARTUP,
     STARTUP_LIMIT,
     Assignment,
@@ -208,7 +208,7 @@ class StartingTests(WorkerPoolCase):
         asking = Deferred.fromCoroutine(self.workers.sessions())
         self.asked(0)[-1].callback({SMTP.socket: 2})
         self.assertNoResult(asking)
-        self.reactor.advance(SESSIONS_TIMEOUT)
+        self.reactor.advance(ANSWER_TIMEOUT)
         self.assertEqual({100: {SMTP.socket: 2}, 101: None}, self.successResultOf(asking))
 
     def test_one_that_dies_is_replaced_and_its_connections_are_forgotten(self) -> None:
