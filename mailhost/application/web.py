@@ -11,11 +11,12 @@ from mailhost.application.services import Services
 from mailhost.config.model import Listen
 from mailhost.net.limited import LimitedFactory
 from mailhost.net.tls.server import Role
-from mailhost.web import challenge
+from mailhost.web import challenge, sts_policy
 from mailhost.web.challenge import ChallengePage
-from mailhost.web.hosts import WebHosts
+from mailhost.web.hosts import HostKind, WebHosts
 from mailhost.web.routes import ANY_HOST, Route, Routes
 from mailhost.web.site import Site
+from mailhost.web.sts_policy import PolicyPage
 
 _ROLE = Role(protocols=(b"http/1.1",))
 
@@ -32,5 +33,8 @@ def make_site(services: Services) -> Site:
     """Return the site of all listeners, with the services of one generation."""
     foundation, settings = services.foundation, services.settings
     hosts = WebHosts(settings.hostname, lambda: foundation.directory.view)
-    table = {challenge.PATH: Route(ChallengePage(foundation.http_challenges), ANY_HOST)}
+    table = {
+        challenge.PATH: Route(ChallengePage(foundation.http_challenges), ANY_HOST),
+        sts_policy.PATH: Route(PolicyPage(settings), frozenset({HostKind.MTA_STS})),
+    }
     return Site(Routes(table, hosts).answer, foundation.reactor, time.time)

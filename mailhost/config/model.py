@@ -17,6 +17,7 @@ from mailhost.config.dkim import DKIM, DomainDKIM
 from mailhost.config.dmarc import DMARC
 from mailhost.config.doctor import Doctor
 from mailhost.config.filters.kinds import AnyFilter, Mode
+from mailhost.config.mta_sts import MTASTS, DomainMTASTS
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
 from mailhost.config.trace import Trace
@@ -250,6 +251,7 @@ class DomainSettings(Section):
     alias: dict[AccountName, tuple[Target, ...]] = {}
     dmarc_reports: MailAddress | None = None
     dkim: DomainDKIM = DomainDKIM()
+    mta_sts: DomainMTASTS = DomainMTASTS()
 
 
 class Demo(Section):
@@ -302,6 +304,7 @@ class Settings(Section):
     store: StoreSettings = StoreSettings()
     dmarc: DMARC = DMARC()
     dkim: DKIM = DKIM()
+    mta_sts: MTASTS = MTASTS()
     doctor: Doctor = Doctor()
     trace: Trace = Trace()
     domain: dict[DomainName, DomainSettings] = {}

@@ -51,6 +51,8 @@ admin = "ann@example.org"
 [store]
 [dmarc]
 [dkim]
+[mta_sts]
+[web]
 [doctor]
 [trace]
 [relay]
@@ -94,7 +96,10 @@ OTHERS = {
     "dkim.sign_as": '{ "*.example.org" = "example.org" }',
     "dkim.domain": '{ "other.example" = { off = true } }',
     "doctor.port_25_hosts": '["mx.example.net"]',
+    "mta_sts.mx": '["*.example.net"]',
+    "mta_sts.domain": '{ "other.example" = { mode = "none" } }',
     "domain.dkim": "{ off = true }",
+    "domain.mta_sts": '{ mode = "none" }',
     "domain.aliases": '["also.example.org"]',
     "domain.catch_all": '"ann@example.org"',
     "domain.account": "{ ann = {}, bob = {} }",
