@@ -6,9 +6,10 @@ explains each setting to users.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import ip_network
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -16,6 +17,7 @@ from mailhost.config.dkim import DKIM, DomainDKIM
 from mailhost.config.dmarc import DMARC
 from mailhost.config.doctor import Doctor
 from mailhost.config.filters.kinds import AnyFilter, Mode
+from mailhost.config.mta_sts import MTASTS, DomainMTASTS
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
 from mailhost.config.trace import Trace
@@ -45,6 +47,7 @@ from mailhost.config.types import (
     Target,
     Upstreams,
 )
+from mailhost.config.web import Web
 from mailhost.message.address import Address
 
 
@@ -248,6 +251,7 @@ class DomainSettings(Section):
     alias: dict[AccountName, tuple[Target, ...]] = {}
     dmarc_reports: MailAddress | None = None
     dkim: DomainDKIM = DomainDKIM()
+    mta_sts: DomainMTASTS = DomainMTASTS()
 
 
 class Demo(Section):
@@ -266,10 +270,20 @@ DEFAULT_LISTEN = (
     Listen(protocol=ListenProtocol.POP3, endpoint="tcp6:110:interface=\\:\\:"),
     Listen(protocol=ListenProtocol.POP3S, endpoint="tcp6:995:interface=\\:\\:"),
 )
+WEB_LISTEN = (
+    Listen(protocol=ListenProtocol.HTTP, endpoint="tcp6:80:interface=\\:\\:"),
+    Listen(protocol=ListenProtocol.HTTPS, endpoint="tcp6:443:interface=\\:\\:"),
+)
+"""The default listeners of a file with [web], besides DEFAULT_LISTEN."""
+
+
+def _default_listen(values: Mapping[str, Any]) -> tuple[Listen, ...]:
+    """Return the default listeners. `values` are the settings before `listen` in the model."""
+    return DEFAULT_LISTEN if values.get("web") is None else (*DEFAULT_LISTEN, *WEB_LISTEN)
 
 
 class Settings(Section):
-    """The whole file."""
+    """The whole file. `web` comes before `listen`, whose default depends on it."""
 
     version: Annotated[Count, Field(ge=1, le=1)]
     hostname: DomainName
@@ -277,7 +291,8 @@ class Settings(Section):
     admin: MailAddress | None = None
     user: str = ""
     workers: Annotated[Count, Field(ge=0, le=16)] = 0
-    listen: tuple[Listen, ...] = DEFAULT_LISTEN
+    web: Web | None = None
+    listen: tuple[Listen, ...] = Field(default_factory=_default_listen)
     tls: TLS = TLS()
     limits: LimitSettings = LimitSettings()
     login: LoginSettings = LoginSettings()
@@ -289,6 +304,7 @@ class Settings(Section):
     store: StoreSettings = StoreSettings()
     dmarc: DMARC = DMARC()
     dkim: DKIM = DKIM()
+    mta_sts: MTASTS = MTASTS()
     doctor: Doctor = Doctor()
     trace: Trace = Trace()
     domain: dict[DomainName, DomainSettings] = {}
@@ -312,7 +328,7 @@ class Settings(Section):
     def receives(self) -> bool:
         """True if a listener serves domains of this host: receives their mail, or lets users read
         it."""
-        return any(not listen.protocol.proxied for listen in self.listen)
+        return any(not (each.protocol.proxied or each.protocol.web) for each in self.listen)
 
     @property
     def needs_domains(self) -> bool:

@@ -58,6 +58,8 @@ WELL_KNOWN = {
     995: "pop3s",
     143: "imap",
     993: "imaps",
+    80: "http",
+    443: "https",
 }
 # the servers behind a proxy decide; and smtp at 587 asks for no login, as some networks want it
 _ALSO_THERE = {"submissions": ("proxys",), "submission": ("smtp", "proxy")}

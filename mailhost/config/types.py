@@ -127,6 +127,13 @@ def _pattern(value: Any) -> str:
     return _domain(value)
 
 
+def _mx_pattern(value: Any) -> str:
+    """A name of MX hosts in a policy of MTA-STS (RFC 8461 §4.1)."""
+    if value == "*":
+        raise ValueError('write the name of a host, or one such as "*.example.com"')
+    return _pattern(value)
+
+
 def _mail_address(value: Any) -> Address:
     if isinstance(value, Address):
         return value
@@ -374,6 +381,7 @@ Bytes = Annotated[int, BeforeValidator(_size)]
 Seconds = Annotated[float, BeforeValidator(_time)]
 DomainName = Annotated[str, BeforeValidator(_domain)]
 DomainPattern = Annotated[str, BeforeValidator(_pattern)]
+MXPattern = Annotated[str, BeforeValidator(_mx_pattern)]
 MailAddress = Annotated[Address, BeforeValidator(_mail_address), PlainSerializer(str)]
 AccountId = Annotated[str, BeforeValidator(_account_id)]
 AccountName = Annotated[str, BeforeValidator(_account_name)]
