@@ -29,11 +29,13 @@ from mailhost.message.envelope import Envelope
 from mailhost.message.trace import alias_fields
 from mailhost.net.tls.client import client_tls
 from mailhost.relay.attempt import Attempt, Fault, RelayServices, reported
-from mailhost.relay.connect import ClientTLS, Connector, Target
-from mailhost.relay.mx import NO_HOST, RelayHost
+from mailhost.relay.connect import ClientTLS, Connector, Target, TLSUnusable
+from mailhost.relay.mx import NO_HOST
 from mailhost.relay.nexthop import Destination, choose_destination
 from mailhost.relay.own_addresses import OwnAddresses, where_we_take_mail
 from mailhost.relay.pool import Connection, Pool
+from mailhost.relay.tls.decision import MX_HOSTS, HostFacts, TLSDecision, TLSPolicies
+from mailhost.relay.tls.session import TLSResult, session_event
 from mailhost.smtp.client.sending import Sending
 
 FAILURE_MEMORY = 10.0  # seconds for which a destination is not tried after no host could be reached
@@ -102,7 +104,8 @@ class RelayTransport:
         marked = content
         if lane.recipients[0].through:
             marked = await self._marked(lane, content, envelope.smtputf8)
-        attempt = Attempt(destination, Sending(envelope, marked, lane.recipients), self._pool)
+        sending = Sending(envelope, marked, lane.recipients)
+        attempt = Attempt(destination, sending, self._pool, _policies(destination))
         stopped: Exception | None = None
         try:
             await self._pool.enter(destination)
@@ -132,7 +135,7 @@ class RelayTransport:
             attempt.give_up(silence)
             return
         kept: list[Fault] = []
-        connection = self._pool.take(destination)
+        connection = attempt.take()
         if connection is not None:
             kept.append(await attempt.send(connection))
         if attempt.over:
@@ -152,10 +155,33 @@ class RelayTransport:
         for each in list(over):
             del self._failures[each]
 
-    async def _connect(self, destination: Destination, host: RelayHost, ip: str) -> Connection:
+    async def _connect(
+        self, destination: Destination, host: HostFacts, ip: str, decision: TLSDecision
+    ) -> Connection:
         route = destination.route
-        target = Target(host.name, ip, destination.port, destination.tls)
+        target = Target(host.name, ip, destination.port, decision)
         if route is not None and route.user:
             password = self._secrets.of(route.password)
             target = replace(target, user=route.user, password=password)
-        return Connection(await self._connector.open(target), target)
+        try:
+            opened = await self._connector.open(target)
+        except TLSUnusable as unusable:
+            self._report(destination, target, unusable.tls, delivered=False)
+            raise
+        self._report(destination, target, opened.tls, delivered=True)
+        return Connection(opened.dialogue, target, host)
+
+    def _report(
+        self, destination: Destination, target: Target, result: TLSResult, *, delivered: bool
+    ) -> None:
+        """Emit what became of TLS with an MX host."""
+        if destination.route is None and result.attempted:
+            name, ip, tls = target.name, target.ip, target.tls
+            event = session_event(destination.name, name, ip, tls, result, delivered)
+            self._events.emit(event)
+
+
+def _policies(destination: Destination) -> TLSPolicies:
+    """Return what decides about TLS at a destination."""
+    route = destination.route
+    return MX_HOSTS if route is None else TLSPolicies(route.tls, bool(route.user))
