@@ -53,6 +53,8 @@ from mailhost.observe.log import LogSink
 from mailhost.queue.attempt import QueueServices
 from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
+from mailhost.relay.reverse_names import ReverseNames
+from mailhost.relay.sources import Sources
 from mailhost.relay.transport import RelayTransport
 from mailhost.signing.forwarding import Forwarding
 from mailhost.signing.keeper import KeyKeeper
@@ -118,6 +120,7 @@ class Head:
         base.directory.changed = self._revocations.changed
         self.rates = Rates(reactor)
         self.relay = _make_relay(reactor, base, loaded)
+        self.reverse_names = ReverseNames(reactor, base.resolver, events, self._use_sources)
         self.queue = QueueRunner(reactor, base.spool, events)
         self.key_work = KeyWork(base.key_ring.files)
         self.keys = self._make_keys(reactor)
@@ -218,6 +221,7 @@ class Head:
         # the queue first removes what dead processes left half written: nobody may write yet
         queue_read = self.queue.start(self._queue_services()).addCallback(self._queue_was_read)
         self.housekeeping.start()
+        self.reverse_names.start()
         self.last_uses.start()
         self.dmarc_reports.start()
         self.doctor.start()
@@ -249,6 +253,7 @@ class Head:
         self._watch.stop()
         self.lost_addresses.stop()
         self.housekeeping.stop()
+        self.reverse_names.stop()
         self.doctor.stop()
         await self.dmarc_reports.stop()
         await self.last_uses.stop()
@@ -292,6 +297,10 @@ class Head:
             settings.listen,
             _forwarding(self.foundation, settings),
         )
+        self.reverse_names.reconfigure(settings)
+
+    def _use_sources(self, sources: Sources) -> None:
+        self.relay.sources = sources
 
     def _queue_services(self) -> QueueServices:
         """Return what attempts of the queue use in the present generation."""

@@ -24,6 +24,7 @@ from mailhost.config.ownership import check_ownership
 from mailhost.config.pem import check_pair
 from mailhost.config.problems import Problem, key_of
 from mailhost.config.protocol import ListenProtocol
+from mailhost.config.sending_check import sending_faults
 from mailhost.config.types import normal_certificate_name
 from mailhost.message.address import Address, BadAddress, parse_address, parse_domain
 
@@ -37,6 +38,7 @@ def check(settings: Settings) -> Iterator[Problem]:
     yield from _listeners(settings)
     yield from _certificates(settings)
     yield from _routes(settings)
+    yield from sending_faults(settings)
     yield from _user(settings)
     yield from check_ownership(settings)
     yield from check_filters(settings.filter)

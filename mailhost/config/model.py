@@ -20,6 +20,7 @@ from mailhost.config.filters.kinds import AnyFilter, Mode
 from mailhost.config.mta_sts import MTASTS, DomainMTASTS
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
+from mailhost.config.sending import DomainSending, Families, SourceAddresses
 from mailhost.config.trace import Trace
 from mailhost.config.types import (
     AccountId,
@@ -41,7 +42,6 @@ from mailhost.config.types import (
     SecretSource,
     ServerAddress,
     ServerEndpoint,
-    SourceAddress,
     SPFMechanism,
     Switch,
     Target,
@@ -192,7 +192,8 @@ class Route(Section):
 
 class Relay(Section):
     """`[relay]`: mail for domains that this host does not serve. `arc` are the domains to which
-    mail that aliases send on gets a seal of ARC."""
+    mail that aliases send on gets a seal of ARC. `domain` is by sender domain, for domains that
+    are not in the file."""
 
     port: Annotated[Count, Field(ge=1, le=65535)] = 25
     networks: tuple[Network, ...] = ()
@@ -201,9 +202,11 @@ class Relay(Section):
     messages_per_connection: Annotated[Count, Field(ge=1)] = 100
     connect_timeout: Positive = 30.0
     idle_timeout: Seconds = 5.0
-    bind: SourceAddress = ""
+    bind: SourceAddresses = ()
+    families: Families = Families.BOTH
     allow_loopback: Switch = False
     arc: tuple[DomainPattern, ...] = ()
+    domain: dict[DomainName, DomainSending] = {}
     route: tuple[Route, ...] = ()
 
 
@@ -252,6 +255,7 @@ class DomainSettings(Section):
     dmarc_reports: MailAddress | None = None
     dkim: DomainDKIM = DomainDKIM()
     mta_sts: DomainMTASTS = DomainMTASTS()
+    sending: DomainSending = DomainSending()
 
 
 class Demo(Section):
@@ -323,6 +327,13 @@ class Settings(Section):
         tables = self.domain.items()
         in_tables = {name: each.dmarc_reports for name, each in tables if each.dmarc_reports}
         return {**self.dmarc.reports, **in_tables}
+
+    @property
+    def sending_by_domain(self) -> dict[str, DomainSending]:
+        """The own side of connections that carry mail of a domain, by each of its names."""
+        tables = ((name, each.aliases, each.sending) for name, each in self.domain.items())
+        in_tables = {also: own for name, names, own in tables for also in (name, *names)}
+        return {**self.relay.domain, **in_tables}
 
     @property
     def receives(self) -> bool:

@@ -209,15 +209,6 @@ def _network_meant(text: str) -> str:
     return f'write "{network}", or the address alone'
 
 
-def _source_address(value: Any) -> str:
-    if value == "":
-        return ""
-    try:
-        return str(ip_address(value if isinstance(value, str) else ""))
-    except ValueError as error:
-        raise ValueError('write an IP address of this machine, or "" for any') from error
-
-
 def _public_address(value: Any) -> str:
     try:
         return str(ip_address(value if isinstance(value, str) else ""))
@@ -376,7 +367,6 @@ Path = Annotated[str, BeforeValidator(_path)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 PublicAddress = Annotated[str, BeforeValidator(_public_address)]
 SPFMechanism = Annotated[str, BeforeValidator(_spf_mechanism)]
-SourceAddress = Annotated[str, BeforeValidator(_source_address)]
 Bytes = Annotated[int, BeforeValidator(_size)]
 Seconds = Annotated[float, BeforeValidator(_time)]
 DomainName = Annotated[str, BeforeValidator(_domain)]

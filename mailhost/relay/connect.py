@@ -20,6 +20,7 @@ from mailhost.interfaces.tls_sessions import TLSFailure
 from mailhost.message.status import Status
 from mailhost.net.connect import ConnectFailed, connect
 from mailhost.net.tls.server import tls_state
+from mailhost.relay.sources import USUAL, Source
 from mailhost.relay.tls.decision import OPPORTUNISTIC, TLSDecision, TLSUse
 from mailhost.relay.tls.session import TLSResult
 from mailhost.smtp.client.connect import HandshakeFailed, Unreachable, start_tls
@@ -35,7 +36,7 @@ ClientTLS = Callable[[str, bool], IOpenSSLClientConnectionCreator]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A host at one address, and the TLS and login for it."""
+    """A host at one address, the TLS and login for it, and our side of the connection."""
 
     name: str
     ip: str
@@ -43,6 +44,7 @@ class Target:
     tls: TLSDecision = OPPORTUNISTIC
     user: str = ""
     password: str = ""
+    source: Source = USUAL
 
     def __str__(self) -> str:
         return f"{self.name.strip('[]')} [{self.ip}]"
@@ -57,13 +59,12 @@ class Opened:
 
 
 class Connector:
-    """Opens connections. `bind` is our own address, empty for any."""
+    """Opens connections. `hostname` is our name in EHLO, unless the target has another one."""
 
     def __init__(
         self, reactor: IReactor, hostname: str, tls: ClientTLS, timeouts: Timeouts = RFC_TIMEOUTS
     ) -> None:
         self.hostname = hostname
-        self.bind = ""
         self.connect_timeout = 30.0
         self._reactor = reactor
         self._tls = tls
@@ -88,7 +89,7 @@ class Connector:
 
     async def _open(self, target: Target, with_tls: bool) -> Opened:
         client = await self._connect(target)
-        dialogue = Dialogue(client, self.hostname, self._timeouts)
+        dialogue = Dialogue(client, target.source.hello or self.hostname, self._timeouts)
         try:
             refusal = await dialogue.greet()
             if refusal is None and with_tls and not client.secure:
@@ -135,9 +136,9 @@ class Connector:
         return client
 
     def _endpoint(self, target: Target) -> IStreamClientEndpoint:
-        six = ":" in target.ip
-        make = TCP6ClientEndpoint if six else TCP4ClientEndpoint
-        own = (self.bind, 0) if self.bind and (":" in self.bind) is six else None
+        make = TCP6ClientEndpoint if ":" in target.ip else TCP4ClientEndpoint
+        bound = target.source.own(target.ip)
+        own = (bound, 0) if bound else None
         return make(
             self._reactor, target.ip, target.port, timeout=self.connect_timeout, bindAddress=own
         )

@@ -34,6 +34,7 @@ from mailhost.relay.mx import NO_HOST
 from mailhost.relay.nexthop import Destination, choose_destination
 from mailhost.relay.own_addresses import OwnAddresses, where_we_take_mail
 from mailhost.relay.pool import Connection, Pool
+from mailhost.relay.sources import Sources
 from mailhost.relay.tls.decision import MX_HOSTS, HostFacts, TLSDecision, TLSPolicies
 from mailhost.relay.tls.session import TLSResult, session_event
 from mailhost.smtp.client.sending import Sending
@@ -43,7 +44,8 @@ FAILURE_MEMORY = 10.0  # seconds for which a destination is not tried after no h
 
 @implementer(IRelay)
 class RelayTransport:
-    """Sends mail to other hosts. `settings` and `services` are replaced by `reconfigure` alone."""
+    """Sends mail to other hosts. `settings` and `services` are replaced by `reconfigure` alone;
+    `sources` may be replaced at any time, for later mail."""
 
     def __init__(
         self,
@@ -56,7 +58,9 @@ class RelayTransport:
         tls: ClientTLS = client_tls,
         listeners: Sequence[Listen] = (),
         forwarding: IForwarding | None = None,
+        sources: Sources | None = None,
     ) -> None:
+        self.sources = sources or Sources()
         self._clock = reactor
         self._resolver = resolver
         self._events = events
@@ -80,7 +84,6 @@ class RelayTransport:
         self._secrets = secrets
         self._pool.settings = settings
         self._connector.hostname = hostname
-        self._connector.bind = settings.bind
         self._connector.connect_timeout = settings.connect_timeout
         own = OwnAddresses(hostname, where_we_take_mail(listeners), settings.allow_loopback)
         self.services = RelayServices(self._resolver, own, self._connect)
@@ -92,7 +95,8 @@ class RelayTransport:
 
     def next_hop(self, sender: str, domain: str, attempts: int) -> Destination:
         routes, port = self.settings.route, self.settings.port
-        return choose_destination(routes, port, sender, domain, attempts)
+        source = self.sources.of(sender)
+        return choose_destination(routes, port, sender, domain, attempts, source)
 
     def forget_failure(self, next_hop: Hashable) -> None:
         self._failures.pop(cast("Destination", next_hop), None)
@@ -159,7 +163,8 @@ class RelayTransport:
         self, destination: Destination, host: HostFacts, ip: str, decision: TLSDecision
     ) -> Connection:
         route = destination.route
-        target = Target(host.name, ip, destination.port, decision)
+        source = destination.source
+        target = Target(host.name, ip, destination.port, decision, source=source)
         if route is not None and route.user:
             password = self._secrets.of(route.password)
             target = replace(target, user=route.user, password=password)
