@@ -63,8 +63,7 @@ class Services:
         self.incoming = os.path.join(foundation.data, "incoming")
         self.store = self._mail_store()
         self.accounts = self._account_store()
-        reports = {(each.domain, each.key) for each in settings.report_addresses.values()}
-        self.router = Router(settings.hostname, settings.admin, frozenset(reports))
+        self.router = Router(settings.hostname, settings.admin, settings.report_mailboxes)
         self.delivery = self._local_delivery()
         self.signing_rules = SigningRules(settings)
         self.domain_keys = DomainKeys(foundation.key_ring, self.signing_rules)

@@ -18,6 +18,7 @@ from mailhost.config.doctor import Doctor
 from mailhost.config.filters.kinds import AnyFilter, Mode
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
+from mailhost.config.tls_reports import TLSReports
 from mailhost.config.trace import Trace
 from mailhost.config.types import (
     AccountId,
@@ -240,13 +241,15 @@ class AccountSettings(Section):
 
 class DomainSettings(Section):
     """`[domain.NAME]`: a domain of the settings file, which the commands cannot change.
-    `dmarc_reports` is the address for DMARC reports about the domain."""
+    `dmarc_reports` is the address for DMARC reports about the domain, `tls_reports` the one for
+    reports about TLS."""
 
     aliases: tuple[DomainName, ...] = ()
     catch_all: Target | None = None
     account: dict[AccountName, AccountSettings] = {}
     alias: dict[AccountName, tuple[Target, ...]] = {}
     dmarc_reports: MailAddress | None = None
+    tls_reports: MailAddress | None = None
     dkim: DomainDKIM = DomainDKIM()
 
 
@@ -288,6 +291,7 @@ class Settings(Section):
     delivery: DeliverySettings = DeliverySettings()
     store: StoreSettings = StoreSettings()
     dmarc: DMARC = DMARC()
+    tls_reports: TLSReports = TLSReports()
     dkim: DKIM = DKIM()
     doctor: Doctor = Doctor()
     trace: Trace = Trace()
@@ -307,6 +311,19 @@ class Settings(Section):
         tables = self.domain.items()
         in_tables = {name: each.dmarc_reports for name, each in tables if each.dmarc_reports}
         return {**self.dmarc.reports, **in_tables}
+
+    @property
+    def tls_report_addresses(self) -> dict[str, Address]:
+        """The addresses for reports about TLS (RFC 8460) to domains of this host, by domain."""
+        tables = self.domain.items()
+        in_tables = {name: each.tls_reports for name, each in tables if each.tls_reports}
+        return {**self.tls_reports.addresses, **in_tables}
+
+    @property
+    def report_mailboxes(self) -> frozenset[tuple[str, str]]:
+        """The addresses for reports of every kind, each as its domain and key."""
+        found = (*self.report_addresses.values(), *self.tls_report_addresses.values())
+        return frozenset((each.domain, each.key) for each in found)
 
     @property
     def receives(self) -> bool:
