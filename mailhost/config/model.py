@@ -21,6 +21,7 @@ from mailhost.config.mta_sts import MTASTS, DomainMTASTS
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
 from mailhost.config.sending import DomainSending, Families, SourceAddresses
+from mailhost.config.tls_reports import TLSReports
 from mailhost.config.trace import Trace
 from mailhost.config.types import (
     AccountId,
@@ -246,13 +247,15 @@ class AccountSettings(Section):
 
 class DomainSettings(Section):
     """`[domain.NAME]`: a domain of the settings file, which the commands cannot change.
-    `dmarc_reports` is the address for DMARC reports about the domain."""
+    `dmarc_reports` is the address for DMARC reports about the domain, `tls_reports` the one for
+    reports about TLS."""
 
     aliases: tuple[DomainName, ...] = ()
     catch_all: Target | None = None
     account: dict[AccountName, AccountSettings] = {}
     alias: dict[AccountName, tuple[Target, ...]] = {}
     dmarc_reports: MailAddress | None = None
+    tls_reports: MailAddress | None = None
     dkim: DomainDKIM = DomainDKIM()
     mta_sts: DomainMTASTS = DomainMTASTS()
     sending: DomainSending = DomainSending()
@@ -307,6 +310,7 @@ class Settings(Section):
     delivery: DeliverySettings = DeliverySettings()
     store: StoreSettings = StoreSettings()
     dmarc: DMARC = DMARC()
+    tls_reports: TLSReports = TLSReports()
     dkim: DKIM = DKIM()
     mta_sts: MTASTS = MTASTS()
     doctor: Doctor = Doctor()
@@ -334,6 +338,19 @@ class Settings(Section):
         tables = ((name, each.aliases, each.sending) for name, each in self.domain.items())
         in_tables = {also: own for name, names, own in tables for also in (name, *names)}
         return {**self.relay.domain, **in_tables}
+
+    @property
+    def tls_report_addresses(self) -> dict[str, Address]:
+        """The addresses for reports about TLS (RFC 8460) to domains of this host, by domain."""
+        tables = self.domain.items()
+        in_tables = {name: each.tls_reports for name, each in tables if each.tls_reports}
+        return {**self.tls_reports.addresses, **in_tables}
+
+    @property
+    def report_mailboxes(self) -> frozenset[tuple[str, str]]:
+        """The addresses for reports of every kind, each as its domain and key."""
+        found = (*self.report_addresses.values(), *self.tls_report_addresses.values())
+        return frozenset((each.domain, each.key) for each in found)
 
     @property
     def receives(self) -> bool:

@@ -43,6 +43,7 @@ _SIZE_UNITS = {
 }
 _TIME_UNITS = {"s": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86400}
 LARGEST_SIZE = 2**60
+LONGEST_LINE = 200  # characters
 LONGEST_TIME = 10 * 365 * 86400.0
 _TIME_UNITS |= {"m": 60, "day": 86400, "week": 604800, "": 1}
 _ACCOUNT_ID = re.compile(r"[0-9a-f]{32}")
@@ -57,6 +58,12 @@ def _count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError("write a whole number, without quotes")
     return value
+
+
+def _one_line(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable() or len(value) > LONGEST_LINE:
+        raise ValueError(f"write a text of one line, of at most {LONGEST_LINE} characters")
+    return value.strip()
 
 
 def _switch(value: Any) -> bool:
@@ -360,6 +367,7 @@ def _secret(value: Any, info: ValidationInfo) -> Secret:
     )
 
 
+OneLine = Annotated[str, BeforeValidator(_one_line)]
 Capability = Annotated[str, BeforeValidator(capability)]
 Count = Annotated[int, BeforeValidator(_count)]
 Switch = Annotated[bool, BeforeValidator(_switch)]

@@ -50,6 +50,7 @@ admin = "ann@example.org"
 [delivery]
 [store]
 [dmarc]
+[tls_reports]
 [dkim]
 [mta_sts]
 [web]
@@ -106,6 +107,10 @@ OTHERS = {
     "domain.catch_all": '"ann@example.org"',
     "domain.account": "{ ann = {}, bob = {} }",
     "domain.dmarc_reports": '"dmarc@example.org"',
+    "domain.tls_reports": '"tls@example.org"',
+    "tls_reports.organization": '"Example"',
+    "tls_reports.contact": '"ann@example.org"',
+    "tls_reports.addresses": '{ "example.net" = "tls@example.org" }',
     "dmarc.send_reports": None,  # warns without a filter
     "dmarc.reports": '{ "example.net" = "dmarc@example.org" }',
     "domain.alias": '{ team = ["bob@far.example"] }',
