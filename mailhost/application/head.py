@@ -111,7 +111,12 @@ class Head:
         self._sockets = sockets
         self._queue_is_read = False
         self.foundation = base = Foundation(
-            reactor, loaded, _certificates(settings), events, self.connection_counts
+            reactor,
+            loaded,
+            _certificates(settings),
+            events,
+            self.connection_counts,
+            counts=self.counts,
         )
         self.guard = self._make_guard(reactor, settings)
         self.last_uses = self._make_last_uses(reactor)
