@@ -57,11 +57,19 @@ class Authority:
 
 
 @dataclass(frozen=True, slots=True)
+class HostCertificates:
+    """The certificates of the host. The first of `keys` is in use at port 25 for the host's name.
+    `authority` is None where no certificates are issued by ACME."""
+
+    keys: tuple[CertificateKey, ...] = ()
+    authority: Authority | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HostFacts:
     """The host itself. `senders` are source addresses of the settings, from which mail leaves.
     `spf` are further mechanisms of the SPF record at the host's name, if that `receives` mail as a
-    domain of its own. `https` is the port of its web listener, 0 for none. The first of `keys` is
-    in use."""
+    domain of its own. `https` is the port of its web listener, 0 for none."""
 
     hostname: str
     addresses: HostAddresses
@@ -70,8 +78,7 @@ class HostFacts:
     receives: bool = False
     spf: tuple[str, ...] = ()
     https: int = 0
-    keys: tuple[CertificateKey, ...] = ()
-    authority: Authority | None = None
+    certificates: HostCertificates = HostCertificates()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ def make_plan(host: HostFacts, own: DomainFacts) -> DNSPlan:
     """Return the plan of a domain, or of the host's own name."""
     records = tuple(record for part in _PARTS for record in part(host, own))
     notes = tuple(_notes(host, own))
-    return DNSPlan(own.domain, host.hostname, own.signer, records, notes, host.authority)
+    authority = host.certificates.authority
+    return DNSPlan(own.domain, host.hostname, own.signer, records, notes, authority)
 
 
 def _mail(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:

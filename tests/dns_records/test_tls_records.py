@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.dns_records.checking import check_plan
-from mailhost.dns_records.facts import Authority, CertificateKey, MailService
+from mailhost.dns_records.facts import Authority, CertificateKey, HostCertificates, MailService
 from mailhost.dns_records.finding import DNSFinding, DNSVerdict
 from mailhost.dns_records.plan import make_plan
 from mailhost.dns_records.record import Topic
@@ -27,8 +27,7 @@ TLS_HOST = replace(
     HOST,
     services=(MailService("_autodiscover._tcp", 443),),
     https=443,
-    keys=(NOW, NEXT),
-    authority=Authority(("acme.example", "old.example"), ACCOUNT),
+    certificates=HostCertificates((NOW, NEXT), Authority(("acme.example", "old.example"), ACCOUNT)),
 )
 TLS_OWN = replace(OWN, sts_id="abc123", tls_reports=("mailto:tls@example.com",))
 TOPICS = (Topic.SERVICE, Topic.WEB, Topic.MTA_STS, Topic.TLS_RPT, Topic.TLSA, Topic.CAA)
