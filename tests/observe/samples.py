@@ -21,6 +21,7 @@ from mailhost.interfaces.events import (
     Refused,
     Reported,
     Unsigned,
+    Warned,
 )
 from mailhost.interfaces.verdict import Decision, Finding, Stage
 from mailhost.message.client import Client
@@ -57,6 +58,7 @@ KEYS: list[tuple[Event, tuple[str, str, str]]] = [
     (Identified(CLIENT, ANN, "name=phone"), ("identified", "submission", "")),
     (LoginRefused(CLIENT, "ann", NO_USER, 1), ("login refused", "submission", "5xx")),
     (Faulted("disk", "full"), ("faulted", "", "")),
+    (Warned("settings", "doubtful"), ("warned", "", "")),
     (Diagnosed("doctor/no-domain", "failure: none"), ("diagnosed", "", "")),
     (Notice("all is well"), ("notice", "", "")),
     (
