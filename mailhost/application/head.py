@@ -29,7 +29,7 @@ from mailhost.directory.live import NO_DOMAIN
 from mailhost.directory.place import in_use
 from mailhost.directory.sqlite import note_uses
 from mailhost.durable.writer_process import WriterProcess
-from mailhost.interfaces.events import Faulted
+from mailhost.interfaces.events import Faulted, Warned
 from mailhost.interfaces.outgoing import IForwarding
 from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.sightings import Sightings
@@ -398,13 +398,13 @@ class Head:
 
     def _log_warnings(self) -> None:
         for problem in self.loaded.warnings:
-            self.events.emit(Faulted("settings", str(problem)))
+            self.events.emit(Warned("settings", str(problem)))
         if not self.foundation.directory.view.domains and self.services.settings.receives:
-            self.events.emit(Faulted("directory", NO_DOMAIN))
+            self.events.emit(Warned("directory", NO_DOMAIN))
         fit, wanted = self.foundation.limits.bounds.total, self.services.settings.limits.connections
         if fit < wanted:
             text = f"only {fit} of {wanted} connections fit; raise LimitNOFILE, or ulimit -n"
-            self.events.emit(Faulted("limits", text))
+            self.events.emit(Warned("limits", text))
 
 
 def process_count(settings: Settings) -> int:

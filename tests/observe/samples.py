@@ -21,6 +21,7 @@ from mailhost.interfaces.events import (
     Refused,
     Reported,
     Unsigned,
+    Warned,
 )
 from mailhost.interfaces.verdict import Decision, Finding, Stage
 from mailhost.message.client import Client
@@ -60,6 +61,7 @@ KEYS: list[tuple[Event, tuple[str, str, str, str]]] = [
         ("login refused", "submission", "5xx", "PLAIN"),
     ),
     (Faulted("disk", "full"), ("faulted", "", "", "other")),
+    (Warned("settings", "doubtful"), ("warned", "", "", "")),
     (Diagnosed("doctor/no-domain", "failure: none"), ("diagnosed", "", "", "")),
     (Notice("all is well"), ("notice", "", "", "")),
     (
