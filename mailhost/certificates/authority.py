@@ -79,7 +79,7 @@ class _NewOrder(messages.NewOrder):
 class _Network(ClientNetwork):
     """Sends the requests. `adapter` replaces the network, for tests."""
 
-    def __init__(self, key: JWK, ca_file: str, adapter: BaseAdapter | None) -> None:
+    def __init__(self, key: JWK | None, ca_file: str, adapter: BaseAdapter | None) -> None:
         agent = f"mailhost/{__version__}"
         super().__init__(key, alg=ES256, user_agent=agent, timeout=TIMEOUT)
         if ca_file:
@@ -158,21 +158,23 @@ class Authority:
     def open(self, account: Account | None) -> Account:
         pem = account.key if account else _new_key()
         jwk = JWKEC(key=load_pem_private_key(pem, None))
-        self._network = _Network(jwk, self._wanted.ca_file, self._adapter)
-        directory = ClientV2.get_directory(self._wanted.directory, self._network)
-        self._client = ClientV2(directory, self._network)
+        self._connect(jwk)
         contact = tuple(f"mailto:{each}" for each in self._wanted.contact)
         if account is None or not account.url:
             url = self._register(contact, jwk)
         else:
             url = account.url
-            registration = messages.RegistrationResource(
-                body=messages.Registration(contact=contact), uri=url
-            )
-            self._network.account = registration
+            body = messages.Registration(contact=contact)
+            self._the_network.account = messages.RegistrationResource(body=body, uri=url)
             if account.contact != contact:
                 self._post(url, messages.UpdateRegistration(contact=contact))
         return Account(self._wanted.directory, pem, url, contact)
+
+    def _connect(self, key: JWK | None) -> None:
+        """Read the directory."""
+        self._network = _Network(key, self._wanted.ca_file, self._adapter)
+        directory = ClientV2.get_directory(self._wanted.directory, self._network)
+        self._client = ClientV2(directory, self._network)
 
     def _register(self, contact: Sequence[str], jwk: JWK) -> str:
         """Make the account, or find the one that a former attempt made with this key."""
@@ -253,6 +255,8 @@ class Authority:
 
     @_translated
     def window(self, certificate_id: str) -> Window | None:
+        if self._client is None:
+            self._connect(None)  # nothing is signed
         base = self._the_client.directory.to_partial_json().get("renewalInfo")
         if not base:
             return None

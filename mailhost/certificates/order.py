@@ -110,11 +110,17 @@ class Orders:
         self._in_thread = in_thread
         self._provers = provers
 
-    async def obtain(self, authority: IAuthority, wanted: Wanted) -> Obtained:
-        """Order a certificate for as many of the names as possible. Raises AuthorityError."""
+    async def obtain(
+        self,
+        authority: IAuthority,
+        wanted: Wanted,
+        accept: Callable[[Sequence[str]], bool] = bool,
+    ) -> Obtained:
+        """Order a certificate for as many of the names as possible. Nothing is ordered if `accept`
+        is false for the names that are left. Raises AuthorityError."""
         attempt = _Attempt([*wanted.names])
         for _ in range(MOST_ORDERS):
-            if not attempt.left:
+            if not (attempt.left and accept(attempt.left)):
                 break
             names = tuple(attempt.left)
             try:

@@ -156,4 +156,5 @@ class IAuthority(Interface):
         """Return the certificate with those of its issuers, in PEM."""
 
     def window(certificate_id: str) -> Window | None:
-        """Return when to renew a certificate, None if the authority does not say."""
+        """Return when to renew a certificate, None if the authority does not say. No account is
+        needed."""
