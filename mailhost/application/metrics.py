@@ -1,8 +1,8 @@
 """The listener for the metrics and the health of the host, if the settings have one.
 
 It has connections and limits of its own, so that clients of mail who take all connections do not
-keep the operator from looking. `prometheus_client` and `twisted.web` are imported when a listener
-is opened for the first time.
+keep the operator from looking. prometheus-client is imported when the listener is opened for the
+first time.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from mailhost.config.model import Settings
 from mailhost.interfaces.reactor import IReactor
 from mailhost.net.limited import LimitedFactory
 from mailhost.net.limits import Bounds, ConnectionLimits
+from mailhost.web.site import Site
 
 BOUNDS = Bounds(total=20, per_client=10)  # connections
 NAME = "metrics"  # of the protocol, in the log and in the metrics
@@ -109,14 +110,12 @@ class MetricsListener:
         return OpenSocket(wanted, self._listen(wanted, factory), factory)
 
     def _factory(self) -> LimitedFactory:
-        from mailhost.observe.metrics.site import MetricsSite
+        from mailhost.application.metrics_pages import MetricsPages
 
-        base = self._head.foundation
-        site = MetricsSite(
-            self._reactor, self._snapshots.make, partial(reasons_against, self._head)
-        )
-        limits = ConnectionLimits(BOUNDS)
-        return LimitedFactory(site, NAME, self._reactor, limits, base.tls, self._head.events)
+        pages = MetricsPages(self._snapshots.make, partial(reasons_against, self._head))
+        site = Site(pages.answer, self._reactor, time.time)
+        limits, tls = ConnectionLimits(BOUNDS), self._head.foundation.tls
+        return LimitedFactory(site, NAME, self._reactor, limits, tls, self._head.events)
 
     def _listen(self, endpoint: str, factory: LimitedFactory) -> IListeningPort:
         try:

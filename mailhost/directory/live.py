@@ -22,7 +22,7 @@ from mailhost.directory.sqlite import DirectoryBroken, DirectoryDatabase, Stamp
 from mailhost.directory.union import unite
 from mailhost.interfaces.accounts import DirectoryView
 from mailhost.interfaces.directory import DirectoryError, DirectoryUnavailable, IDirectory
-from mailhost.interfaces.events import Faulted, IEventSink, Notice
+from mailhost.interfaces.events import Faulted, IEventSink, Notice, Warned
 from mailhost.interfaces.reactor import IReactor
 
 CHECK_PERIOD = 1.0  # seconds between two checks for changes
@@ -189,11 +189,11 @@ class LiveDirectory:
     def _unite(self) -> None:
         union = unite(self._file_view, self._database_view)
         if self.view.domains and not union.view.domains:
-            self._events.emit(Faulted("directory", NO_DOMAIN))
+            self._events.emit(Warned("directory", NO_DOMAIN))
         former, self.view = self.view, union.view
         for text in union.clashes:
             if text not in self._clashes:
-                self._events.emit(Faulted("directory", text))
+                self._events.emit(Warned("directory", text))
         self._clashes = union.clashes
         self.changed(former, union.view)
 

@@ -405,6 +405,27 @@ class Faulted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Warned(Event):
+    """Something that the operator should change: a doubtful setting, a certificate that ends soon.
+    The host itself does as it was told, so this does not count as a fault."""
+
+    where: str
+    text: str
+
+    @property
+    def line(self) -> str:
+        return f"{self.where}: {self.text}"
+
+    @property
+    def serious(self) -> bool:
+        return True
+
+    @property
+    def key(self) -> CountKey:
+        return count_key("warned")
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosed(Event):
     """A finding of the doctor about this host or its surroundings, such as DNS. `name` is the name
     of its fault."""

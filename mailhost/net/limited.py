@@ -17,8 +17,9 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailhost.interfaces.events import IEventSink, Refused
-from mailhost.interfaces.wire import IServerFactory
+from mailhost.interfaces.counts import CONNECTIONS, ICounts, NoCounts
+from mailhost.interfaces.events import IEventSink, Refused, count_key
+from mailhost.interfaces.wire import IEndsWhenIdle, IServerFactory
 from mailhost.message.client import Client
 from mailhost.message.ids import new_id
 from mailhost.net.limits import ConnectionLimits
@@ -53,6 +54,7 @@ class LimitedFactory(WrappingFactory[_Limited]):
         limits: ConnectionLimits,
         tls: IOpenSSLServerConnectionCreator,
         events: IEventSink,
+        counts: ICounts = NoCounts(),  # noqa: B008 -- without a state
     ) -> None:
         super().__init__(wrapped)  # type: ignore[no-untyped-call]  # not typed in Twisted
         self.tls = tls
@@ -60,6 +62,7 @@ class LimitedFactory(WrappingFactory[_Limited]):
         self._clock = clock
         self._limits = limits
         self._events = events
+        self._counts = counts
         self._connections: OpenConnections[ProtocolWrapper] = OpenConnections()
 
     def buildProtocol(  # type: ignore[override]  # typed too narrowly in Twisted
@@ -76,6 +79,7 @@ class LimitedFactory(WrappingFactory[_Limited]):
         if wrapped is None:
             self._limits.release(ip)
             return None
+        self._counts.count(count_key(CONNECTIONS, self._name))
         protocol = _Limited(self, wrapped)
         protocol.ip = ip
         self._connections.add(protocol)
@@ -99,12 +103,21 @@ class LimitedFactory(WrappingFactory[_Limited]):
         return len(self._connections)
 
     async def drain(self, seconds: float) -> None:
-        """See IServerFactory. Connections have `seconds` to end by themselves."""
+        """See IServerFactory. Connections that are no IEndsWhenIdle have `seconds` to end by
+        themselves."""
+        self._end_idle()
         await self._connections.drain(self._clock, seconds, _abort)
 
     async def retire(self) -> None:
-        """See IServerFactory. Connections end by themselves."""
+        """See IServerFactory. Connections that are no IEndsWhenIdle end by themselves."""
+        self._end_idle()
         await self._connections.ended()
+
+    def _end_idle(self) -> None:
+        for each in list(self._connections):
+            connection = IEndsWhenIdle(each.wrappedProtocol, None)
+            if connection is not None:
+                connection.stopping()
 
     async def ended(self) -> None:
         """See IServerFactory."""

@@ -15,11 +15,15 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Site
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from mailhost.interfaces.wire import IServerFactory
+from mailhost.interfaces.counts import CONNECTIONS
+from mailhost.interfaces.events import CountKey
+from mailhost.interfaces.wire import IEndsWhenIdle, IServerFactory
 from mailhost.net.limited import LimitedFactory
 from mailhost.net.limits import Bounds, ConnectionLimits
+from mailhost.observe.counts import Counts
 from tests.fakes import RecordingEvents
 
 CLOSED = Failure(ConnectionDone())
@@ -47,14 +51,25 @@ class Transport(StringTransport):
         self.aborted = True
 
 
+@implementer(IEndsWhenIdle)
+class Ending(Protocol):
+    """Notes that it was asked to end, and does."""
+
+    def stopping(self) -> None:
+        assert self.transport is not None
+        self.transport.loseConnection()
+
+
 class LimitedTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.limits = ConnectionLimits(Bounds(100, 2))
-        self.events = RecordingEvents()
+        self.events, self.counts = RecordingEvents(), Counts()
         tls = cast(IOpenSSLServerConnectionCreator, object())
         site = Site(Hello(), reactor=self.clock)
-        self.factory = LimitedFactory(site, "http", self.clock, self.limits, tls, self.events)
+        self.factory = LimitedFactory(
+            site, "http", self.clock, self.limits, tls, self.events, self.counts
+        )
         self.factory.doStart()
         self.addCleanup(self.factory.doStop)
 
@@ -85,6 +100,7 @@ class LimitedTests(SynchronousTestCase):
         first.connectionLost(CLOSED)
         self.assertEqual((1, 1), (self.limits.total, self.factory.open_count))
         self.assertIsNotNone(self.connect()[0])
+        self.assertEqual({CountKey(CONNECTIONS, "http"): 3}, self.counts.events)
 
     def test_a_client_that_the_server_refuses_is_not_counted(self) -> None:
         refusing: Any = Factory()
@@ -128,3 +144,12 @@ class LimitedTests(SynchronousTestCase):
         self.assertTrue(transport.aborted)
         protocol.connectionLost(CLOSED)
         self.successResultOf(draining)
+
+    def test_connections_that_can_end_when_idle_are_asked_to(self) -> None:
+        self.factory.serve(Factory.forProtocol(Ending))
+        for end in (self.factory.retire, lambda: self.factory.drain(30)):
+            protocol, transport = self.connect()
+            ending = Deferred.fromCoroutine(end())
+            self.assertTrue(transport.disconnecting)
+            protocol.connectionLost(CLOSED)
+            self.successResultOf(ending)

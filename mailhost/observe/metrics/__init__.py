@@ -1,5 +1,5 @@
-"""The metrics of the whole host in the text format of Prometheus, and the page about its health.
+"""The metrics of the whole host in the text format of Prometheus.
 
-`snapshot` has the numbers as values, `table` the name and the meaning of each metric, `from_counts`
-and `from_state` make samples of a snapshot, `text` prints them, and `site` serves the pages.
+`snapshot` has the numbers as values. `from_counts` and `from_state` have the name and the meaning
+of each metric, and take its values from a snapshot. `text` prints them.
 """

@@ -24,7 +24,7 @@ from mailhost.observe.metrics.from_state import from_state
 from mailhost.observe.metrics.metric import Histogram, Kind, Metric, Samples
 from mailhost.observe.metrics.snapshot import Snapshot
 
-CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class SnapshotCollector(Collector):

@@ -116,7 +116,7 @@ class CountTests(SynchronousTestCase):
     def test_every_count_of_an_event_is_shown_or_left_out_knowingly(self) -> None:
         shown = {row.event for row in EVENT_ROWS}
         counted = {event.key.event for event, _ in KEYS}
-        left_out = {"notice", "diagnosed", "identified", "unsigned", "filtered"}
+        left_out = {"notice", "diagnosed", "identified", "unsigned", "filtered", "warned"}
         self.assertEqual(left_out, counted - shown)
 
 
