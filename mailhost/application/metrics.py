@@ -112,10 +112,12 @@ class MetricsListener:
     def _factory(self) -> LimitedFactory:
         from mailhost.application.metrics_pages import MetricsPages
 
-        pages = MetricsPages(self._snapshots.make, partial(reasons_against, self._head))
+        base, events = self._head.foundation, self._head.events
+        reasons = partial(reasons_against, self._head)
+        pages = MetricsPages(self._snapshots.make, reasons, base.pause)
         site = Site(pages.answer, self._reactor, time.time)
-        limits, tls = ConnectionLimits(BOUNDS), self._head.foundation.tls
-        return LimitedFactory(site, NAME, self._reactor, limits, tls, self._head.events)
+        limits = ConnectionLimits(BOUNDS)
+        return LimitedFactory(site, NAME, self._reactor, limits, base.tls, events)
 
     def _listen(self, endpoint: str, factory: LimitedFactory) -> IListeningPort:
         try:

@@ -12,6 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from mailhost.concurrency.pauses import Pause
 from mailhost.interfaces.answer import Answer
 from mailhost.observe.metrics.snapshot import Snapshot
 from mailhost.observe.metrics.text import CONTENT_TYPE, text_of
@@ -25,15 +26,17 @@ NOT_ALLOWED = in_words(405, "This page is for GET and HEAD.", ("Allow", ", ".joi
 
 class MetricsPages:
     """`snapshot` returns the numbers now, `reasons` why the host accepts no mail now; none while it
-    does."""
+    does. `pause` lets the reactor do other work meanwhile."""
 
     def __init__(
         self,
         snapshot: Callable[[], Awaitable[Snapshot]],
         reasons: Callable[[], Awaitable[Sequence[str]]],
+        pause: Pause,
     ) -> None:
         async def metrics() -> WebResponse:
-            return WebResponse(200, text_of(await snapshot()), CONTENT_TYPE, (NEVER_KEPT,))
+            text = await text_of(await snapshot(), pause)
+            return WebResponse(200, text, CONTENT_TYPE, (NEVER_KEPT,))
 
         async def health() -> WebResponse:
             found = await reasons()

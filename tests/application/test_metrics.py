@@ -14,6 +14,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from mailhost.application.metrics import BOUNDS, MetricsListener
+from mailhost.concurrency.pauses import no_pause
 from mailhost.config.metrics import Metrics
 from mailhost.config.model import Settings
 from mailhost.interfaces.reactor import IReactor
@@ -28,7 +29,9 @@ class MetricsListenerTests(TestCase):
         self.addCleanup(lambda: Deferred.fromCoroutine(self.listener.close()))
 
     def make(self) -> MetricsListener:
-        head: Any = SimpleNamespace(foundation=SimpleNamespace(tls=None), events=self.events)
+        head: Any = SimpleNamespace(
+            foundation=SimpleNamespace(tls=None, pause=no_pause), events=self.events
+        )
         listeners: Any = None
         return MetricsListener(cast(IReactor, reactor), head, listeners)
 

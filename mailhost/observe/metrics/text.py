@@ -19,29 +19,39 @@ from prometheus_client.metrics_core import (
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
+from mailhost.concurrency.pauses import Pause
 from mailhost.observe.metrics.from_counts import from_counts
 from mailhost.observe.metrics.from_state import from_state
 from mailhost.observe.metrics.metric import Histogram, Kind, Metric, Samples
 from mailhost.observe.metrics.snapshot import Snapshot
 
+PART = 100  # values that are printed without a pause: about a millisecond
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class SnapshotCollector(Collector):
-    """Makes the metrics of one snapshot."""
+class _One(Collector):
+    """A registry of one metric."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
+    def __init__(self, family: Family) -> None:
+        self._family = family
 
     def collect(self) -> Iterator[Family]:
-        """Yield each metric with its values."""
-        for metric, samples in (*from_counts(self._snapshot), *from_state(self._snapshot)):
-            yield _family(metric, samples)
+        """See Collector."""
+        yield self._family
 
 
-def text_of(snapshot: Snapshot) -> bytes:
-    """Return the page. Takes some milliseconds of processor time."""
-    return generate_latest(SnapshotCollector(snapshot))
+async def text_of(snapshot: Snapshot, pause: Pause) -> bytes:
+    """Return the page. A page of some hundred values takes some milliseconds of processor time,
+    with pauses."""
+    pieces, size = list[bytes](), 0
+    for metric, samples in (*from_counts(snapshot), *from_state(snapshot)):
+        family = _family(metric, samples)
+        pieces.append(generate_latest(_One(family)))
+        size += len(family.samples)
+        if size > PART:
+            size = 0
+            await pause()
+    return b"".join(pieces)
 
 
 def _family(metric: Metric, samples: Samples) -> Family:

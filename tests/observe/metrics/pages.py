@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.parser import text_string_to_metric_families
 
+from mailhost.concurrency.pauses import no_pause
 from mailhost.observe.metrics.snapshot import Snapshot
 from mailhost.observe.metrics.text import text_of
+from tests.fakes import now
 
 Labels = frozenset[tuple[str, str]]
 Values = dict[tuple[str, Labels], float]
@@ -32,7 +34,7 @@ class Page:
     """The page of a snapshot."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self.text = text_of(snapshot).decode()
+        self.text = now(text_of(snapshot, no_pause)).decode()
         self.values = values_on(self.text)
 
     def value(self, sample: str, /, **labels: str) -> float | None:

@@ -20,7 +20,9 @@ from mailhost.observe.metrics.from_state import STATE_METRICS, from_state
 from mailhost.observe.metrics.metric import Kind
 from mailhost.observe.metrics.processes import ProcessUse
 from mailhost.observe.metrics.snapshot import DiskState, ProcessState, Snapshot
+from mailhost.observe.metrics.text import PART, text_of
 from mailhost.queue.census import CountedState, StateCount
+from tests.fakes import now
 from tests.observe.metrics.pages import Page, families
 from tests.observe.samples import ANN, CLIENT, KEYS
 
@@ -223,6 +225,16 @@ class FormTests(SynchronousTestCase):
         self.assertEqual(3, page.value("mailhost_filter_actions_total", **shown))
         families_found = {family.name for family in families(page.text)}
         self.assertEqual(len(EVENT_ROWS) + 1 + len(STATE_METRICS), len(families_found))
+
+    def test_a_large_page_is_printed_in_parts(self) -> None:
+        filters = {(f"filter{number}", "asked"): 1 for number in range(PART + 1)}
+        pauses: list[None] = []
+
+        async def pause() -> None:
+            pauses.append(None)
+
+        now(text_of(replace(NOTHING, filters=filters), pause))
+        self.assertLessEqual(1, len(pauses))
 
     def test_reports_of_all_kinds(self) -> None:
         counts = Counts()
