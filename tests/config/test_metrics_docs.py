@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+import mailhost
 from mailhost.interfaces.count_reasons import FAULT_PARTS, MECHANISMS, REFUSAL_REASONS
 from mailhost.message.outcome import Fate
 from mailhost.observe.metrics.from_counts import EVENT_ROWS, FILTER_ACTIONS
@@ -65,3 +66,20 @@ class MetricsDocsTests(SynchronousTestCase):
             self.assertEqual({"summary", "remedy"}, set(rule["annotations"]))
         config = yaml.safe_load((TREE / "etc" / "prometheus" / "prometheus.yml").read_text())
         self.assertEqual(["mailhost-alerts.yml"], config["rule_files"])
+
+
+class ImportTests(SynchronousTestCase):
+    def test_prometheus_client_is_imported_only_where_a_listener_is_set(self) -> None:
+        """One module imports it, one imports that, and the listener imports this when it opens."""
+        chain = (
+            (r"(?m)^(?:from|import) prometheus_client", "observe/metrics/text.py"),
+            (r"(?m)^from mailhost\.observe\.metrics\.text ", "application/metrics_pages.py"),
+            (r"(?m)^ +from mailhost\.application\.metrics_pages ", "application/metrics.py"),
+        )
+        package = Path(mailhost.__file__).parent
+        texts = {str(path.relative_to(package)): path.read_text() for path in package.rglob("*.py")}
+        for pattern, importer in chain:
+            found = [name for name, text in texts.items() if re.search(pattern, text)]
+            self.assertEqual([importer], found)
+        eager = r"(?m)^from mailhost\.application\.metrics_pages "
+        self.assertFalse([name for name, text in texts.items() if re.search(eager, text)])
