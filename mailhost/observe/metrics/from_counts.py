@@ -61,7 +61,9 @@ def _counter(name: str, meaning: str, *labels: str) -> Metric:
 
 EVENT_ROWS = (
     EventRow(
-        _counter("mailhost_connections_total", "Connections of clients accepted.", "protocol"),
+        _counter(
+            "mailhost_connections_total", "Connections of clients that were accepted.", "protocol"
+        ),
         CONNECTIONS,
         lambda key: (key.protocol,),
         _each_protocol,
@@ -87,7 +89,11 @@ EVENT_ROWS = (
         _each_that_takes_mail,
     ),
     EventRow(
-        _counter("mailhost_received_bytes_total", "Octets of these messages.", "protocol"),
+        _counter(
+            "mailhost_received_bytes_total",
+            "Octets of the messages that clients sent to their end.",
+            "protocol",
+        ),
         OCTETS,
         lambda key: (key.protocol,),
         _each_that_takes_mail,

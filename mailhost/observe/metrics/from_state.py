@@ -46,13 +46,17 @@ LAG = _gauge(
 CPU = Metric(
     "mailhost_process_cpu_seconds_total",
     Kind.COUNTER,
-    "Processor time; begins at 0 when a process is replaced.",
+    "Processor time of a process; begins at 0 when the process is replaced.",
     ("process",),
 )
-MEMORY = _gauge("mailhost_process_resident_memory_bytes", "Memory in use.", "process")
-DESCRIPTORS = _gauge("mailhost_process_open_fds", "Open file descriptors.", "process")
+MEMORY = _gauge(
+    "mailhost_process_resident_memory_bytes", "Memory that a process has in use.", "process"
+)
+DESCRIPTORS = _gauge("mailhost_process_open_fds", "Open file descriptors of a process.", "process")
 MOST_DESCRIPTORS = _gauge(
-    "mailhost_process_max_fds", "How many file descriptors may be open; 0: no limit.", "process"
+    "mailhost_process_max_fds",
+    "How many file descriptors a process may have open; 0: no limit.",
+    "process",
 )
 PROCESS_STARTED = _gauge(
     "mailhost_process_start_time_seconds",
@@ -67,12 +71,19 @@ BATCHES = Metric(
 CHANGES = Metric(
     "mailhost_writer_changes_total",
     Kind.COUNTER,
-    "Files that were written, renamed or removed in these batches.",
+    "Files that the writer wrote, renamed or removed in its batches.",
 )
 DISK_SIZE = _gauge("mailhost_disk_size_bytes", "The size of the data folder's file system.")
-DISK_FREE = _gauge("mailhost_disk_free_bytes", "Its free space.")
-INODES = _gauge("mailhost_disk_inodes", "How many files it can have; 0: no limit.")
-INODES_FREE = _gauge("mailhost_disk_free_inodes", "How many more files it can have.")
+DISK_FREE = _gauge(
+    "mailhost_disk_free_bytes",
+    "The free space of the data folder's file system, for the user of the host.",
+)
+INODES = _gauge(
+    "mailhost_disk_inodes", "How many files the data folder's file system can have; 0: no limit."
+)
+INODES_FREE = _gauge(
+    "mailhost_disk_free_inodes", "How many more files the data folder's file system can have."
+)
 CERTIFICATES = _gauge(
     "mailhost_certificate_expiry_timestamp_seconds",
     "When the certificate for this name ends, in seconds since 1970.",

@@ -119,7 +119,8 @@ class CountTests(SynchronousTestCase):
         shown = {row.event for row in EVENT_ROWS}
         counted = {event.key.event for event, _ in KEYS}
         left_out = {"notice", "diagnosed", "identified", "unsigned", "filtered", "warned"}
-        self.assertEqual(left_out, counted - shown)
+        explanation = "add a row to EVENT_ROWS, or the kind of event here"
+        self.assertEqual(left_out, counted - shown, explanation)
 
 
 class StateTests(SynchronousTestCase):
