@@ -11,7 +11,8 @@ from tests.end_to_end.shared import MAIL, Raw
 from tests.observe.metrics.pages import Values, values_on
 
 MESSAGES = 4
-TOTALS = {
+Counted = tuple[str, tuple[tuple[str, str], ...]]
+TOTALS: dict[Counted, int] = {
     ("mailhost_connections_total", (("protocol", "smtp"),)): MESSAGES,
     ("mailhost_received_messages_total", (("protocol", "smtp"),)): MESSAGES,
     (
@@ -25,7 +26,7 @@ TOTALS = {
     ): 1,
 }
 """What `send_all` adds to the counters, but for octets, which depend on the names of clients."""
-OCTETS = "mailhost_received_bytes_total"
+OCTETS: Counted = ("mailhost_received_bytes_total", (("protocol", "smtp"),))
 
 
 def send_all(connect: Callable[[], Raw]) -> None:
@@ -76,11 +77,11 @@ class MetricsOf:
         }
 
 
-def added(before: Values, after: Values) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    """Return what was added to the counters of TOTALS and to the octets."""
-    found = {}
-    for (name, labels), value in after.items():
-        more = value - before.get((name, labels), 0.0)
-        if more and (name == OCTETS or any(name == wanted for wanted, _ in TOTALS)):
-            found[name, tuple(sorted(labels))] = more
-    return found
+def added(before: Values, after: Values) -> dict[Counted, float]:
+    """Return what was added to the counters of TOTALS, and to the octets."""
+    keys = {(name, tuple(sorted(labels))): (name, labels) for name, labels in after}
+    return {
+        key: after[keys[key]] - before.get(keys[key], 0.0)
+        for key in (*TOTALS, OCTETS)
+        if key in keys
+    }
