@@ -26,6 +26,7 @@ from mailhost.durable.by_size import BySize
 from mailhost.durable.committer import Committer
 from mailhost.durable.system import OperatingSystem
 from mailhost.durable.writer_client import WriterClient
+from mailhost.interfaces.challenges import IHTTPChallenges
 from mailhost.interfaces.events import IEventSink
 from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.store import IUsages
@@ -94,6 +95,7 @@ class Foundation:
         self.known_clients = KnownClients(reactor)
         self.stopped = StoppedAddresses()
         self.large_messages = DeferredSemaphore(LARGE_AT_ONCE)
+        self.http_challenges: IHTTPChallenges | None = None  # in the head, for the web listener
 
     def start(self) -> None:
         """Read what is there. Raises DirectoryUnavailable, OSError."""

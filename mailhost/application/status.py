@@ -95,11 +95,17 @@ def _listeners(listeners: ListenerSet, workers: Sequence[_Sessions]) -> list[Val
                 "protocol": listen.protocol.value,
                 "endpoint": listen.endpoint,
                 "address": listener.address,
-                "tls": "implicit" if listen.protocol.implicit_tls else "STARTTLS",
+                "tls": _tls(listen.protocol),
                 "sessions": own + elsewhere,
             }
         )
     return found
+
+
+def _tls(protocol: ListenProtocol) -> str:
+    if protocol.implicit_tls:
+        return "implicit"
+    return "none" if protocol.web else "STARTTLS"
 
 
 def _age(arrived: float | None, now: float) -> float | None:
