@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
+from mailhost.application.certificate_commands import certificate_commands
 from mailhost.application.clients import client_commands
 from mailhost.application.explain import explain, question_of
 from mailhost.application.filters import filters_with_counts
@@ -64,6 +65,7 @@ def control_commands(
         "explain": _as_text(_explain_command(head)),
         **{name: _as_text(command) for name, command in queue.items()},
         **key_commands(head),
+        **certificate_commands(head),
         **client_commands(head.lost_addresses),
         **round_trip_commands(head),
         "directory.refresh": refresh,

@@ -13,12 +13,13 @@ from functools import partial
 from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 
+from mailhost.application.acme import HeadCertificates
+from mailhost.application.certificate_sources import certificate_sources
 from mailhost.application.certificates import CertificateWatch
 from mailhost.application.clients import client_watch, make_lost_addresses
 from mailhost.application.doctor import HeadDoctor
 from mailhost.application.foundation import Foundation
 from mailhost.application.housekeeping import Housekeeping
-from mailhost.application.privileges import as_user
 from mailhost.application.reports import HeadReports, make_tally, reconfigure_tally
 from mailhost.application.services import Services, Shared
 from mailhost.application.trace import make_trace
@@ -41,9 +42,7 @@ from mailhost.logins.revocations import Revocations
 from mailhost.logins.salt_key import lasting_key
 from mailhost.message.address import Address
 from mailhost.net.dns.authoritative import AuthoritativeServers
-from mailhost.net.tls.certificate import read_certificate
-from mailhost.net.tls.selfsigned import make_self_signed
-from mailhost.net.tls.server import CertificateSource
+from mailhost.net.tls.server import read_all
 from mailhost.observe.attempts import RecentAttempts
 from mailhost.observe.counts import Counts
 from mailhost.observe.critical import CriticalEvents
@@ -111,7 +110,7 @@ class Head:
         self._sockets = sockets
         self._queue_is_read = False
         self.foundation = base = Foundation(
-            reactor, loaded, _certificates(settings), events, self.connection_counts
+            reactor, loaded, certificate_sources(settings), events, self.connection_counts
         )
         self.guard = self._make_guard(reactor, settings)
         self.last_uses = self._make_last_uses(reactor)
@@ -133,6 +132,10 @@ class Head:
             reactor, base, lambda: self.services, self._stop_addresses
         )
         self.certificates = self._make_watch(reactor)
+        self.acme = HeadCertificates(
+            reactor, base, lambda: self.loaded, lambda: self.services, self._use_ordered
+        )
+        base.http_challenges = base.tls.challenges = self.acme.answers
         self.writer = WriterProcess(reactor, base.writer_socket, events)
         self.workers = self._make_pool(reactor, key)
         notified = FolderChanges(reactor, self.workers.folders_changed)
@@ -231,6 +234,7 @@ class Head:
         self.trace_expiry.start()
         self.keys.start()
         self.certificates.start()
+        self.acme.start()
         self._log_warnings()
         return queue_read
 
@@ -259,6 +263,7 @@ class Head:
         await self.last_uses.stop()
         await self.keys.stop()
         self.certificates.stop()
+        await self.acme.stop()
         await self.queue.stop(seconds)
         await self.relay.stop()
         self.trace_expiry.stop()
@@ -270,7 +275,7 @@ class Head:
     def replace(self, loaded: Loaded) -> None:
         """Take new settings. Raises BadCertificate, BadFilter and OSError, with nothing changed."""
         services = self._new_services(loaded)
-        self.foundation.reconfigure(loaded, _certificates(loaded.settings))
+        self.foundation.reconfigure(loaded, certificate_sources(loaded.settings))
         self.loaded = loaded
         self._use(services)
         self.queue.reconfigure(self._queue_services())
@@ -341,6 +346,15 @@ class Head:
 
     def _hostname(self) -> str:
         return self.services.settings.hostname
+
+    async def _use_ordered(self) -> None:
+        """Use the certificates that were ordered, in all processes."""
+        base = self.foundation
+        sources = await base.in_thread(partial(certificate_sources, self.services.settings))
+        found = await base.in_thread(partial(read_all, sources))
+        base.tls.use(found, base.tls.minimums)
+        self._renewed()
+        self.certificates.log_findings()
 
     def _renewed(self) -> None:
         """Other certificates are in use: hand them to the workers."""
@@ -428,12 +442,3 @@ def _forwarding(foundation: Foundation, settings: Settings) -> IForwarding | Non
         return None
     in_thread = foundation.in_thread
     return Forwarding(foundation.key_ring, settings.hostname, settings.relay.arc, in_thread)
-
-
-def _certificates(settings: Settings) -> list[CertificateSource]:
-    """The certificates of the settings, or one that we sign ourselves."""
-    if settings.tls.certificate:
-        return [(pair.chain, pair.key) for pair in settings.tls.certificate]
-    with as_user(settings.user):  # so that root follows no link in the user's folder
-        paths = make_self_signed(os.path.join(settings.data, "tls"), settings.hostname)
-        return [read_certificate(*paths)]

@@ -137,7 +137,7 @@ def _translated(
             text = f"the reply is not that of an ACME server: {type(error).__name__} {error}"
             raise AuthorityError(Problem(UNREACHABLE, text[:LONGEST_DETAIL])) from error
 
-    return cast(Callable[Concatenate[Authority, P], R], call)
+    return cast("Callable[Concatenate[Authority, P], R]", call)
 
 
 @implementer(IAuthority)

@@ -27,6 +27,7 @@ _GROUPS = {
     "alias": "mailhost.cli.alias",
     "dmarc": "mailhost.cli.dmarc",
     "dkim": "mailhost.cli.dkim",
+    "certificates": "mailhost.cli.certificates",
     "export": "mailhost.cli.export",
     "queue": "mailhost.cli.queue",
     "trace": "mailhost.cli.trace",
