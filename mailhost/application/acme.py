@@ -25,14 +25,14 @@ from mailhost.certificates.expiry import Expiry, ExpiryWarning
 from mailhost.certificates.folder import CertificateFolder
 from mailhost.certificates.keeper import CertificateKeeper, KeeperParts
 from mailhost.certificates.mail import compose
-from mailhost.certificates.memory import Memory
+from mailhost.certificates.memory import WHERE, Memory
 from mailhost.certificates.names import NameFinder
 from mailhost.certificates.plan import Planner, Setup
 from mailhost.certificates.program import programs_of
 from mailhost.certificates.provers import HTTPProver, IProver, TLSProver
 from mailhost.certificates.values import AccountWanted, IAuthority
 from mailhost.concurrency.threads import own_threads
-from mailhost.config.acme import ACME, STAGING, ChallengeKind
+from mailhost.config.acme import ACME, LETS_ENCRYPT, STAGING, ChallengeKind
 from mailhost.config.load import Loaded
 from mailhost.config.model import Settings
 from mailhost.config.protocol import ListenProtocol
@@ -40,6 +40,7 @@ from mailhost.config.types import split_host_port
 from mailhost.dns_records.addresses import find_addresses
 from mailhost.dns_records.from_settings import is_in_dns
 from mailhost.interfaces.accounts import DirectoryView
+from mailhost.interfaces.events import Faulted
 from mailhost.interfaces.reactor import IReactor
 from mailhost.message.address import Address
 from mailhost.net.dns.authoritative import AuthoritativeServers
@@ -102,10 +103,13 @@ class HeadCertificates:
         """Begin nothing more, and end what is under way."""
         await self.keeper.stop()
 
-    def staging(self) -> AccountWanted:
-        """Return the account for orders whose certificates are not used."""
+    def staging(self) -> AccountWanted | None:
+        """Return the account for orders whose certificates are not used; None if the operator has
+        agreed to no authority that has a directory for them."""
         acme = self._loaded().settings.tls.acme
-        return self._account(acme, acme.try_first or STAGING)
+        if acme.try_first or acme.directory in (LETS_ENCRYPT, STAGING):
+            return self._account(acme, acme.try_first or STAGING)
+        return None
 
     def _setup(self) -> Setup | None:
         """Return the same object as long as settings, domains and certificates are the same."""
@@ -133,6 +137,7 @@ class HeadCertificates:
             acme.names,
             frozenset(covered),
             acme.key,
+            tuple(self._means().provers),
         )
 
     def _of_settings(self) -> list[CertificateFiles]:
@@ -146,7 +151,7 @@ class HeadCertificates:
         return AccountWanted(
             directory,
             tuple(map(str, acme.contact)),
-            acme.ca_file,
+            "" if directory in (LETS_ENCRYPT, STAGING) else acme.ca_file,
             tied.id if tied else "",
             self._loaded().secrets.of(tied.key) if tied else "",
         )
@@ -202,7 +207,11 @@ class HeadCertificates:
         if settings.admin is None:
             return
         composed = compose(warning, settings.admin, settings.hostname)
-        author = Address("postmaster", settings.hostname)
-        message = await complete(composed, author, services.outgoing, self._base.events)
+        author, events = Address("postmaster", settings.hostname), self._base.events
+        try:
+            message = await complete(composed, author, services.outgoing, events)
+        except OSError as error:
+            events.emit(Faulted(WHERE, f"a warning to <{settings.admin}> is not sent: {error}"))
+            return
         if message is not None:
-            await hand_over(message, services.handover, self._base.events)
+            await hand_over(message, services.handover, events)

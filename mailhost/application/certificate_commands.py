@@ -34,6 +34,8 @@ def certificate_commands(head: Head) -> Commands:
 
     async def renew(certificate: str = "", staging: bool = False) -> list[Mapping[str, Any]]:
         trial = head.acme.staging() if staging else None
+        if staging and trial is None:
+            raise CommandRefused("write try_first in [tls.acme]: a directory for trials")
         try:
             results = await head.acme.keeper.renew(certificate, trial)
         except (LookupError, OSError) as error:

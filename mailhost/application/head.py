@@ -30,7 +30,7 @@ from mailhost.directory.live import NO_DOMAIN
 from mailhost.directory.place import in_use
 from mailhost.directory.sqlite import note_uses
 from mailhost.durable.writer_process import WriterProcess
-from mailhost.interfaces.events import Faulted
+from mailhost.interfaces.events import Faulted, Warned
 from mailhost.interfaces.outgoing import IForwarding
 from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.sightings import Sightings
@@ -110,7 +110,12 @@ class Head:
         self._sockets = sockets
         self._queue_is_read = False
         self.foundation = base = Foundation(
-            reactor, loaded, certificate_sources(settings), events, self.connection_counts
+            reactor,
+            loaded,
+            certificate_sources(settings),
+            events,
+            self.connection_counts,
+            counts=self.counts,
         )
         self.guard = self._make_guard(reactor, settings)
         self.last_uses = self._make_last_uses(reactor)
@@ -407,13 +412,13 @@ class Head:
 
     def _log_warnings(self) -> None:
         for problem in self.loaded.warnings:
-            self.events.emit(Faulted("settings", str(problem)))
+            self.events.emit(Warned("settings", str(problem)))
         if not self.foundation.directory.view.domains and self.services.settings.receives:
-            self.events.emit(Faulted("directory", NO_DOMAIN))
+            self.events.emit(Warned("directory", NO_DOMAIN))
         fit, wanted = self.foundation.limits.bounds.total, self.services.settings.limits.connections
         if fit < wanted:
             text = f"only {fit} of {wanted} connections fit; raise LimitNOFILE, or ulimit -n"
-            self.events.emit(Faulted("limits", text))
+            self.events.emit(Warned("limits", text))
 
 
 def process_count(settings: Settings) -> int:

@@ -32,6 +32,7 @@ from mailhost.certificates.state import NEVER_FAILED, NO_SCHEDULE, Schedule, Sta
 from mailhost.certificates.values import AccountWanted, AuthorityError
 from mailhost.concurrency.rounds import Rounds
 from mailhost.concurrency.threads import InThread
+from mailhost.concurrency.timeouts import fired_within
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
 from mailhost.net.tls.certificate import PEM
 
@@ -40,6 +41,7 @@ T = TypeVar("T")
 PERIOD = 1.0  # seconds
 LOOK_AGAIN = 3600.0  # seconds between two look-ups of the names
 AFTER_FAULT = 600.0  # seconds after a fault of our own
+STOP_SECONDS = 5.0  # until a stop no longer waits for answers to challenges to be removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class CertificateKeeper:
     """The head has one."""
 
     def __init__(self, clock: IReactorTime, parts: KeeperParts) -> None:
+        self._clock = clock
         self._parts = parts
         self._seen: Setup | None = None
         self._due = 0.0
@@ -94,7 +97,8 @@ class CertificateKeeper:
         self._rounds.stop()
         for each in [*self._running]:
             each.cancel()
-        await self._one_at_a_time.run(lambda: None)
+        ended = self._one_at_a_time.run(lambda: None)
+        await fired_within(ended, self._clock, STOP_SECONDS)
 
     async def renew(self, name: str, trial: AccountWanted | None) -> list[Renewed]:
         """Order certificates now: the one called `name` or with this name, or all for an empty
@@ -122,7 +126,7 @@ class CertificateKeeper:
             return
         former, self._seen = self._seen, setup
         self._due = now + AFTER_FAULT  # if a fault ends this round
-        if former is not None and former.account != setup.account:
+        if former and _means(former) != _means(setup):
             await self._parts.memory.account_changed(setup.directory)
         await self._alone(partial(self._tend, setup))
 
@@ -211,7 +215,7 @@ class CertificateKeeper:
                 wanted = Wanted(names, setup.key, need.replaces)
                 found = await self._parts.attempts.obtain(setup.account, wanted, need.accepts)
         except AuthorityError as error:
-            failure = failure_of(error.problem, wait=error.wait)
+            failure = failure_of(error.problem, error.problem.name, wait=error.wait)
             await memory.order_failed(setup.directory, name, stored, failure)
             return Renewed(name, failures=[failure])
         failures = [*failures, *found.failures]
@@ -254,7 +258,7 @@ class CertificateKeeper:
         try:
             window = await self._parts.attempts.window(setup.account, identifier)
         except AuthorityError as error:  # the certificate is renewed at the time that is known
-            later = min(max(error.wait, schedule.HOUR), schedule.LONGEST_ASK)
+            later = min(max(error.wait, schedule.ASK_AFTER_FAILURE), schedule.LONGEST_ASK)
             return replace(former, ask=self._parts.now() + later)
         now = self._parts.now()
         if window is None:
@@ -265,6 +269,10 @@ class CertificateKeeper:
             text = f"the authority asks to renew a certificate before its time{why}"
             self._parts.events.emit(Notice(f"{WHERE}: {text}"))
         return new
+
+
+def _means(setup: Setup) -> tuple[AccountWanted, tuple[str, ...]]:
+    return setup.account, setup.challenges
 
 
 def _next_time(state: State, now: float) -> float:

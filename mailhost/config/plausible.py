@@ -110,8 +110,8 @@ def warnings(settings: Settings) -> Iterator[Problem]:
     yield from _lists(settings)
     yield from _listeners(settings)
     yield from _durations(settings)
-    yield from acme_warnings(settings.tls.acme)
     yield from sending_warnings(settings)
+    yield from acme_warnings(settings)
     judges = any(isinstance(each, Authenticity) for each in settings.filter)
     if settings.dmarc.send_reports and not judges:
         yield Problem("dmarc.send_reports", _NOTHING_TO_REPORT)

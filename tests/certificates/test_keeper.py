@@ -279,6 +279,19 @@ class FailureTests(KeeperCase):
         self.wait(HOUR)
         self.assertEqual({MAIL, "autoconfig.a.example"}, self.stored()["a.example"])
 
+    def test_a_limit_for_one_set_of_names(self) -> None:
+        self.resolver.found["mta-sts.a.example"] = [OURS]
+        self.start()
+        self.resolver.found["autoconfig.a.example"] = [OURS]
+        self.resolver.found["mail.b.example"] = [OURS]
+        names = "autoconfig.a.example,mail.a.example,mta-sts.a.example"
+        text = f"too many certificates (5) already issued for this exact set: {names}, retry later"
+        self.ca.errors["order"] = [problem("rateLimited", text, 429, wait=50_000)]
+        self.change(domains=("a.example", "b.example"))
+        self.wait(60, 1.0)
+        self.assertEqual({MX, "a.example", "b.example"}, {*self.stored()})
+        self.assertEqual({MAIL, "mta-sts.a.example"}, self.stored()["a.example"])
+
     def test_a_limit_for_all(self) -> None:
         limit = problem("rateLimited", "too many new orders", 429, wait=5 * 3600)
         self.ca.errors["order"] = [limit]
@@ -337,6 +350,18 @@ class FailureTests(KeeperCase):
         self.wait(30, 1.0)
         self.assertEqual({MX, "a.example"}, {*self.stored()}, "a reload does not wait")
 
+    def test_a_host_that_can_answer_no_challenge(self) -> None:
+        provers, self.provers = self.provers, dict  # type: ignore[method-assign]
+        self.start()
+        self.assertEqual([], self.ca.asked)
+        [line] = [line for line in self.lines() if "gets none" in line]
+        self.assertIn("gets none: this host can answer no challenge", line)
+        self.assertIn("Remedy: add [web]", line)
+        self.provers = provers  # type: ignore[method-assign]
+        self.change(challenges=("http-01",))
+        self.wait(30, 1.0)
+        self.assertEqual({MX, "a.example"}, {*self.stored()})
+
     def test_an_account_that_the_authority_forgot(self) -> None:
         self.start()
         self.ca.accounts.clear()
@@ -357,8 +382,8 @@ class FailureTests(KeeperCase):
         self.ca.stolen_key = ec.generate_private_key(ec.SECP256R1()).public_key()
         self.start()
         self.assertEqual({}, self.stored())
-        [line] = [line for line in self.lines() if "gets none" in line]
-        self.assertIn("it sent one for another key", line)
+        lines = [line for line in self.lines() if "it sent one for another key" in line]
+        self.assertEqual(2, len(lines), "each certificate is tried")
 
     def test_an_authority_that_never_decides(self) -> None:
         self.ca.polls = 10_000
