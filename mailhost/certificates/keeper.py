@@ -82,6 +82,7 @@ class CertificateKeeper:
         self._parts = parts
         self._seen: Setup | None = None
         self._due = 0.0
+        self._logged: set[str] = set()  # faults of files
         self._one_at_a_time = DeferredLock()
         self._running: set[Deferred[Any]] = set()
         self._stopping = False
@@ -117,6 +118,9 @@ class CertificateKeeper:
     async def stored(self) -> dict[str, StoredCertificate]:
         """Return the certificates in the folder by name. Raises OSError."""
         stored = await self._parts.in_thread(self._parts.folder.read)
+        for fault in {*stored.faults} - self._logged:
+            self._parts.events.emit(Faulted(WHERE, fault))
+        self._logged = {*stored.faults}
         return {each.name: each for each in stored.certificates}
 
     async def _round(self) -> None:

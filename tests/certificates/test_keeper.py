@@ -401,6 +401,7 @@ class FailureTests(KeeperCase):
         self.wait(60, 1.0)
         text = "\n".join(self.lines())
         self.assertIn("is damaged; remove it, and the host makes another account", text)
+        self.assertEqual(2, text.count("The certificate is not used, and is ordered again"))
         os.unlink(next(e.path for e in os.scandir(folder) if e.name.startswith("account")))
         self.wait(2 * HOUR)
         self.assertEqual({MX, "a.example"}, {*self.stored()})
