@@ -42,7 +42,7 @@ from mailhost.logins.revocations import Revocations
 from mailhost.logins.salt_key import lasting_key
 from mailhost.message.address import Address
 from mailhost.net.dns.authoritative import AuthoritativeServers
-from mailhost.net.tls.server import read_all
+from mailhost.net.tls.server import BadCertificate, read_all
 from mailhost.observe.attempts import RecentAttempts
 from mailhost.observe.counts import Counts
 from mailhost.observe.critical import CriticalEvents
@@ -355,9 +355,13 @@ class Head:
     async def _use_ordered(self) -> None:
         """Use the certificates that were ordered, in all processes."""
         base = self.foundation
-        sources = await base.in_thread(partial(certificate_sources, self.services.settings))
-        found = await base.in_thread(partial(read_all, sources))
-        base.tls.use(found, base.tls.minimums)
+        try:
+            sources = await base.in_thread(partial(certificate_sources, self.services.settings))
+            base.tls.use(await base.in_thread(partial(read_all, sources)), base.tls.minimums)
+        except (BadCertificate, OSError) as error:  # of the settings: they are read again too
+            text = f"{error}. The certificates read before stay in use"
+            self.events.emit(Faulted("certificates", text))
+            return
         self._renewed()
         self.certificates.log_findings()
 

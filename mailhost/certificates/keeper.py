@@ -29,7 +29,7 @@ from mailhost.certificates.need import Need, need_of
 from mailhost.certificates.order import Obtained, Wanted
 from mailhost.certificates.plan import Plan, Planner, Setup
 from mailhost.certificates.state import NEVER_FAILED, NO_SCHEDULE, Schedule, State
-from mailhost.certificates.values import AccountWanted, AuthorityError
+from mailhost.certificates.values import UNREACHABLE, AccountWanted, AuthorityError
 from mailhost.concurrency.rounds import Rounds
 from mailhost.concurrency.threads import InThread
 from mailhost.concurrency.timeouts import fired_within
@@ -81,7 +81,9 @@ class CertificateKeeper:
         self._clock = clock
         self._parts = parts
         self._seen: Setup | None = None
+        self._plan: Plan | None = None  # the last one
         self._due = 0.0
+        self._windows_from = 0.0  # until then the authority is not asked for windows
         self._logged: set[str] = set()  # faults of files
         self._one_at_a_time = DeferredLock()
         self._running: set[Deferred[Any]] = set()
@@ -111,9 +113,12 @@ class CertificateKeeper:
         return await self._alone(partial(self._renew, setup, name, trial))
 
     async def plan(self) -> Plan | None:
-        """Return the certificates that the host should have, None without agreement."""
+        """Return the certificates that the host should have, by the last look-up of their names;
+        None without agreement."""
         setup = self._parts.setup()
-        return await self._parts.planner.plan(setup) if setup else None
+        if setup is None or (self._plan is not None and self._plan.setup is setup):
+            return self._plan if setup else None
+        return await self._parts.planner.plan(setup)
 
     async def stored(self) -> dict[str, StoredCertificate]:
         """Return the certificates in the folder by name. Raises OSError."""
@@ -153,12 +158,11 @@ class CertificateKeeper:
 
     def _failed(self, failure: TwistedFailure) -> None:
         if not failure.check(CancelledError):
-            kind = getattr(failure.type, "__name__", "")
-            text = f"{kind} {failure.getErrorMessage()}".strip()
-            self._parts.events.emit(Faulted(WHERE, text))
+            kind = "" if failure.check(OSError) else f"{type(failure.value).__name__} "
+            self._parts.events.emit(Faulted(WHERE, f"{kind}{failure.getErrorMessage()}"))
 
     async def _tend(self, setup: Setup) -> None:
-        plan = await self._parts.planner.plan(setup)
+        plan = self._plan = await self._parts.planner.plan(setup)
         stored = await self.stored()
         for group in plan.groups:
             await self._tend_one(plan, group.name, stored.get(group.name))
@@ -254,7 +258,8 @@ class CertificateKeeper:
             renew = schedule.without_window(stored.begins, stored.ends, self._parts.chance())
             former = replace(former, renew=renew, directory=former.directory or setup.directory)
         identifier = certificate_id(stored.files.chain[0])
-        if former.directory == setup.directory and identifier and former.ask <= now < stored.ends:
+        may_ask = former.directory == setup.directory and now >= self._windows_from
+        if may_ask and identifier and former.ask <= now < stored.ends:
             former = await self._with_window(setup, former, identifier)
         await memory.remember((await memory.state()).with_schedule(stored.name, former))
 
@@ -263,6 +268,9 @@ class CertificateKeeper:
             window = await self._parts.attempts.window(setup.account, identifier)
         except AuthorityError as error:  # the certificate is renewed at the time that is known
             later = min(max(error.wait, schedule.ASK_AFTER_FAILURE), schedule.LONGEST_ASK)
+            if error.problem.kind == UNREACHABLE:  # waiting for each certificate would take long
+                self._windows_from = self._parts.now() + schedule.HOUR
+                return former
             return replace(former, ask=self._parts.now() + later)
         now = self._parts.now()
         if window is None:
