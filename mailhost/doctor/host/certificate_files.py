@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterator
 
 from mailhost.config.load import Loaded
-from mailhost.config.model import Certificate, Settings
+from mailhost.config.model import Settings
 from mailhost.config.secrets import secret_sources
-from mailhost.doctor.host.readable import unreadable_by, user_of_host
+from mailhost.doctor.host.readable import commands_to_open, unreadable_by, user_of_host
 from mailhost.net.tls.certificate import (
     BadCertificate,
     CertificateFiles,
@@ -59,35 +59,33 @@ def _unreadable(loaded: Loaded) -> Iterator[CertificateFinding]:
         return  # this process' user has read all of them
     certificates = loaded.settings.tls.certificate
     secrets = [source.file for _, source in secret_sources(loaded.settings) if source.file]
-    paths = [loaded.path, *secrets, *(path for each in certificates for path in _paths(each))]
+    paths = [
+        loaded.path,
+        *secrets,
+        *(path for each in certificates for path in (each.chain, each.key)),
+    ]
     try:
         unreadable = unreadable_by(user, paths)
     except OSError as error:
         yield CertificateFinding(str(error), CertificateFault.UNREADABLE)
         return
-    for path, reason in unreadable.items():
-        text = f"the user {user}, as which the host runs, cannot read {path} ({reason})"
+    for path, found in unreadable.items():
+        text = f"the user {user}, as which the host runs, cannot read {path} ({found.reason})"
         text += ": a reload would be refused, a renewal not noticed"
         yield CertificateFinding(text, CertificateFault.UNREADABLE, serious=True)
-    closed = [each for each in certificates if unreadable.keys() & _paths(each)]
-    if closed:
-        hook = _hook(user, os.path.dirname(loaded.path))
-        yield CertificateFinding(hook, CertificateFault.UNREADABLE, serious=True)
-    elif unreadable:
-        text = f"give them to the group of {user}: chgrp and chmod g+r"
+    if unreadable:
+        text = f"run as root:\n  {commands_to_open(unreadable.values(), user)}"
+        if any(unreadable.keys() & {each.chain, each.key} for each in certificates):
+            text += _hook(user, os.path.dirname(loaded.path))
         yield CertificateFinding(text, CertificateFault.UNREADABLE, serious=True)
-
-
-def _paths(certificate: Certificate) -> set[str]:
-    return {certificate.chain, certificate.key}
 
 
 def _hook(user: str, folder: str) -> str:
     copies = [os.path.join(folder, name) for name in ("fullchain.pem", "privkey.pem")]
     return (
-        f"have the ACME client copy renewed files for {user}, by these two lines in a deploy hook "
-        "(for certbot, in /etc/letsencrypt/renewal-hooks/deploy/); name the copies below "
-        "[[tls.certificate]]:\n"
+        "\ncertbot keeps the group of a key when it renews a certificate. Have other ACME clients, "
+        f"which may not, copy renewed files for {user} by these two lines in a deploy hook, and "
+        "name the copies below [[tls.certificate]]:\n"
         f'  install -o {user} -m 400 "$RENEWED_LINEAGE/fullchain.pem" {copies[0]}\n'
         f'  install -o {user} -m 400 "$RENEWED_LINEAGE/privkey.pem" {copies[1]}'
     )
