@@ -10,7 +10,6 @@ import tempfile
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from mailhost.application.privileges import as_user
-from mailhost.config import file_access
 from mailhost.config.file_access import Step, opening_commands, remedy_for_us, steps_to
 from mailhost.doctor.host.readable import commands_to_open, unreadable_by
 
@@ -134,5 +133,5 @@ class Ours(Layout):
             raise KeyError(uid)
 
         with as_user("daemon"):
-            self.patch(file_access.pwd, "getpwuid", nameless)
+            self.patch(pwd, "getpwuid", nameless)
             self.assertEqual("", remedy_for_us(self.link("privkey")))
