@@ -20,6 +20,7 @@ from mailhost.application.doctor import HeadDoctor
 from mailhost.application.foundation import Foundation
 from mailhost.application.housekeeping import Housekeeping
 from mailhost.application.privileges import as_user
+from mailhost.application.relay import Relaying, read_authority
 from mailhost.application.services import Services, Shared
 from mailhost.application.trace import make_trace
 from mailhost.config.load import Loaded
@@ -30,7 +31,6 @@ from mailhost.directory.place import in_use
 from mailhost.directory.sqlite import note_uses
 from mailhost.durable.writer_process import WriterProcess
 from mailhost.interfaces.events import Faulted
-from mailhost.interfaces.outgoing import IForwarding
 from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.sightings import Sightings
 from mailhost.logins.authenticator import Authenticator
@@ -53,8 +53,6 @@ from mailhost.observe.log import LogSink
 from mailhost.queue.attempt import QueueServices
 from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
-from mailhost.relay.transport import RelayTransport
-from mailhost.signing.forwarding import Forwarding
 from mailhost.signing.keeper import KeyKeeper
 from mailhost.signing.key_work import KeyWork
 from mailhost.signing.servers import Servers
@@ -117,7 +115,8 @@ class Head:
         self._revocations = Revocations(self._end_sessions)
         base.directory.changed = self._revocations.changed
         self.rates = Rates(reactor)
-        self.relay = _make_relay(reactor, base, loaded)
+        self._relaying = Relaying(reactor, base, loaded)
+        self.relay = self._relaying.transport
         self.queue = QueueRunner(reactor, base.spool, events)
         self.key_work = KeyWork(base.key_ring.files)
         self.keys = self._make_keys(reactor)
@@ -226,6 +225,7 @@ class Head:
         self.trace.start()
         self.trace_expiry.start()
         self.keys.start()
+        self._relaying.start()
         self.certificates.start()
         self._log_warnings()
         return queue_read
@@ -255,7 +255,7 @@ class Head:
         await self.keys.stop()
         self.certificates.stop()
         await self.queue.stop(seconds)
-        await self.relay.stop()
+        await self._relaying.stop()
         self.trace_expiry.stop()
         await self.trace.stop()
         await self.foundation.stop()
@@ -265,6 +265,7 @@ class Head:
     def replace(self, loaded: Loaded) -> None:
         """Take new settings. Raises BadCertificate, BadFilter and OSError, with nothing changed."""
         services = self._new_services(loaded)
+        read_authority(loaded.settings)  # it must raise before anything is changed
         self.foundation.reconfigure(loaded, _certificates(loaded.settings))
         self.loaded = loaded
         self._use(services)
@@ -285,13 +286,7 @@ class Head:
         self.tally.reconfigure(settings.dmarc.send_reports, services.router.reports)
         self.trace.reconfigure(settings.trace.off)
         self.trace_expiry.reconfigure(settings.trace.keep, settings.trace.size)
-        self.relay.reconfigure(
-            settings.relay,
-            self.loaded.secrets,
-            settings.hostname,
-            settings.listen,
-            _forwarding(self.foundation, settings),
-        )
+        self._relaying.reconfigure(self.loaded)
 
     def _queue_services(self) -> QueueServices:
         """Return what attempts of the queue use in the present generation."""
@@ -397,28 +392,6 @@ def process_count(settings: Settings) -> int:
     """Return how many processes serve, the head included."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return settings.workers or min(cores or 1, MOST_BY_DEFAULT)
-
-
-def _make_relay(reactor: IReactor, foundation: Foundation, loaded: Loaded) -> RelayTransport:
-    settings = loaded.settings
-    return RelayTransport(
-        reactor,
-        foundation.resolver,
-        settings.relay,
-        loaded.secrets,
-        settings.hostname,
-        foundation.events,
-        listeners=settings.listen,
-        forwarding=_forwarding(foundation, settings),
-    )
-
-
-def _forwarding(foundation: Foundation, settings: Settings) -> IForwarding | None:
-    """Return what seals forwarded mail, None where the settings ask for no seals."""
-    if not settings.relay.arc:
-        return None
-    in_thread = foundation.in_thread
-    return Forwarding(foundation.key_ring, settings.hostname, settings.relay.arc, in_thread)
 
 
 def _certificates(settings: Settings) -> list[CertificateSource]:

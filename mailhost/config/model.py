@@ -17,6 +17,7 @@ from mailhost.config.dmarc import DMARC
 from mailhost.config.doctor import Doctor
 from mailhost.config.filters.kinds import AnyFilter, Mode
 from mailhost.config.protocol import ListenProtocol
+from mailhost.config.relay_tls import RelayTLS
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
 from mailhost.config.trace import Trace
 from mailhost.config.types import (
@@ -201,6 +202,7 @@ class Relay(Section):
     bind: SourceAddress = ""
     allow_loopback: Switch = False
     arc: tuple[DomainPattern, ...] = ()
+    tls: RelayTLS = RelayTLS()
     route: tuple[Route, ...] = ()
 
 
