@@ -21,6 +21,7 @@ from mailhost.message.status import Status
 from mailhost.net.connect import ConnectFailed, connect
 from mailhost.net.tls.peer import PeerProblem
 from mailhost.net.tls.server import tls_state
+from mailhost.relay.sources import USUAL, Source
 from mailhost.relay.tls.decision import OPPORTUNISTIC, TLSDecision, TLSUse
 from mailhost.relay.tls.handshakes import problem_of
 from mailhost.relay.tls.session import TLSResult, unusable
@@ -37,7 +38,7 @@ BeginTLS = Callable[[str, TLSDecision], IOpenSSLClientConnectionCreator]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A host at one address, and the TLS and login for it."""
+    """A host at one address, the TLS and login for it, and our side of the connection."""
 
     name: str
     ip: str
@@ -45,6 +46,7 @@ class Target:
     tls: TLSDecision = OPPORTUNISTIC
     user: str = ""
     password: str = ""
+    source: Source = USUAL
 
     def __str__(self) -> str:
         return f"{self.name.strip('[]')} [{self.ip}]"
@@ -59,8 +61,8 @@ class Opened:
 
 
 class Connector:
-    """Opens connections. `bind` is our own address, empty for any. `begin_tls` makes our side of
-    a handshake with a host."""
+    """Opens connections. `hostname` is our name in EHLO, unless the target has another one.
+    `begin_tls` makes our side of a handshake with a host."""
 
     def __init__(
         self,
@@ -71,7 +73,6 @@ class Connector:
     ) -> None:
         self.hostname = hostname
         self.begin_tls = begin_tls
-        self.bind = ""
         self.connect_timeout = 30.0
         self._reactor = reactor
         self._timeouts = timeouts
@@ -94,7 +95,7 @@ class Connector:
 
     async def _open(self, target: Target, with_tls: bool) -> Opened:
         client = await self._connect(target)
-        dialogue = Dialogue(client, self.hostname, self._timeouts)
+        dialogue = Dialogue(client, target.source.hello or self.hostname, self._timeouts)
         result = None
         try:
             refusal = await dialogue.greet()
@@ -164,9 +165,9 @@ class Connector:
         return client
 
     def _endpoint(self, target: Target) -> IStreamClientEndpoint:
-        six = ":" in target.ip
-        make = TCP6ClientEndpoint if six else TCP4ClientEndpoint
-        own = (self.bind, 0) if self.bind and (":" in self.bind) is six else None
+        make = TCP6ClientEndpoint if ":" in target.ip else TCP4ClientEndpoint
+        bound = target.source.own(target.ip)
+        own = (bound, 0) if bound else None
         return make(
             self._reactor, target.ip, target.port, timeout=self.connect_timeout, bindAddress=own
         )

@@ -35,10 +35,11 @@ from mailhost.relay.mx import NO_HOST
 from mailhost.relay.nexthop import Destination, choose_destination
 from mailhost.relay.own_addresses import OwnAddresses, where_we_take_mail
 from mailhost.relay.pool import Connection, Pool
+from mailhost.relay.sources import Sources
 from mailhost.relay.sts.policies import STSPolicies
 from mailhost.relay.tls.decision import HostFacts, TLSDecision, TLSPolicies
 from mailhost.relay.tls.handshakes import Handshakes
-from mailhost.relay.tls.policies import PolicySources
+from mailhost.relay.tls.policies import PolicyFinder
 from mailhost.relay.tls.session import TLSResult, session_event, unusable
 from mailhost.smtp.client.sending import Sending
 
@@ -47,7 +48,8 @@ FAILURE_MEMORY = 10.0  # seconds for which a destination is not tried after no h
 
 @implementer(IRelay)
 class RelayTransport:
-    """Sends mail to other hosts. `settings` and `services` are replaced by `reconfigure` alone."""
+    """Sends mail to other hosts. `settings` and `services` are replaced by `reconfigure` alone;
+    `sources` may be replaced at any time, for later mail."""
 
     def __init__(
         self,
@@ -61,13 +63,15 @@ class RelayTransport:
         listeners: Sequence[Listen] = (),
         forwarding: IForwarding | None = None,
         sts: STSPolicies | None = None,
+        sources: Sources | None = None,
     ) -> None:
+        self.sources = sources or Sources()
         self._clock = reactor
         self._resolver = resolver
         self._events = events
         handshakes = handshakes or Handshakes()
         self._connector = Connector(reactor, hostname, handshakes.begin)
-        self._sources = PolicySources(reactor, resolver, settings, sts)
+        self._finder = PolicyFinder(reactor, resolver, settings, sts)
         self._pool = Pool(reactor, settings)
         self._failures: dict[Destination, tuple[float, Fault]] = {}
         self.settings = settings
@@ -88,17 +92,16 @@ class RelayTransport:
         self._forwarding = forwarding
         if settings.tls != self.settings.tls:
             self._pool.renew()
-        self.settings = self._sources.settings = settings
+        self.settings = self._finder.settings = settings
         if handshakes is not None:
             self._connector.begin_tls = handshakes.begin
         self._secrets = secrets
         self._pool.settings = settings
         self._connector.hostname = hostname
-        self._connector.bind = settings.bind
         self._connector.connect_timeout = settings.connect_timeout
         own = OwnAddresses(hostname, where_we_take_mail(listeners), settings.allow_loopback)
         self.services = RelayServices(
-            self._resolver, own, self._connect, self._sources.facts, self._refused
+            self._resolver, own, self._connect, self._finder.facts, self._refused
         )
         self._failures.clear()
 
@@ -108,7 +111,8 @@ class RelayTransport:
 
     def next_hop(self, sender: str, domain: str, attempts: int) -> Destination:
         routes, port = self.settings.route, self.settings.port
-        return choose_destination(routes, port, sender, domain, attempts)
+        source = self.sources.of(sender)
+        return choose_destination(routes, port, sender, domain, attempts, source)
 
     def forget_failure(self, next_hop: Hashable) -> None:
         self._failures.pop(cast("Destination", next_hop), None)
@@ -124,7 +128,7 @@ class RelayTransport:
         attempt = Attempt(destination, sending, self._pool)
         stopped: Exception | None = None
         try:
-            policies = self._sources.policies(destination)
+            policies = self._finder.policies(destination)
             if not isinstance(policies, TLSPolicies):
                 policies = await policies
             attempt.policies = policies
@@ -179,8 +183,8 @@ class RelayTransport:
         self, destination: Destination, host: HostFacts, ip: str, decision: TLSDecision
     ) -> Connection:
         route = destination.route
-        epoch = self._pool.epoch
-        target = Target(host.name, ip, destination.port, decision)
+        epoch, source = self._pool.epoch, destination.source
+        target = Target(host.name, ip, destination.port, decision, source=source)
         if route is not None and route.user:
             password = self._secrets.of(route.password)
             target = replace(target, user=route.user, password=password)

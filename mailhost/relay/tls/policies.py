@@ -21,7 +21,7 @@ from mailhost.relay.tls.decision import HostFacts, TLSPolicies
 DNS_SECONDS = 30.0  # for the TLSA records of one host
 
 
-class PolicySources:
+class PolicyFinder:
     """`settings` may be replaced at any time. Without `sts` no MTA-STS policy is looked up."""
 
     def __init__(
