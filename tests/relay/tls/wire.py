@@ -139,10 +139,8 @@ class WireCase(TestCase):
         self.forget()
         self.one, self.two = (FarHost(self.authority.issue(name)) for name in (MX1, MX2))
         self.policy_pem = self.authority.issue(POLICY_HOST)
-        self.dns = DNSServer(self.records(), authenticates=self.validating)
-        self.dns_port = self.dns.start(reactor)
-        self.addCleanup(self.dns.stop)
         await self._listen()
+        await self.start_dns()
         self.addCleanup(self._drained)
         self.policy_factory = Factory.forProtocol(PolicyServer)
         self.policy_factory.noisy = False
@@ -152,6 +150,12 @@ class WireCase(TestCase):
         """Wait for the end of all connections."""
         while self.one.open or self.two.open:
             await deferLater(reactor, 0.005)
+
+    async def start_dns(self) -> None:
+        """Start the DNS server, when the port of the hosts is known."""
+        self.dns = DNSServer(self.records(), authenticates=self.validating)
+        self.dns_port = self.dns.start(reactor)
+        self.addCleanup(self.dns.stop)
 
     def forget(self) -> None:
         """Have another data folder, without any policy."""
