@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from mailhost.config.model import Settings
-from mailhost.interfaces.dns import Found, ILookUp, Question, Reply
+from mailhost.interfaces.dns import Found, ILookUp, Question, Record, Reply
 from mailhost.interfaces.events import Faulted
 from mailhost.relay.reverse_names import DAY, ReverseNames
 from mailhost.relay.sources import Source, Sources, sources_of
@@ -107,7 +107,7 @@ class FakeLookUp:
         self.found = {"34.216.184.93.in-addr.arpa": Found.RECORDS}
         self.asked: list[str] = []
 
-    def look_up(self, question: Question[str]) -> Any:
+    def look_up(self, question: Question[Record]) -> Any:
         self.asked.append(question.name)
         return succeed(Reply(self.found.get(question.name, Found.NO_DOMAIN)))
 
