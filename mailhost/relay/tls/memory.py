@@ -34,7 +34,7 @@ class BestTLS:
     @property
     def seen(self) -> str:
         """The last day with TLS, such as 2026-11-28."""
-        return _text(self.tls)
+        return day_text(self.tls)
 
 
 Known: TypeAlias = Sequence[tuple[str, BestTLS]]
@@ -83,9 +83,18 @@ class TLSMemory:
         self._noted[host] = today
         return True
 
+    def known(self, name: str = "") -> Known:
+        """Return what is known of a host, or of all hosts below a domain; of all for no name."""
+        below = f".{name}"
+        return [
+            (host, best)
+            for host, best in self._hosts.items()
+            if not name or host == name or host.endswith(below)
+        ]
+
     def forget(self, name: str) -> list[str]:
         """Forget a host, or all hosts below a domain. Return their names."""
-        found = [host for host in self._hosts if host == name or host.endswith(f".{name}")]
+        found = [host for host, _ in self.known(name)] if name else []
         for host in found:
             del self._hosts[host]
         self.changed |= bool(found)
@@ -107,8 +116,7 @@ class TLSMemory:
 def written(known: Known) -> bytes:
     """Return a line for each host: its name, and both days, `-` for never."""
     lines = (
-        f"{host} {_text(best.tls)} {_text(best.verified) if best.verified else '-'}\n"
-        for host, best in known
+        f"{host} {day_text(best.tls)} {day_text(best.verified) or '-'}\n" for host, best in known
     )
     return "".join(lines).encode("ascii", "replace")
 
@@ -124,8 +132,9 @@ def read(text: bytes) -> Known:
     return known
 
 
-def _text(day: int) -> str:
-    return (_EPOCH + timedelta(day)).isoformat()
+def day_text(day: int) -> str:
+    """Return a day as text, such as 2026-11-28; empty for never."""
+    return (_EPOCH + timedelta(day)).isoformat() if day else ""
 
 
 def _day(text: str) -> int:
