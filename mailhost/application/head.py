@@ -15,11 +15,11 @@ from twisted.logger import globalLogPublisher
 
 from mailhost.application.certificates import CertificateWatch
 from mailhost.application.clients import client_watch, make_lost_addresses
-from mailhost.application.dmarc_reports import DMARCReports, make_tally
 from mailhost.application.doctor import HeadDoctor
 from mailhost.application.foundation import Foundation
 from mailhost.application.housekeeping import Housekeeping
 from mailhost.application.privileges import as_user
+from mailhost.application.reports import HeadReports, make_tally, reconfigure_tally
 from mailhost.application.services import Services, Shared
 from mailhost.application.trace import make_trace
 from mailhost.config.load import Loaded
@@ -29,7 +29,7 @@ from mailhost.directory.live import NO_DOMAIN
 from mailhost.directory.place import in_use
 from mailhost.directory.sqlite import note_uses
 from mailhost.durable.writer_process import WriterProcess
-from mailhost.interfaces.events import Faulted
+from mailhost.interfaces.events import Faulted, Warned
 from mailhost.interfaces.outgoing import IForwarding
 from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.sightings import Sightings
@@ -94,7 +94,7 @@ class Head:
         self.connection_counts = new_counts(key)
         self._log = log
         self.counts = Counts()
-        self.tally = make_tally(reactor, settings.data, FanOut(log, self.counts))
+        self.tally = make_tally(reactor, FanOut(log, self.counts))
         self.trace = make_trace(reactor, settings.data, FanOut(log, self.counts))
         self._watch = client_watch(
             reactor,
@@ -111,7 +111,12 @@ class Head:
         self._sockets = sockets
         self._queue_is_read = False
         self.foundation = base = Foundation(
-            reactor, loaded, _certificates(settings), events, self.connection_counts
+            reactor,
+            loaded,
+            _certificates(settings),
+            events,
+            self.connection_counts,
+            counts=self.counts,
         )
         self.guard = self._make_guard(reactor, settings)
         self.last_uses = self._make_last_uses(reactor)
@@ -127,7 +132,7 @@ class Head:
         self.shared = self._make_shared()
         self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
         self.trace_expiry = TraceExpiry(reactor, base.in_thread, settings.data, events)
-        self.dmarc_reports = DMARCReports(reactor, base, self.tally, lambda: self.services)
+        self.daily_reports = HeadReports(reactor, base, self.tally, lambda: self.services)
         self.doctor = HeadDoctor(reactor, base, lambda: self.loaded, lambda: self.services)
         self.lost_addresses = make_lost_addresses(
             reactor, base, lambda: self.services, self._stop_addresses
@@ -223,7 +228,7 @@ class Head:
         self.housekeeping.start()
         self.reverse_names.start()
         self.last_uses.start()
-        self.dmarc_reports.start()
+        self.daily_reports.start()
         self.doctor.start()
         self.lost_addresses.start()
         self._watch.start()
@@ -255,7 +260,7 @@ class Head:
         self.housekeeping.stop()
         self.reverse_names.stop()
         self.doctor.stop()
-        await self.dmarc_reports.stop()
+        await self.daily_reports.stop()
         await self.last_uses.stop()
         await self.keys.stop()
         self.certificates.stop()
@@ -287,7 +292,7 @@ class Head:
         settings = services.settings
         self.authenticator.reconfigure(settings.login)
         self.guard.reconfigure(settings.login)
-        self.tally.reconfigure(settings.dmarc.send_reports, services.router.reports)
+        reconfigure_tally(self.tally, settings)
         self.trace.reconfigure(settings.trace.off)
         self.trace_expiry.reconfigure(settings.trace.keep, settings.trace.size)
         self.relay.reconfigure(
@@ -393,13 +398,13 @@ class Head:
 
     def _log_warnings(self) -> None:
         for problem in self.loaded.warnings:
-            self.events.emit(Faulted("settings", str(problem)))
+            self.events.emit(Warned("settings", str(problem)))
         if not self.foundation.directory.view.domains and self.services.settings.receives:
-            self.events.emit(Faulted("directory", NO_DOMAIN))
+            self.events.emit(Warned("directory", NO_DOMAIN))
         fit, wanted = self.foundation.limits.bounds.total, self.services.settings.limits.connections
         if fit < wanted:
             text = f"only {fit} of {wanted} connections fit; raise LimitNOFILE, or ulimit -n"
-            self.events.emit(Faulted("limits", text))
+            self.events.emit(Warned("limits", text))
 
 
 def process_count(settings: Settings) -> int:

@@ -9,7 +9,13 @@ from mailhost.config.endpoint import parse_endpoint
 from mailhost.config.model import Listen, Route, Settings
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.types import split_host_port
-from mailhost.dns_records.facts import DomainFacts, HostAddresses, HostFacts, MailService
+from mailhost.dns_records.facts import (
+    DomainFacts,
+    HostAddresses,
+    HostCertificates,
+    HostFacts,
+    MailService,
+)
 from mailhost.interfaces.dns import is_for_tests
 from mailhost.interfaces.signing import DomainKey
 from mailhost.message.domains import fits, is_at_or_below
@@ -34,6 +40,8 @@ PROVIDERS: Mapping[str, str] = {
     "sendgrid.net": "include:sendgrid.net",
 }
 
+NO_CERTIFICATES = HostCertificates()
+
 
 def is_in_dns(settings: Settings, name: str) -> bool:
     """False for the demo and for names below example, test, localhost and invalid, unless the
@@ -41,7 +49,12 @@ def is_in_dns(settings: Settings, name: str) -> bool:
     return bool(settings.dns.servers) or not (is_for_tests(name) or settings.demo)
 
 
-def host_facts(settings: Settings, addresses: HostAddresses, receives: bool = False) -> HostFacts:
+def host_facts(
+    settings: Settings,
+    addresses: HostAddresses,
+    receives: bool = False,
+    certificates: HostCertificates = NO_CERTIFICATES,
+) -> HostFacts:
     """Return the facts about the host, with the addresses that were found for it. `receives`: its
     name is a domain of mail too."""
     bound = tuple(each for each in settings.relay.bind if ip_address(each).is_global)
@@ -52,6 +65,7 @@ def host_facts(settings: Settings, addresses: HostAddresses, receives: bool = Fa
         senders=bound,
         receives=receives,
         spf=_mechanisms(settings, settings.hostname)[0] if receives else (),
+        certificates=certificates,
     )
 
 
