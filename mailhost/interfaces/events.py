@@ -422,7 +422,7 @@ class Warned(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("warned")
+        return count_key("warned")
 
 
 @dataclass(frozen=True, slots=True)
