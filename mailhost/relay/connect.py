@@ -207,9 +207,12 @@ class _BadHandshake(Exception):
 def _without_tls(decision: TLSDecision, offered: bool, own_ip: str) -> TLSResult:
     """Return the result of a connection without TLS: a failure where it was offered, or is
     wanted."""
-    if not offered and not decision.required and decision.applied is None:
+    wanted = decision.required or decision.applied is not None or decision.remembered
+    if not offered and not wanted:
         return TLSResult(own_ip=own_ip)
     reason = "it offers STARTTLS and refuses it" if offered else "it does not offer STARTTLS"
+    if decision.remembered:
+        reason += f", though it had TLS on {decision.remembered}"
     return TLSResult(False, None, TLSFailure.STARTTLS_NOT_SUPPORTED, reason, own_ip)
 
 

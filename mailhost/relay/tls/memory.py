@@ -12,12 +12,15 @@ ago are forgotten first.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TypeAlias
 
-DAY = 86_400.0  # seconds
+from mailhost.config.relay_tls import MemoryRule, RelayTLS
+from mailhost.config.section import DAY
+
 MOST_HOSTS = 50_000
 _EPOCH = date(1970, 1, 1)
 _LINE = re.compile(r"([!-~]{1,255}) (\d{4}-\d\d-\d\d) (\d{4}-\d\d-\d\d|-)")
@@ -40,29 +43,52 @@ class BestTLS:
 Known: TypeAlias = Sequence[tuple[str, BestTLS]]
 
 
-class TLSMemory:
-    """`wall` gives seconds since 1970. `seconds` is how long a host is remembered; it may be
-    replaced at any time."""
+@dataclass(frozen=True, slots=True)
+class ExpectedTLS:
+    """The TLS that a host is expected to have. With `enforced`, mail waits until it has it."""
 
-    def __init__(self, wall: Callable[[], float], seconds: float = 30 * DAY) -> None:
-        self.seconds = seconds
+    best: BestTLS
+    enforced: bool
+
+
+class TLSMemory:
+    """`wall` gives seconds since 1970. `settings` have the rule, and how long a host is remembered;
+    they may be replaced at any time."""
+
+    def __init__(self, settings: RelayTLS, wall: Callable[[], float] = time.time) -> None:
+        self.settings = settings
         self.changed = False
         self._wall = wall
         self._hosts: dict[str, BestTLS] = {}  # seen longest ago first
-        self._noted: dict[str, int] = {}  # the day of the last warning about a host
+        self._warned: dict[str, int] = {}  # the day of the last warning about a host
+
+    def expected(self, host: str) -> ExpectedTLS | None:
+        """Return what a host must have, or what the log warns of if it has it not; None for
+        nothing. There is one warning a day."""
+        rule = self.settings.memory
+        if rule is MemoryRule.OFF or host not in self._hosts:
+            return None
+        best = self.best(host)
+        if best is None:
+            return None
+        if rule is MemoryRule.WARN and self._warned.get(host) == self._today():
+            return None
+        return ExpectedTLS(best, rule is MemoryRule.ENFORCE)
 
     def best(self, host: str) -> BestTLS | None:
         """Return the best TLS of a host that is not too long ago, None for none."""
         known = self._hosts.get(host)
         if known is None:
             return None
-        oldest = self._today() - self.seconds / DAY
+        oldest = self._today() - self.settings.memory_for / DAY
         if known.tls < oldest:
             return None
         return known if known.verified >= oldest else BestTLS(known.tls)
 
     def saw(self, host: str, verified: bool) -> None:
         """A host has TLS now; `verified`: with a certificate that was verified."""
+        if self.settings.memory is MemoryRule.OFF:
+            return
         today = self._today()
         known = self._hosts.get(host)
         if known is not None and known.tls == today and (known.verified == today or not verified):
@@ -74,14 +100,11 @@ class TLSMemory:
         if len(self._hosts) > MOST_HOSTS:
             del self._hosts[next(iter(self._hosts))]
 
-    def first_today(self, host: str) -> bool:
-        """True at the first call of a day for a host: warnings are not repeated."""
+    def warned(self, host: str) -> None:
+        """The log has a warning about a host."""
         today = self._today()
-        if self._noted.get(host) == today:
-            return False
-        self._noted = {name: day for name, day in self._noted.items() if day == today}
-        self._noted[host] = today
-        return True
+        self._warned = {name: day for name, day in self._warned.items() if day == today}
+        self._warned[host] = today
 
     def known(self, name: str = "") -> Known:
         """Return what is known of a host, or of all hosts below a domain; of all for no name."""

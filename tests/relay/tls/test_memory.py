@@ -10,8 +10,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.config.relay_tls import MemoryRule, RelayTLS
+from mailhost.config.section import DAY
 from mailhost.relay.tls import memory as module
-from mailhost.relay.tls.memory import DAY, BestTLS, TLSMemory, read, written
+from mailhost.relay.tls.memory import BestTLS, ExpectedTLS, TLSMemory, read, written
 from mailhost.relay.tls.memory_file import NAME, PERIOD, TLSMemoryFile
 from tests.fakes import RecordingEvents
 from tests.queue.fakes import FakeCommitter, here
@@ -25,7 +27,7 @@ known = st.lists(st.tuples(names, st.builds(BestTLS, days, st.just(0) | days)), 
 class MemoryCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.now = TODAY * DAY
-        self.memory = TLSMemory(lambda: self.now)
+        self.memory = TLSMemory(RelayTLS(), lambda: self.now)
 
 
 class MemoryTests(MemoryCase):
@@ -52,12 +54,31 @@ class MemoryTests(MemoryCase):
     def test_a_day_as_text(self) -> None:
         self.assertEqual(BestTLS(TODAY).seen, "2026-11-28")
 
-    def test_warnings_once_a_day(self) -> None:
-        found = [self.memory.first_today("a"), self.memory.first_today("b")]
-        found.append(self.memory.first_today("a"))
+    def expected(self, rule: MemoryRule) -> ExpectedTLS | None:
+        """What mx.x.example is expected to have by this rule."""
+        self.memory.settings = RelayTLS(memory=rule)
+        return self.memory.expected("mx.x.example")
+
+    def test_rules(self) -> None:
+        self.assertIsNone(self.expected(MemoryRule.ENFORCE))
+        self.memory.saw("mx.x.example", verified=False)
+        best = BestTLS(TODAY)
+        self.assertEqual(self.expected(MemoryRule.ENFORCE), ExpectedTLS(best, enforced=True))
+        self.assertEqual(self.expected(MemoryRule.WARN), ExpectedTLS(best, enforced=False))
+        self.assertIsNone(self.expected(MemoryRule.OFF))
+
+    def test_one_warning_a_day(self) -> None:
+        self.memory.saw("mx.x.example", verified=False)
+        self.memory.warned("mx.x.example")
+        self.assertIsNone(self.expected(MemoryRule.WARN))
+        self.assertIsNotNone(self.expected(MemoryRule.ENFORCE))
         self.now += DAY
-        found.append(self.memory.first_today("a"))
-        self.assertEqual(found, [True, True, False, True])
+        self.assertIsNotNone(self.expected(MemoryRule.WARN))
+
+    def test_off_keeps_nothing(self) -> None:
+        self.memory.settings = RelayTLS(memory=MemoryRule.OFF)
+        self.memory.saw("mx.x.example", verified=False)
+        self.assertIsNone(self.memory.best("mx.x.example"))
 
     def test_forgetting_a_host_or_a_domain(self) -> None:
         for host in ("mx1.x.example", "mx2.x.example", "mx.y.example", "xx.example"):
@@ -105,7 +126,7 @@ class FileTests(MemoryCase):
 
     def restarted(self) -> TLSMemory:
         """The memory of the next start."""
-        memory = TLSMemory(lambda: self.now)
+        memory = TLSMemory(RelayTLS(), lambda: self.now)
         self.file_of(memory).start()
         return memory
 
