@@ -160,7 +160,9 @@ class Connector:
         try:
             await connect(endpoint, client, self._reactor, self.connect_timeout)
         except ConnectFailed as failed:
-            raise _unreachable(target, str(failed)) from failed
+            own = target.source.own(target.ip)
+            cause = f"{failed} (from {own})" if own else str(failed)
+            raise _unreachable(target, cause) from failed
         client.secure = implicit
         return client
 

@@ -20,7 +20,7 @@ from mailhost.concurrency.answers import result_of
 from mailhost.config.model import Listen, Relay
 from mailhost.config.secrets import Secrets
 from mailhost.interfaces.dns import IResolver
-from mailhost.interfaces.events import Attempted, IEventSink
+from mailhost.interfaces.events import Attempted, IEventSink, Warned
 from mailhost.interfaces.outgoing import IForwarding
 from mailhost.interfaces.queue import Carried, IRelay, Lane
 from mailhost.interfaces.reactor import IReactor
@@ -218,10 +218,14 @@ class RelayTransport:
     ) -> None:
         """Remember what became of TLS with a host; emit it for an MX host."""
         self._remember(target, result)
-        if destination.route is None and result.attempted:
-            name, ip, tls = target.name, target.ip, target.tls
+        if not result.attempted:
+            return
+        name, ip, tls = target.name, target.ip, target.tls
+        if destination.route is None:
             event = session_event(destination.name, name, ip, tls, result, delivered)
             self._events.emit(event)
+        elif tls.remembered and result.failure is not None:
+            self._events.emit(Warned("relay", f"TLS to {target} of a route: {result.reason}"))
 
     def _remember(self, target: Target, result: TLSResult) -> None:
         decision = target.tls

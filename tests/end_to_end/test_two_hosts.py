@@ -177,6 +177,7 @@ class TwoHosts(TestCase):
         self.assertIn(b"Return-Path: <ann@one.internal>", stored)
         self.assertIn(b"with ESMTPS id", stored)
         self.assertIn(b"from mx.one.internal ([127.0.0.2])", stored)
+        self.assertIn("mx.two.internal", self.one.command("relay", "seen-tls").stdout)
 
     def test_the_trace_tells_what_happened(self) -> None:
         self.send("ann@one.internal", "ann@two.internal")

@@ -10,6 +10,7 @@ from typing import Any
 from mailhost.config.relay_tls import MemoryRule
 from mailhost.config.types import Secret
 from mailhost.interfaces.dns import TLSARecord
+from mailhost.interfaces.events import Warned
 from mailhost.interfaces.tls_sessions import TLSFailure, TLSSession
 from mailhost.message.outcome import Outcome
 from mailhost.message.tls_demand import TLSDemand
@@ -198,6 +199,15 @@ class DowngradeTests(DemandCase):
         self.turn(10)
         self.result(TLSDemand.USUAL)
         self.assertEqual(len(self.events.of(TLSSession)), 2)
+
+    def test_a_smarthost(self) -> None:
+        self.make({"route": [{"via": "smart.example"}]})
+        self.smart.offers = TLS
+        self.result(TLSDemand.USUAL)
+        self.turn(10)
+        self.smart.offers = ("PIPELINING",)
+        self.assertEqual(self.result(TLSDemand.USUAL)[:3], "250")
+        self.assertIn("though it had TLS on", self.events.of(Warned)[0].line)
 
     def test_off(self) -> None:
         self.assertEqual(self.downgraded(MemoryRule.OFF)[:3], "250")
