@@ -53,8 +53,6 @@ from mailhost.observe.log import LogSink
 from mailhost.queue.attempt import QueueServices
 from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
-from mailhost.relay.reverse_names import ReverseNames
-from mailhost.relay.sources import Sources
 from mailhost.signing.keeper import KeyKeeper
 from mailhost.signing.key_work import KeyWork
 from mailhost.signing.servers import Servers
@@ -122,9 +120,8 @@ class Head:
         self._revocations = Revocations(self._end_sessions)
         base.directory.changed = self._revocations.changed
         self.rates = Rates(reactor)
-        self._relaying = Relaying(reactor, base, loaded)
-        self.relay = self._relaying.transport
-        self.reverse_names = ReverseNames(reactor, base.resolver, events, self._use_sources)
+        self.relaying = Relaying(reactor, base, loaded)
+        self.relay = self.relaying.transport
         self.queue = QueueRunner(reactor, base.spool, events)
         self.key_work = KeyWork(base.key_ring.files)
         self.keys = self._make_keys(reactor)
@@ -225,7 +222,6 @@ class Head:
         # the queue first removes what dead processes left half written: nobody may write yet
         queue_read = self.queue.start(self._queue_services()).addCallback(self._queue_was_read)
         self.housekeeping.start()
-        self.reverse_names.start()
         self.last_uses.start()
         self.daily_reports.start()
         self.doctor.start()
@@ -234,7 +230,7 @@ class Head:
         self.trace.start()
         self.trace_expiry.start()
         self.keys.start()
-        self._relaying.start()
+        self.relaying.start()
         self.certificates.start()
         self._log_warnings()
         return queue_read
@@ -258,14 +254,13 @@ class Head:
         self._watch.stop()
         self.lost_addresses.stop()
         self.housekeeping.stop()
-        self.reverse_names.stop()
         self.doctor.stop()
         await self.daily_reports.stop()
         await self.last_uses.stop()
         await self.keys.stop()
         self.certificates.stop()
         await self.queue.stop(seconds)
-        await self._relaying.stop()
+        await self.relaying.stop()
         self.trace_expiry.stop()
         await self.trace.stop()
         await self.foundation.stop()
@@ -296,11 +291,7 @@ class Head:
         reconfigure_tally(self.tally, settings)
         self.trace.reconfigure(settings.trace.off)
         self.trace_expiry.reconfigure(settings.trace.keep, settings.trace.size)
-        self._relaying.reconfigure(self.loaded)
-        self.reverse_names.reconfigure(settings)
-
-    def _use_sources(self, sources: Sources) -> None:
-        self.relay.sources = sources
+        self.relaying.reconfigure(self.loaded)
 
     def _queue_services(self) -> QueueServices:
         """Return what attempts of the queue use in the present generation."""

@@ -29,6 +29,7 @@ _GROUPS = {
     "dkim": "mailhost.cli.dkim",
     "export": "mailhost.cli.export",
     "queue": "mailhost.cli.queue",
+    "relay": "mailhost.cli.relay",
     "trace": "mailhost.cli.trace",
     "filters": "mailhost.cli.filters",
     "explain": "mailhost.cli.explain",
