@@ -30,6 +30,7 @@ _GROUPS = {
     "certificates": "mailhost.cli.certificates",
     "export": "mailhost.cli.export",
     "queue": "mailhost.cli.queue",
+    "relay": "mailhost.cli.relay",
     "trace": "mailhost.cli.trace",
     "filters": "mailhost.cli.filters",
     "explain": "mailhost.cli.explain",
