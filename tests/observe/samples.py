@@ -23,6 +23,7 @@ from mailhost.interfaces.events import (
     Unsigned,
     Warned,
 )
+from mailhost.interfaces.tls_sessions import AppliedPolicy, PolicyType, TLSSession
 from mailhost.interfaces.verdict import Decision, Finding, Stage
 from mailhost.message.client import Client
 from mailhost.message.envelope import ForwardPath
@@ -61,6 +62,10 @@ KEYS: list[tuple[Event, tuple[str, str, str, str]]] = [
         ("login refused", "submission", "5xx", "PLAIN"),
     ),
     (Faulted("disk", "full"), ("faulted", "", "", "other")),
+    (
+        TLSSession("example.org", AppliedPolicy(PolicyType.STS, "example.org"), "mta-sts enforce"),
+        ("tls session", "sts", "success", ""),
+    ),
     (Warned("settings", "doubtful"), ("warned", "", "", "")),
     (Diagnosed("doctor/no-domain", "failure: none"), ("diagnosed", "", "", "")),
     (Notice("all is well"), ("notice", "", "", "")),
