@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
 from twisted.internet.ssl import Certificate
 
 from mailhost.application.foundation import Foundation
 from mailhost.application.tls_memory import memory_file
 from mailhost.config.load import Loaded
 from mailhost.config.model import Settings
+from mailhost.interfaces.events import Notice
 from mailhost.interfaces.outgoing import IForwarding
 from mailhost.interfaces.reactor import IReactor
+from mailhost.net.dns.validation import validation_line, validation_of
 from mailhost.net.tls.certificate import BadCertificate
 from mailhost.relay.reverse_names import ReverseNames
 from mailhost.relay.sources import Sources
@@ -29,7 +32,7 @@ class Relaying:
         settings = loaded.settings
         authority = read_authority(settings)
         self._foundation = foundation
-        self._used = settings.relay
+        self._settings = settings
         hosts = PolicyHosts(reactor, foundation.resolver)
         store = PolicyStore(foundation.data)
         self._sts = STSPolicies(reactor, foundation.in_thread, hosts, store, foundation.events)
@@ -61,6 +64,16 @@ class Relaying:
         self._memory_file.start()
         self._sts.start()
         self._reverse_names.start()
+        settings = self._settings
+        # a proxy alone relays no mail, and the demo asks no DNS
+        if settings.receives and settings.demo is None and settings.relay.tls.dane:
+            Deferred.fromCoroutine(self._log_validation())
+
+    async def _log_validation(self) -> None:
+        base = self._foundation
+        servers = base.resolver.servers()
+        found = await validation_of(base.resolver, servers)
+        base.events.emit(Notice(validation_line(found, servers)))
 
     async def stop(self) -> None:
         """End idle connections, and write what is to be remembered."""
@@ -73,9 +86,9 @@ class Relaying:
         """Take new settings. Raises BadCertificate, with nothing changed."""
         settings = loaded.settings
         authority = read_authority(settings)
-        if settings.relay.tls != self._used.tls:
+        if settings.relay.tls != self._settings.relay.tls:
             self._sts.forget()
-        self._used = settings.relay
+        self._settings = settings
         self._use_hosts(settings, authority)
         self.transport.reconfigure(
             settings.relay,
