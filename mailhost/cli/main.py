@@ -26,6 +26,7 @@ _GROUPS = {
     "account": "mailhost.cli.account",
     "alias": "mailhost.cli.alias",
     "dmarc": "mailhost.cli.dmarc",
+    "tls-report": "mailhost.cli.tls_report",
     "dkim": "mailhost.cli.dkim",
     "export": "mailhost.cli.export",
     "queue": "mailhost.cli.queue",
