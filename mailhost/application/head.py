@@ -35,7 +35,7 @@ from mailhost.directory.live import NO_DOMAIN
 from mailhost.directory.place import in_use
 from mailhost.directory.sqlite import note_uses
 from mailhost.durable.writer_process import WriterProcess
-from mailhost.interfaces.events import Faulted
+from mailhost.interfaces.events import Faulted, Warned
 from mailhost.interfaces.outgoing import IForwarding
 from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.sightings import Sightings
@@ -59,6 +59,8 @@ from mailhost.observe.log import LogSink
 from mailhost.queue.attempt import QueueServices
 from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
+from mailhost.relay.reverse_names import ReverseNames
+from mailhost.relay.sources import Sources
 from mailhost.relay.transport import RelayTransport
 from mailhost.signing.forwarding import Forwarding
 from mailhost.signing.keeper import KeyKeeper
@@ -122,7 +124,12 @@ class Head:
         self._sockets = sockets
         self._queue_is_read = False
         self.foundation = base = Foundation(
-            reactor, loaded, _certificates(settings), events, self.connection_counts
+            reactor,
+            loaded,
+            _certificates(settings),
+            events,
+            self.connection_counts,
+            counts=self.counts,
         )
         self.guard = self._make_guard(reactor, settings)
         self.last_uses = self._make_last_uses(reactor)
@@ -131,6 +138,7 @@ class Head:
         base.directory.changed = self._revocations.changed
         self.rates = Rates(reactor)
         self.relay = _make_relay(reactor, base, loaded)
+        self.reverse_names = ReverseNames(reactor, base.resolver, events, self._use_sources)
         self.queue = QueueRunner(reactor, base.spool, events)
         self.key_work = KeyWork(base.key_ring.files)
         self.keys = self._make_keys(reactor)
@@ -231,6 +239,7 @@ class Head:
         # the queue first removes what dead processes left half written: nobody may write yet
         queue_read = self.queue.start(self._queue_services()).addCallback(self._queue_was_read)
         self.housekeeping.start()
+        self.reverse_names.start()
         self.last_uses.start()
         self.daily_reports.start()
         self.sessions.start()
@@ -263,6 +272,7 @@ class Head:
         self._watch.stop()
         self.lost_addresses.stop()
         self.housekeeping.stop()
+        self.reverse_names.stop()
         self.doctor.stop()
         await self.daily_reports.stop()
         await self.last_uses.stop()
@@ -308,6 +318,10 @@ class Head:
             settings.listen,
             _forwarding(self.foundation, settings),
         )
+        self.reverse_names.reconfigure(settings)
+
+    def _use_sources(self, sources: Sources) -> None:
+        self.relay.sources = sources
 
     def _queue_services(self) -> QueueServices:
         """Return what attempts of the queue use in the present generation."""
@@ -400,13 +414,13 @@ class Head:
 
     def _log_warnings(self) -> None:
         for problem in self.loaded.warnings:
-            self.events.emit(Faulted("settings", str(problem)))
+            self.events.emit(Warned("settings", str(problem)))
         if not self.foundation.directory.view.domains and self.services.settings.receives:
-            self.events.emit(Faulted("directory", NO_DOMAIN))
+            self.events.emit(Warned("directory", NO_DOMAIN))
         fit, wanted = self.foundation.limits.bounds.total, self.services.settings.limits.connections
         if fit < wanted:
             text = f"only {fit} of {wanted} connections fit; raise LimitNOFILE, or ulimit -n"
-            self.events.emit(Faulted("limits", text))
+            self.events.emit(Warned("limits", text))
 
 
 def process_count(settings: Settings) -> int:

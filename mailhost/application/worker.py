@@ -108,6 +108,7 @@ class Worker:
             self._events,
             SharedCounts(COUNTS, startup.row, startup.key),
             RemoteUsages(self._channel, reactor.seconds),
+            self._counts.counts,
         )
         self._watchers = self._foundation.accounts.watchers
         self._watchers.notify_others = FolderChanges(reactor, self._send_changes).add

@@ -8,6 +8,7 @@ import pwd
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
+from mailhost.config.acme_check import check_acme
 from mailhost.config.client_endpoint import parse_client_endpoint
 from mailhost.config.endpoint import parse_endpoint
 from mailhost.config.files import unreadable
@@ -24,6 +25,7 @@ from mailhost.config.ownership import check_ownership
 from mailhost.config.pem import check_pair
 from mailhost.config.problems import Problem, key_of
 from mailhost.config.protocol import ListenProtocol
+from mailhost.config.sending_check import sending_faults
 from mailhost.config.types import normal_certificate_name
 from mailhost.message.address import Address, BadAddress, parse_address, parse_domain
 
@@ -36,7 +38,9 @@ def check(settings: Settings) -> Iterator[Problem]:
     """Yield the faults that concern several settings, or the settings and this machine."""
     yield from _listeners(settings)
     yield from _certificates(settings)
+    yield from check_acme(settings.tls.acme)
     yield from _routes(settings)
+    yield from sending_faults(settings)
     yield from _user(settings)
     yield from check_ownership(settings)
     yield from check_filters(settings.filter)
@@ -45,7 +49,7 @@ def check(settings: Settings) -> Iterator[Problem]:
         yield Problem("data", f"{settings.data} is no folder; write the path of one, or a new one")
     yield from _domain_names(settings)
     yield from _account_ids(settings)
-    yield from _dkim(settings)
+    yield from _tables_of_domains(settings)
     yield from _report_addresses(settings)
     names = NamesInFile(settings, reports=settings.report_mailboxes)
     for name, domain in settings.domain.items():
@@ -57,11 +61,11 @@ def check(settings: Settings) -> Iterator[Problem]:
 def check_names(raw: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield names that are different spellings of one name: the model would keep only one of
     them."""
-    for name in ("domain", "sign_as"):
-        dkim = raw.get("dkim")
-        names = dkim.get(name) if isinstance(dkim, dict) else None
+    for place in (("dkim", "domain"), ("dkim", "sign_as"), ("mta_sts", "domain")):
+        table = raw.get(place[0])
+        names = table.get(place[1]) if isinstance(table, dict) else None
         if isinstance(names, dict):
-            yield from _same(("dkim", name), names, _pattern)
+            yield from _same(place, names, _pattern)
     domains = raw.get("domain")
     if not isinstance(domains, dict):
         return
@@ -93,11 +97,13 @@ def _local_key(name: str) -> str:
     return parse_address(f"{name}@localhost").key
 
 
-def _dkim(settings: Settings) -> Iterator[Problem]:
-    for name in settings.dkim.domain:
-        if name in settings.domain:
-            text = f'is a domain of this file; write [domain."{name}".dkim] instead'
-            yield Problem(key_of(("dkim", "domain", name)), text)
+def _tables_of_domains(settings: Settings) -> Iterator[Problem]:
+    """Yield tables for a domain of the directory that is in the file."""
+    for table, names in (("dkim", settings.dkim.domain), ("mta_sts", settings.mta_sts.domain)):
+        for name in names:
+            if name in settings.domain:
+                text = f'is a domain of this file; write [domain."{name}".{table}] instead'
+                yield Problem(key_of((table, "domain", name)), text)
 
 
 def _report_addresses(settings: Settings) -> Iterator[Problem]:

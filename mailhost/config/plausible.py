@@ -13,6 +13,7 @@ from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
 from typing import Any, TypeAlias
 
+from mailhost.config.acme_check import acme_warnings
 from mailhost.config.check import NamesInFile
 from mailhost.config.client_endpoint import host_and_port
 from mailhost.config.endpoint import PATHS, parse_endpoint
@@ -25,6 +26,7 @@ from mailhost.config.model import Certificate, Settings
 from mailhost.config.pem import check_pair
 from mailhost.config.problems import Problem, key_of
 from mailhost.config.section import Section
+from mailhost.config.sending_check import sending_warnings
 from mailhost.message.address import literal_address
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -61,6 +63,8 @@ WELL_KNOWN = {
     995: "pop3s",
     143: "imap",
     993: "imaps",
+    80: "http",
+    443: "https",
 }
 # the servers behind a proxy decide; and smtp at 587 asks for no login, as some networks want it
 _ALSO_THERE = {"submissions": ("proxys",), "submission": ("smtp", "proxy")}
@@ -106,6 +110,8 @@ def warnings(settings: Settings) -> Iterator[Problem]:
     yield from _lists(settings)
     yield from _listeners(settings)
     yield from _durations(settings)
+    yield from sending_warnings(settings)
+    yield from acme_warnings(settings.tls.acme)
     judges = any(isinstance(each, Authenticity) for each in settings.filter)
     if settings.dmarc.send_reports and not judges:
         yield Problem("dmarc.send_reports", _NOTHING_TO_REPORT)

@@ -78,6 +78,17 @@ def _path(value: Any, info: ValidationInfo) -> str:
     return _below(value, info)
 
 
+def _optional_path(value: Any, info: ValidationInfo) -> str:
+    return "" if value == "" else _path(value, info)
+
+
+def _command(value: Any, info: ValidationInfo) -> tuple[str, ...]:
+    parts = [value] if isinstance(value, str) and value else value or ()
+    if not isinstance(parts, list | tuple) or not all(isinstance(e, str) and e for e in parts):
+        raise ValueError("write the path of a program, or a list of the path and its arguments")
+    return (_below(parts[0], info), *parts[1:]) if parts else ()
+
+
 def _below(path: str, info: ValidationInfo) -> str:
     if info.context is None:
         return path
@@ -132,6 +143,13 @@ def _pattern(value: Any) -> str:
     if isinstance(value, str) and value.startswith("*."):
         return "*." + _domain(value[2:])
     return _domain(value)
+
+
+def _mx_pattern(value: Any) -> str:
+    """A name of MX hosts in a policy of MTA-STS (RFC 8461 §4.1)."""
+    if value == "*":
+        raise ValueError('write the name of a host, or one such as "*.example.com"')
+    return _pattern(value)
 
 
 def _mail_address(value: Any) -> Address:
@@ -207,15 +225,6 @@ def _network_meant(text: str) -> str:
     except ValueError:
         return ""
     return f'write "{network}", or the address alone'
-
-
-def _source_address(value: Any) -> str:
-    if value == "":
-        return ""
-    try:
-        return str(ip_address(value if isinstance(value, str) else ""))
-    except ValueError as error:
-        raise ValueError('write an IP address of this machine, or "" for any') from error
 
 
 def _public_address(value: Any) -> str:
@@ -374,14 +383,16 @@ Capability = Annotated[str, BeforeValidator(capability)]
 Count = Annotated[int, BeforeValidator(_count)]
 Switch = Annotated[bool, BeforeValidator(_switch)]
 Path = Annotated[str, BeforeValidator(_path)]
+OptionalPath = Annotated[str, BeforeValidator(_optional_path)]
+Command = Annotated[tuple[str, ...], BeforeValidator(_command)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 PublicAddress = Annotated[str, BeforeValidator(_public_address)]
 SPFMechanism = Annotated[str, BeforeValidator(_spf_mechanism)]
-SourceAddress = Annotated[str, BeforeValidator(_source_address)]
 Bytes = Annotated[int, BeforeValidator(_size)]
 Seconds = Annotated[float, BeforeValidator(_time)]
 DomainName = Annotated[str, BeforeValidator(_domain)]
 DomainPattern = Annotated[str, BeforeValidator(_pattern)]
+MXPattern = Annotated[str, BeforeValidator(_mx_pattern)]
 MailAddress = Annotated[Address, BeforeValidator(_mail_address), PlainSerializer(str)]
 AccountId = Annotated[str, BeforeValidator(_account_id)]
 AccountName = Annotated[str, BeforeValidator(_account_name)]

@@ -28,7 +28,7 @@ from mailhost.config.section import Section
 from mailhost.interfaces.outgoing import OutgoingMessage
 from mailhost.logins import verifier
 from mailhost.message.envelope import Envelope
-from mailhost.net.pump import PumpFactory
+from mailhost.net.limited import LimitedFactory
 from mailhost.workers.connection_counts import new_counts
 from mailhost.workers.pool import StartupData
 from tests.application.test_filters import LEAST
@@ -42,6 +42,8 @@ data = "{data}"
 admin = "ann@example.org"
 
 [tls]
+[tls.acme]
+agree = true
 [limits]
 [login]
 [imap]
@@ -52,6 +54,8 @@ admin = "ann@example.org"
 [dmarc]
 [tls_reports]
 [dkim]
+[mta_sts]
+[web]
 [doctor]
 [trace]
 [relay]
@@ -75,6 +79,16 @@ OTHERS = {
     "hostname": '"other.example.org"',
     "admin": '"team@example.org"',
     "tls.certificate": None,  # read from files, see CertificateTests
+    "tls.acme.agree": "false",
+    "tls.acme.contact": '["ann@example.org"]',
+    "tls.acme.directory": '"staging"',
+    "tls.acme.try_first": '"staging"',
+    "tls.acme.challenges": '["http-01"]',
+    "tls.acme.names": '["imap.example.org"]',
+    "tls.acme.ca_file": None,  # must be a file with certificates
+    "tls.acme.external_account": None,  # not without a secret
+    "tls.acme.dns_command": '"/bin/true"',
+    "tls.acme.nsupdate": None,  # not without a file
     "login.gateways": '["192.0.2.0/24"]',
     "imap.disable": '{ "ann@example.org" = ["QRESYNC"] }',
     "dns.servers": '["192.0.2.53"]',
@@ -85,6 +99,7 @@ OTHERS = {
     "delivery.junk": '"X-Spam"',
     "relay.arc": '["gmail.com"]',
     "relay.bind": '"127.0.0.9"',
+    "relay.domain": '{ "other.example" = { hello = "mail.other.example" } }',
     "relay.route.from": '"example.org"',
     "relay.route.to": '"far.example"',
     "relay.route.via": '"127.0.0.1:2527"',
@@ -95,7 +110,11 @@ OTHERS = {
     "dkim.sign_as": '{ "*.example.org" = "example.org" }',
     "dkim.domain": '{ "other.example" = { off = true } }',
     "doctor.port_25_hosts": '["mx.example.net"]',
+    "mta_sts.mx": '["*.example.net"]',
+    "mta_sts.domain": '{ "other.example" = { mode = "none" } }',
     "domain.dkim": "{ off = true }",
+    "domain.mta_sts": '{ mode = "none" }',
+    "domain.sending": '{ address = "127.0.0.9" }',
     "domain.aliases": '["also.example.org"]',
     "domain.catch_all": '"ann@example.org"',
     "domain.account": "{ ann = {}, bob = {} }",
@@ -221,6 +240,11 @@ def other(value: Any) -> str:
     raise AssertionError(f"{value!r}: give this setting another value in OTHERS")
 
 
+def made_by(factory: Any) -> Any:
+    """Return what makes the sessions of a listener, or the site of a web listener."""
+    return factory.wrappedFactory if isinstance(factory, LimitedFactory) else factory.machine_of
+
+
 class EverySettingTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.folder = os.path.abspath(self.mktemp())
@@ -275,9 +299,7 @@ class EverySettingTests(SynchronousTestCase):
     def state(self, head: Head, worker: Worker) -> dict[str, Any]:
         """The services of both, as values that can be compared."""
         makers = {
-            f"{served.listen.protocol} {served.listen.endpoint}": cast(
-                PumpFactory, served.factory
-            ).machine_of
+            f"{served.listen.protocol} {served.listen.endpoint}": made_by(served.factory)
             for served in worker._served.values()
         }
         parts: dict[str, Any] = {
