@@ -32,7 +32,7 @@ def compose_mail(made: PackedReport, to: Address, hostname: str) -> OwnMessage:
     """Return the message to one address.
 
     The message is to arrive also where TLS fails, since it may be the one that says so: it demands
-    no TLS, on its whole way (RFC 8460 §3, RFC 8689 §5).
+    no TLS, on its whole way (RFC 8460 §3, RFC 8689 §3).
     """
     message = compose(_mail(made, hostname), to)
     return replace(message, envelope=replace(message.envelope, tls=TLSDemand.OPTIONAL))
