@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from mailhost.aggregate_reports.mail import MailServices
 from mailhost.aggregate_reports.reader import ReportPlaces, ReportReader
 from mailhost.aggregate_reports.sender import ReportSender
 from mailhost.aggregate_reports.tally import Tally
@@ -135,9 +136,7 @@ class HeadReports:
         settings = services.settings
         return DMARCServices(
             settings.dmarc.send_reports and settings.demo is None,  # the demo asks no DNS
-            settings.hostname,
-            services.outgoing,
-            services.handover,
+            _mail_services(services),
         )
 
     def _tls_services(self) -> TLSServices:
@@ -146,9 +145,11 @@ class HeadReports:
         contact = settings.tls_reports.contact
         return TLSServices(
             _reports_tls(settings),
-            settings.hostname,
             settings.tls_reports.organization or settings.hostname,
             str(contact or f"postmaster@{settings.hostname}"),
-            services.outgoing,
-            services.handover,
+            _mail_services(services),
         )
+
+
+def _mail_services(services: Services) -> MailServices:
+    return MailServices(services.settings.hostname, services.outgoing, services.handover)

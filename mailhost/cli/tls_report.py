@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mailhost.tls_reports.summary import DomainSummary, FailureSummary
 
 _SHOWN = 30  # reports in the table, the newest
+_POLICIES = 10  # the newest
+_FAILURES = 20  # kinds of failures, those with most sessions
 _NAMES = 5  # names of one kind about a failure
 
 
@@ -75,7 +77,7 @@ def _print(summary: DomainSummary) -> None:
         f"{summary.domain}  {_day(summary.begin)} to {_day(summary.end)}, "
         f"{counted(sessions, 'session')}, {summary.failed} failed"
     )
-    for policy in summary.policies:
+    for policy in summary.policies[:_POLICIES]:
         click.echo(
             f"policy  {plain(_policy(policy.policy))}: {policy.successes} succeeded, "
             f"{policy.failures} failed, last {_day(policy.last)}"
@@ -85,7 +87,7 @@ def _print(summary: DomainSummary) -> None:
     print_table(("reported by", "day", "policy", "succeeded", "failed"), rows, "")
     if len(summary.reports) > _SHOWN:
         click.echo(f"and {len(summary.reports) - _SHOWN} older reports; --json has all")
-    for failure in summary.failures:
+    for failure in summary.failures[:_FAILURES]:
         click.echo()
         for line in _failure(summary.domain, failure, text_width()):
             click.echo(line)

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from mailhost.aggregate_reports.sender import NotNow
+from mailhost.aggregate_reports.report import NotNow
 from mailhost.interfaces.dns import Found, Lookups, ask, is_for_tests, txt_of
 from mailhost.message.address import Address, BadAddress, parse_address
 

@@ -9,19 +9,15 @@ from zlib import crc32
 
 from twisted.internet.interfaces import IReactorTime
 
-from mailhost.aggregate_reports.mail import report_id
-from mailhost.aggregate_reports.report import DAY
-from mailhost.aggregate_reports.sender import LOOKUPS_LIMIT, NotNow, NotSent
+from mailhost.aggregate_reports.mail import MailServices, report_id
+from mailhost.aggregate_reports.report import DAY, NotNow
+from mailhost.aggregate_reports.sender import LOOKUPS_LIMIT
 from mailhost.aggregate_reports.waiting import Waiting
 from mailhost.interfaces.dns import ILookUp
 from mailhost.interfaces.events import IEventSink
-from mailhost.interfaces.outgoing import IOutgoing
-from mailhost.interfaces.reception import IHandover
 from mailhost.message.address import Address
-from mailhost.message.header import has_field
 from mailhost.net.dns.lookups import run_lookups
 from mailhost.net.https_fetch import Fetched, FetchFailed
-from mailhost.own_messages import complete, hand_over
 from mailhost.tls_reports.destinations import (
     MailDestination,
     ReportDestination,
@@ -37,7 +33,6 @@ SPREAD = 4 * 3600  # seconds after the end of the day in which reports leave (RF
 LONGEST = SPREAD + DAY  # seconds after its day that a report is tried (RFC 8460 §5.5)
 POST_SECONDS = 60.0  # for one POST
 LARGEST_REPLY = 65_536  # octets of the reply to a POST
-UNSIGNED = "the mail has no DKIM signature, and without one it would be ignored"
 
 
 class IPoster(Protocol):
@@ -53,11 +48,9 @@ class SenderServices:
     `organization` and `contact` are named in the reports."""
 
     reports: bool
-    hostname: str
     organization: str
     contact: str
-    outgoing: IOutgoing
-    handover: IHandover
+    mail: MailServices
 
 
 class TLSReportsToSend:
@@ -92,7 +85,7 @@ class TLSReportsToSend:
     def due(self, waiting: Waiting) -> float:
         """See ReportsToSend. The times of all domains are spread, and so are those of all hosts
         that report to one domain."""
-        place = f"{self._services().hostname} {waiting.domain} {waiting.day}"
+        place = f"{self._services().mail.hostname} {waiting.domain} {waiting.day}"
         return float((waiting.day + 1) * DAY + crc32(place.encode()) % SPREAD)
 
     async def destinations(self, domain: str) -> Sequence[ReportDestination]:
@@ -103,12 +96,13 @@ class TLSReportsToSend:
     def make(self, waiting: Waiting) -> PackedReport:
         """See ReportsToSend."""
         services, begin = self._services(), waiting.day * DAY
-        unique = report_id(services.hostname, waiting.domain, begin)
+        hostname = services.mail.hostname
+        unique = report_id(hostname, waiting.domain, begin)
         report = TLSReport(
             domain=waiting.domain,
             organization=services.organization,
             contact=services.contact,
-            report_id=f"{unique}@{services.hostname}",
+            report_id=f"{unique}@{hostname}",
             begin=begin,
             end=begin + DAY - 1,
             results=results_of(self._data, waiting),
@@ -123,16 +117,8 @@ class TLSReportsToSend:
             await self._post(report, destination)
 
     async def _mail(self, report: PackedReport, to: Address) -> None:
-        services = self._services()
-        composed = compose_mail(report, to, services.hostname)
-        author = Address("postmaster", services.hostname)
-        message = await complete(composed, author, services.outgoing, self._events)
-        if message is None:
-            raise NotSent("this host refuses it, as the log says")
-        if not has_field(message.content.header(), "DKIM-Signature"):
-            raise NotNow(f"{UNSIGNED}; see `mailhost dkim list`")
-        if not await hand_over(message, services.handover, self._events):
-            raise NotNow("the queue does not take it")
+        mail = self._services().mail
+        await mail.send(compose_mail(report, to, mail.hostname), self._events, signed=True)
 
     async def _post(self, report: PackedReport, destination: WebDestination) -> None:
         try:

@@ -11,6 +11,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.aggregate_reports.mail import MailServices
 from mailhost.aggregate_reports.report import DAY
 from mailhost.aggregate_reports.sender import ReportSender
 from mailhost.aggregate_reports.tally import Tally
@@ -19,7 +20,13 @@ from mailhost.aggregate_reports.waiting import Bounds, Waiting
 from mailhost.dkim.verify import DKIMStatus
 from mailhost.interfaces.dns import Found
 from mailhost.interfaces.events import Notice
-from mailhost.interfaces.tls_sessions import AppliedPolicy, PolicyType, TLSFailure, TLSSession
+from mailhost.interfaces.tls_sessions import (
+    BY_SENDER,
+    AppliedPolicy,
+    PolicyType,
+    TLSFailure,
+    TLSSession,
+)
 from mailhost.message.status import Status
 from mailhost.message.tls_demand import TLSDemand
 from mailhost.net.https_fetch import Fetched, FetchFailed
@@ -98,9 +105,8 @@ class ReportCase(SynchronousTestCase):
         self.addCleanup(self.sender.stop)
 
     def services(self) -> SenderServices:
-        return SenderServices(
-            self.reports, HOST, "X mail", "admin@x.org", self.outgoing, self.handover
-        )
+        mail = MailServices(HOST, self.outgoing, self.handover)
+        return SenderServices(self.reports, "X mail", "admin@x.org", mail)
 
     def count(self, *sessions: TLSSession) -> None:
         """Count sessions, and write the counts."""
@@ -144,7 +150,11 @@ class TallyTests(ReportCase):
         self.assertEqual("certificate has expired", first.reason)
 
     def test_what_is_not_counted(self) -> None:
-        self.count(replace(GOOD, domain="a.example"), replace(GOOD, domain="[192.0.2.1]"))
+        self.count(
+            replace(GOOD, domain="a.example"),
+            replace(GOOD, domain="[192.0.2.1]"),
+            replace(GOOD, decided=BY_SENDER),  # such as a report itself
+        )
         self.tally.emit(Notice("something else"))
         self.tally.reconfigure(None)
         self.count(GOOD)
@@ -191,7 +201,7 @@ class MailTests(ReportCase):
         (report,) = self.mailed()
         self.assertEqual((BEGIN, BEGIN + DAY - 1), (report.begin, report.end))
         self.assertEqual(("X mail", "admin@x.org"), (report.organization, report.contact))
-        self.assertIn("TLS reports: sent 1 report of 2024-10-04", self.events.lines)
+        self.assertIn("TLS reports: 1 report of 2024-10-04 sent", self.events.lines)
 
     def test_the_form_of_the_message(self) -> None:
         self.pass_hours(24)
@@ -231,7 +241,7 @@ class MailTests(ReportCase):
         self.assertEqual([], self.handover.taken)
         self.assertEqual([], self.waiting())
         line = self.events.lines[-1]
-        self.assertIn("TLS reports: the report about blue.com of 2024-10-04 is not sent:", line)
+        self.assertIn("TLS reports: 1 report of 2024-10-04 not sent, such as about blue.com:", line)
         self.assertIn("has no DKIM signature", line)
         self.assertTrue(self.events.told[-1].serious)
 
@@ -252,7 +262,18 @@ class MailTests(ReportCase):
         asked = self.resolver.asked.count(RECORD)
         self.assertTrue(6 <= asked <= 9, asked)
         self.assertIn("_smtp._tls.blue.com cannot be looked up", self.events.lines[-1])
+        self.assertFalse(self.events.told[-1].serious, "the domain may want no report")
         self.assertEqual([], self.waiting())
+
+    def test_one_line_for_all_that_are_given_up(self) -> None:
+        self.count(*(replace(GOOD, domain=f"d{number}.blue.com") for number in range(9)))
+        self.sender.stop()
+        self.clock.advance(2 * DAY + LONGEST)
+        self.sender.start()
+        self.pass_hours(1)
+        self.assertEqual([], self.waiting())
+        (line,) = self.events.lines
+        self.assertIn("10 reports of 2024-10-04 not sent, such as about blue.com: ", line)
 
     def test_a_domain_that_asks_for_none(self) -> None:
         for records in ([], [b"v=TLSRPTv1; rua=mailto:a@blue.com"] * 2, [b"v=spf1 -all"]):
@@ -283,7 +304,7 @@ class WebTests(ReportCase):
         ((url, body, kind),) = self.poster.posted
         self.assertEqual(("https://r.blue.com/v1", "application/tlsrpt+gzip"), (url, kind))
         self.assertEqual(self.mailed(), [read_report(decompress(body))])
-        self.assertIn("TLS reports: sent 2 reports of 2024-10-04", self.events.lines)
+        self.assertIn("TLS reports: 2 reports of 2024-10-04 sent", self.events.lines)
 
     def test_a_server_that_fails_gets_it_again_and_the_address_does_not(self) -> None:
         self.poster.status = 503
@@ -299,10 +320,8 @@ class WebTests(ReportCase):
         self.poster.status = "the certificate is for another name"
         self.pass_hours(24 + LONGEST / 3600)
         self.assertEqual([], self.waiting())
-        self.assertIn(
-            "is not sent: https://r.blue.com/v1: the certificate is for another name",
-            self.events.lines[-2],
-        )
+        why = "https://r.blue.com/v1: the certificate is for another name"
+        self.assertIn(f"not sent, such as about blue.com: {why}", self.events.lines[-2])
 
     def test_redirects_are_not_followed(self) -> None:
         self.poster.status = 302
