@@ -10,7 +10,7 @@ from functools import partial
 from twisted.internet.interfaces import IReactorTime
 
 from mailhost.aggregate_reports.reader import LONGEST_NAME
-from mailhost.aggregate_reports.report import DAY, BadReport, check_period
+from mailhost.aggregate_reports.report import BadReport, check_period
 from mailhost.aggregate_reports.unpack import file_of_message
 from mailhost.concurrency.threads import InThread
 from mailhost.interfaces.dns import ILookUp
@@ -20,11 +20,10 @@ from mailhost.net.dns.lookups import run_lookups
 from mailhost.tls_reports.read import read_report
 from mailhost.tls_reports.received import ReceivedReport, forget_old, keep_report
 from mailhost.tls_reports.report import TLSReport
-from mailhost.tls_reports.signature import SignatureUnknown, signing_domain
+from mailhost.tls_reports.signature import signing_domain
 from mailhost.tls_reports.unpack import JSON
 
 LOOKUPS_LIMIT = 30.0  # seconds of look-ups for the keys of one message
-LONGEST_WAIT = 5 * DAY  # seconds after its period that a report waits for these look-ups
 
 
 class CollectedTLSReports:
@@ -48,28 +47,24 @@ class CollectedTLSReports:
         self._wall = wall
 
     async def keep(self, content: Content, is_here: Callable[[str], bool]) -> str:
-        """See ReportKind."""
-        report = await self._in_thread(partial(_report_of, content))
+        """See ReportKind. The file is not read before the signature is verified."""
+        text = await self._in_thread(partial(_file_of, content))
+        signer = await run_lookups(
+            signing_domain(content, self._wall()),
+            self._resolver,
+            self._clock,
+            LOOKUPS_LIMIT,
+            self._in_thread,
+        )
+        header = await self._in_thread(content.header)
+        report = _for_domain_of_header(await self._in_thread(partial(read_report, text)), header)
         report = replace(report, domain=self._domain_of(report, is_here))
         check_period(report.begin, report.end, self._wall())
-        signer = await self._signer(content, report)
         received = ReceivedReport(signer, report)
         added = await self._in_thread(partial(keep_report, self._data, received))
         again = "" if added else ", which is there already"
         by = (report.organization or report.contact)[:LONGEST_NAME]
         return f"TLS report of {by} ({signer}) about {report.domain}{again}"
-
-    async def _signer(self, content: Content, report: TLSReport) -> str:
-        """Return the domain that has signed the message. Raises BadReport, SignatureUnknown."""
-        finding = signing_domain(content, self._wall())
-        try:
-            return await run_lookups(
-                finding, self._resolver, self._clock, LOOKUPS_LIMIT, self._in_thread
-            )
-        except SignatureUnknown as unknown:
-            if self._wall() > report.end + LONGEST_WAIT:
-                raise BadReport(str(unknown)) from unknown
-            raise
 
     def _domain_of(self, report: TLSReport, is_here: Callable[[str], bool]) -> str:
         """Return the domain of this host that a report is for. With DANE a policy may be that of
@@ -87,9 +82,12 @@ class CollectedTLSReports:
         await self._in_thread(partial(forget_old, self._data, self._wall()))
 
 
-def _report_of(content: Content) -> TLSReport:
-    """Read the report in a message; its `domain` is that of the header, if that names one. Blocks.
-    Raises BadReport, OSError."""
-    report = read_report(file_of_message(content.read(), JSON))
-    named = first_value(content.header(), "TLS-Report-Domain").strip().lower().rstrip(".")
+def _file_of(content: Content) -> bytes:
+    """Return the JSON in a message. Blocks. Raises BadReport, OSError."""
+    return file_of_message(content.read(), JSON)
+
+
+def _for_domain_of_header(report: TLSReport, header: bytes) -> TLSReport:
+    """Return the report with the domain of its message's header section, if that names one."""
+    named = first_value(header, "TLS-Report-Domain").strip().lower().rstrip(".")
     return replace(report, domain=named) if named else report

@@ -1,9 +1,9 @@
 """Reads the JSON of a report about TLS: that of RFC 8460, and what reporters really send.
 
-`json` builds a tree of the whole text while no other thread runs, so the size of the text and the
-number of its tables and lists are bounded before. Texts are cut at LONGEST_TEXT characters. What is
-missing or of a wrong type is taken as empty; without policies and an identifier the text is no
-report.
+`json` builds a tree of the whole text while no other thread runs, so the size of the text, and the
+numbers of its values and of its tables and lists, are bounded before: the largest text takes some
+ten milliseconds. Texts are cut at LONGEST_TEXT characters. What is missing or of a wrong type is
+taken as empty; without policies and an identifier the text is no report.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ LONGEST_TEXT = 500  # characters
 MOST_POLICIES = 100
 MOST_DETAILS = 5_000  # of one report
 MOST_LINES = 100  # of one policy
-_MOST_BRACKETS = 50_000  # that open tables and lists
+_MOST_BRACKETS = 20_000  # that open tables and lists
+_MOST_COMMAS = 50_000
 _MOST_SESSIONS = 1 << 48
 _DIGITS = re.compile(r"[0-9]{1,20}")
 _RESULT = re.compile(r"[a-z0-9-]{1,60}")
@@ -30,8 +31,8 @@ _RESULT = re.compile(r"[a-z0-9-]{1,60}")
 
 def read_report(text: bytes) -> TLSReport:
     """Return the report; its `domain` is that of the first policy. Raises BadReport."""
-    if text.count(b"{") + text.count(b"[") > _MOST_BRACKETS:
-        raise BadReport("the report has too many tables and lists")
+    if text.count(b"{") + text.count(b"[") > _MOST_BRACKETS or text.count(b",") > _MOST_COMMAS:
+        raise BadReport("the report has too many values")
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:  # also of UTF-8, and of very long numbers

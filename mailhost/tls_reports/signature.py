@@ -7,7 +7,7 @@ so the results of the reception, which are those for mail, are not taken.
 
 from __future__ import annotations
 
-from mailhost.aggregate_reports.report import BadReport
+from mailhost.aggregate_reports.report import BadReport, NotNow
 from mailhost.dkim.body import hash_body
 from mailhost.dkim.key_record import ANY_SERVICE
 from mailhost.dkim.signature import Signature, read_signatures
@@ -20,15 +20,12 @@ from mailhost.message.header import addresses, values
 SERVICES = frozenset({ANY_SERVICE, "email", "tlsrpt"})  # of keys (RFC 8460 §3)
 
 
-class SignatureUnknown(Exception):
-    """A key could not be looked up; a later attempt may succeed."""
-
-
 def signing_domain(content: Content, now: float) -> Lookups[str]:
     """Return the domain that has signed the message and is, or is above or below, that of its
     author. `now` is in seconds since 1970. Blocks between questions.
 
-    Raises BadReport for a message without such a signature, SignatureUnknown, OSError.
+    Raises BadReport for a message without such a signature, NotNow where a key cannot be looked up,
+    OSError.
     """
     header = content.header()
     author = _author_domain(header)
@@ -41,7 +38,7 @@ def signing_domain(content: Content, now: float) -> Lookups[str]:
         if each.status is DKIMStatus.PASS and each.length is None:
             return each.domain
     if any(each.status is DKIMStatus.TEMPERROR for each in results):
-        raise SignatureUnknown("the key of its DKIM signature cannot be looked up")
+        raise NotNow("the key of its DKIM signature cannot be looked up")
     reasons = ", ".join(f"{each.domain}: {each.reason}" for each in results if each.reason)
     text = f"it has no valid DKIM signature of {author or 'its author'}"
     raise BadReport(f"{text} ({reasons})" if reasons else text)

@@ -9,5 +9,5 @@ JSON = FileForm(
     names=(".json", ".json.gz", ".gz", ".zip"),
     starts=(b"{",),
     end=b"}",
-    largest=2_000_000,
+    largest=1_000_000,
 )

@@ -167,7 +167,7 @@ class HostileTests(SynchronousTestCase):
 
     def test_wide(self) -> None:
         self.assertIn("too many", self.refused(as_json(policies=[{}] * 60_000)))
-        policy = EXAMPLE["policies"][0] | {"failure-details": [{"failed-session-count": 1}] * 9000}
+        policy = EXAMPLE["policies"][0] | {"failure-details": [{"failed-session-count": 1}] * 6000}
         report = read_report(as_json(policies=[policy] * 3))
         self.assertEqual(read.MOST_DETAILS, sum(len(each.details) for each in report.results))
 
