@@ -7,7 +7,8 @@ If an alias leads back to its own name, the account of that name is meant, if it
 that the message came through before, on its way to another host and back, is not expanded again;
 its detail does not matter.
 
-An address for reports of other hosts leads to a place of its own, which is not an account of the directory.
+An address for reports of other hosts leads to a place of its own, which is not an account of the
+directory.
 
 In each domain without an account, alias or catch-all for postmaster and abuse, their mail is
 delivered to the admin. Without an admin such mail is deferred, since it would have no reader.
