@@ -17,7 +17,7 @@ from mailhost.interfaces.dns import ILookUp
 from mailhost.message.content import Content
 from mailhost.message.header import first_value
 from mailhost.net.dns.lookups import run_lookups
-from mailhost.tls_reports.read import read_report
+from mailhost.tls_reports.read import domain_name, read_report
 from mailhost.tls_reports.received import ReceivedReport, forget_old, keep_report
 from mailhost.tls_reports.report import TLSReport
 from mailhost.tls_reports.signature import signing_domain
@@ -89,5 +89,5 @@ def _file_of(content: Content) -> bytes:
 
 def _for_domain_of_header(report: TLSReport, header: bytes) -> TLSReport:
     """Return the report with the domain of its message's header section, if that names one."""
-    named = first_value(header, "TLS-Report-Domain").strip().lower().rstrip(".")
+    named = domain_name(first_value(header, "TLS-Report-Domain"))
     return replace(report, domain=named) if named else report

@@ -78,7 +78,7 @@ def _policy(found: dict[str, Any]) -> AppliedPolicy:
     kind = _text(found.get("policy-type")).lower()
     return AppliedPolicy(
         PolicyType(kind) if kind in set(PolicyType) else PolicyType.NONE,
-        _domain(found.get("policy-domain")),
+        domain_name(found.get("policy-domain")),
         _texts(found.get("policy-string")),
         _texts(found.get("mx-host")),  # a text in the grammar, a list in the example of the RFC
     )
@@ -90,7 +90,7 @@ def _detail(each: Any) -> FailureDetail:
     return FailureDetail(
         result=result if _RESULT.fullmatch(result) else "",
         count=_count(found.get("failed-session-count")),
-        mx=_domain(found.get("receiving-mx-hostname")),
+        mx=domain_name(found.get("receiving-mx-hostname")),
         ip=_text(found.get("receiving-ip")),
         own_ip=_text(found.get("sending-mta-ip")),
         reason=_text(found.get("failure-reason-code")),
@@ -121,7 +121,7 @@ def _text(value: Any) -> str:
     return "".join(letters).strip()
 
 
-def _domain(value: Any) -> str:
+def domain_name(value: Any) -> str:
     """Return a domain name in lower case, empty for a text that is none."""
     name = _text(value).lower().rstrip(".")
     return name if 0 < len(name) <= 255 and " " not in name else ""

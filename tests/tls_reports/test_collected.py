@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -194,6 +195,13 @@ class CollectedTests(CollectedCase):
     def test_the_domain_of_the_header_is_here_and_the_policy_is_that_of_a_host(self) -> None:
         self.read(signed_message(about("mx.other.net"), "Example.org."))
         self.assertEqual("mx.other.net", self.kept()[0].report.results[0].policy.domain)
+
+    def test_a_long_name_in_the_header(self) -> None:
+        whole = signed_message(REPORT, "a." * 20_000 + "example.org")
+        begun = time.process_time()
+        self.read(whole)
+        self.assertLess(time.process_time() - begun, 2.0)
+        self.assertEqual("example.org", self.kept()[0].report.domain)
 
     def test_about_the_name_of_this_host(self) -> None:
         self.read(signed_message(about("mx.x")))
