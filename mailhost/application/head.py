@@ -21,7 +21,13 @@ from mailhost.application.doctor import HeadDoctor
 from mailhost.application.foundation import Foundation
 from mailhost.application.housekeeping import Housekeeping
 from mailhost.application.relay import Relaying, read_authority
-from mailhost.application.reports import HeadReports, make_tally, reconfigure_tally
+from mailhost.application.reports import (
+    HeadReports,
+    make_result_tally,
+    make_session_tally,
+    reconfigure_results,
+    reconfigure_sessions,
+)
 from mailhost.application.services import Services, Shared
 from mailhost.application.trace import make_trace
 from mailhost.config.load import Loaded
@@ -89,7 +95,8 @@ class Head:
         self.connection_counts = new_counts(key)
         self._log = log
         self.counts = Counts()
-        self.tally = make_tally(reactor, FanOut(log, self.counts))
+        self.results = make_result_tally(reactor, FanOut(log, self.counts))
+        self.sessions = make_session_tally(reactor, FanOut(log, self.counts))
         self.trace = make_trace(reactor, settings.data, FanOut(log, self.counts))
         self._watch = client_watch(
             reactor,
@@ -99,7 +106,13 @@ class Head:
         )
         self.attempts = RecentAttempts()
         self.events = events = FanOut(
-            log, self.counts, self.tally, self._watch, self.attempts, self.trace
+            log,
+            self.counts,
+            self.results,
+            self.sessions,
+            self._watch,
+            self.attempts,
+            self.trace,
         )
         self._critical_events = CriticalEvents(reactor, self.counts)
         self.loaded = loaded  # the settings in use
@@ -127,7 +140,7 @@ class Head:
         self.shared = self._make_shared()
         self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
         self.trace_expiry = TraceExpiry(reactor, base.in_thread, settings.data, events)
-        self.daily_reports = HeadReports(reactor, base, self.tally, lambda: self.services)
+        self.daily_reports = HeadReports(reactor, base, self.results, lambda: self.services)
         self.doctor = HeadDoctor(reactor, base, lambda: self.loaded, lambda: self.services)
         self.lost_addresses = make_lost_addresses(
             reactor, base, lambda: self.services, self._stop_addresses
@@ -227,6 +240,7 @@ class Head:
         self.housekeeping.start()
         self.last_uses.start()
         self.daily_reports.start()
+        self.sessions.start()
         self.doctor.start()
         self.lost_addresses.start()
         self._watch.start()
@@ -266,6 +280,7 @@ class Head:
         await self.acme.stop()
         await self.queue.stop(seconds)
         await self.relaying.stop()
+        await self.sessions.stop()
         self.trace_expiry.stop()
         await self.trace.stop()
         await self.foundation.stop()
@@ -293,7 +308,8 @@ class Head:
         settings = services.settings
         self.authenticator.reconfigure(settings.login)
         self.guard.reconfigure(settings.login)
-        reconfigure_tally(self.tally, settings)
+        reconfigure_results(self.results, settings)
+        reconfigure_sessions(self.sessions, settings)
         self.trace.reconfigure(settings.trace.off)
         self.trace_expiry.reconfigure(settings.trace.keep, settings.trace.size)
         self.relaying.reconfigure(self.loaded)

@@ -26,6 +26,7 @@ _GROUPS = {
     "account": "mailhost.cli.account",
     "alias": "mailhost.cli.alias",
     "dmarc": "mailhost.cli.dmarc",
+    "tls-report": "mailhost.cli.tls_report",
     "dkim": "mailhost.cli.dkim",
     "certificates": "mailhost.cli.certificates",
     "export": "mailhost.cli.export",
