@@ -13,6 +13,7 @@ from mailhost.net.limited import LimitedFactory
 from mailhost.net.tls.server import Role
 from mailhost.web import challenge, sts_policy
 from mailhost.web.challenge import ChallengePage
+from mailhost.web.forwarded import TrustedProxies
 from mailhost.web.hosts import HostKind, WebHosts
 from mailhost.web.routes import ANY_HOST, Route, Routes
 from mailhost.web.site import Site
@@ -37,4 +38,5 @@ def make_site(services: Services) -> Site:
         challenge.PATH: Route(ChallengePage(foundation.http_challenges), ANY_HOST),
         sts_policy.PATH: Route(PolicyPage(settings), frozenset({HostKind.MTA_STS})),
     }
-    return Site(Routes(table, hosts).answer, foundation.reactor, time.time)
+    proxies = TrustedProxies(settings.web.trusted_proxies if settings.web else ())
+    return Site(Routes(table, hosts).answer, proxies, foundation.reactor, time.time)

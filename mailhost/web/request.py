@@ -18,7 +18,7 @@ from mailhost.net.peer import peer_of
 from mailhost.net.tls.server import tls_state
 from mailhost.web.channel import LARGEST_BODY, Channel
 from mailhost.web.responses import header_of
-from mailhost.web.target import BadTarget, read_target
+from mailhost.web.target import BadTarget, host_name, read_target
 from mailhost.web.values import WebRequest, WebResponse, in_words
 
 _LOG = Logger("mailhost.web")
@@ -71,15 +71,22 @@ class SiteRequest(Request):
         if self.clientproto == b"HTTP/1.0" and not hosts:
             hosts = [b""]
         target = read_target(self.uri, hosts)
+        peer = peer_of(self.client)[0]
+        proxy = self.channel.factory.proxies.read(peer, self._fields)
         return WebRequest(
             self.method.decode("ascii"),
-            target.host,
+            host_name(proxy.host) if proxy and proxy.host else target.host,
             target.path,
             target.query,
             self.content.getvalue(),
-            secure=tls_state(self.channel.transport) is not None,
-            client=peer_of(self.client)[0],
+            secure=proxy.secure if proxy else tls_state(self.channel.transport) is not None,
+            proxied=proxy is not None,
+            client=proxy.client if proxy else peer,
         )
+
+    def _fields(self, name: str) -> list[str]:
+        values = self.requestHeaders.getRawHeaders(name.encode(), [])
+        return [value.decode("latin-1") for value in values]
 
     def _later(self, answer: Awaitable[WebResponse]) -> None:
         async def wait() -> WebResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
@@ -11,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.interfaces.accounts import DirectoryView, Domain
 from mailhost.web.channel import Channel
+from mailhost.web.forwarded import TrustedProxies
 from mailhost.web.hosts import WebHosts
 from mailhost.web.site import Site
 from mailhost.web.values import Respond, WebRequest
@@ -19,6 +21,7 @@ VIEW = DirectoryView(
     {name: Domain(name) for name in ("example.org", "example.net")},
     {"alias.example": "example.org"},
 )
+PROXIES = TrustedProxies([ip_network("198.51.100.0/24")])
 
 
 def hosts(hostname: str = "mx.example.org") -> WebHosts:
@@ -65,18 +68,20 @@ class SiteCase(SynchronousTestCase):
         self.clock = Clock()
         self.clock.advance(1_000_000_000)
 
-    def connect(self, respond: Respond) -> tuple[Channel, Transport]:
-        """Return a new connection."""
-        site = Site(respond, self.clock, self.clock.seconds)
-        address = IPv4Address("TCP", "192.0.2.7", 4711)
+    def connect(self, respond: Respond, peer: str = "192.0.2.7") -> tuple[Channel, Transport]:
+        """Return a new connection of the peer."""
+        site = Site(respond, PROXIES, self.clock, self.clock.seconds)
+        address = IPv4Address("TCP", peer, 4711)
         channel = site.buildProtocol(address)
         transport = Transport(peerAddress=address)
         channel.makeConnection(transport)
         return channel, transport
 
-    def ask(self, respond: Respond, *lines: str, body: bytes = b"") -> Reply:
+    def ask(
+        self, respond: Respond, *lines: str, body: bytes = b"", peer: str = "192.0.2.7"
+    ) -> Reply:
         """Send a request of these lines, and return the response."""
-        channel, transport = self.connect(respond)
+        channel, transport = self.connect(respond, peer)
         channel.dataReceived("\r\n".join([*lines, "", ""]).encode() + body)
         head = lines[0].startswith("HEAD")
         reply, rest = read_reply(transport.value())

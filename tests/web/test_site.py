@@ -120,6 +120,20 @@ class SiteTests(HelloCase):
             self.assertEqual(self.ask(self.hello, *lines).code, 200)
             self.assertEqual((self.seen[0].host, self.seen[0].path), expected)
 
+    def test_a_trusted_proxy_is_believed(self) -> None:
+        lines = ("GET / HTTP/1.1", "Host: a.example", "X-Forwarded-For: 203.0.113.9")
+        more = ("X-Forwarded-Proto: https", "X-Forwarded-Host: B.example:443")
+        for peer, lines_sent, expected in (
+            ("192.0.2.7", lines + more, ("a.example", False, False, "192.0.2.7")),
+            ("198.51.100.1", lines + more, ("b.example", True, True, "203.0.113.9")),
+            ("198.51.100.1", lines, ("a.example", False, True, "203.0.113.9")),
+            ("198.51.100.1", lines[:2], ("a.example", False, False, "198.51.100.1")),
+        ):
+            self.seen.clear()
+            self.assertEqual(self.ask(self.hello, *lines_sent, peer=peer).code, 200)
+            seen = self.seen[0]
+            self.assertEqual((seen.host, seen.secure, seen.proxied, seen.client), expected)
+
     def test_malformed_requests(self) -> None:
         host = "Host: a.example"
         for lines in (
