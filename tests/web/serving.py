@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from ipaddress import ip_network
+from urllib.parse import urlencode
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.config.model import DEFAULT_LISTEN
 from mailhost.interfaces.accounts import DirectoryView, Domain
+from mailhost.net.tls.certificate import CertificateFiles, current_time, parse_certificate
+from mailhost.playground.certificates import Validity, new_authority
 from mailhost.web.channel import Channel
 from mailhost.web.forwarded import TrustedProxies
 from mailhost.web.hosts import WebHosts
+from mailhost.web.https import HTTPS
+from mailhost.web.offers import offers_of
 from mailhost.web.site import Site
 from mailhost.web.values import Respond, WebRequest
 
@@ -27,6 +34,22 @@ PROXIES = TrustedProxies([ip_network("198.51.100.0/24")])
 def hosts(hostname: str = "mx.example.org") -> WebHosts:
     """The names of a host with three domains, one of them an alias."""
     return WebHosts(hostname, lambda: VIEW)
+
+
+OFFERS = offers_of("mx.example.org", DEFAULT_LISTEN)
+TIME = datetime(2026, 11, 28, 12, 51, 36, 903000, UTC)
+
+
+def issued(*names: str, ends: float = 60) -> CertificateFiles:
+    """A certificate of an authority for these names, with that of the authority in its chain."""
+    authority = new_authority()
+    pem = authority.issue(names, Validity(-100, ends))
+    return parse_certificate(replace(pem, chain=pem.chain + authority.pem))
+
+
+def https(*certificates: CertificateFiles, port: int | None = 443) -> HTTPS:
+    """What a host with these certificates knows of HTTPS, now."""
+    return HTTPS("mx.example.org", port, lambda: certificates, current_time)
 
 
 class Transport(StringTransport):
@@ -91,5 +114,5 @@ class SiteCase(SynchronousTestCase):
 
 
 def get(host: str, path: str, **query: str) -> WebRequest:
-    """A GET request."""
-    return WebRequest("GET", host, path, query)
+    """A GET request by HTTPS."""
+    return WebRequest("GET", host, path, query, urlencode(query), secure=True)
