@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -15,10 +16,12 @@ Records = Mapping[tuple[str, str], Any]
 
 @implementer(ILookUp)
 class RecordsLookUp:
-    """Replies from `records`, which are as for `answered`."""
+    """Replies from `records`, which are as for `answered`. With `secure`, DNSSEC authenticates
+    them."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, secure: bool = False) -> None:
         self.records = dict(records)
+        self.secure = secure
         self.asked: list[tuple[str, str]] = []
 
     async def look_up(self, question: Question[Record]) -> Reply[Record]:
@@ -27,7 +30,8 @@ class RecordsLookUp:
 
     def reply(self, question: Question[Any]) -> Reply[Any]:
         """The reply to a question, which does not count as asked."""
-        return _reply(question, self.records)
+        reply = _reply(question, self.records)
+        return replace(reply, secure=self.secure and reply.found is not Found.NO_DOMAIN)
 
 
 @implementer(ILookUp)

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from mailhost.concurrency.rounds import Rounds
 from mailhost.concurrency.threads import InThread
-from mailhost.interfaces.events import Faulted, IEventSink, Notice
+from mailhost.interfaces.events import Faulted, IEventSink, Notice, Warned
 from mailhost.net.tls.certificate import (
     BadCertificate,
     CertificateFiles,
@@ -88,7 +88,7 @@ class CertificateWatch:
         certificates = self._tls.certificates
         work = partial(findings, certificates, self._hostname(), self._now())
         for finding in await self._in_thread(work):
-            self._events.emit(Faulted(WHERE, finding.text))
+            self._events.emit(Warned(WHERE, finding.text))
 
     async def _compare(self, first: bool) -> None:
         """The first check reads the files even if they are unchanged: root may have opened them,

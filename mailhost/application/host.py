@@ -42,7 +42,7 @@ from mailhost.config.model import Settings
 from mailhost.directory.place import database_path, folder_is_new, in_use, why_missing
 from mailhost.directory.sqlite import DirectoryDatabase
 from mailhost.interfaces.directory import DirectoryError, DirectoryUnavailable
-from mailhost.interfaces.events import Faulted, IEventSink, Notice
+from mailhost.interfaces.events import IEventSink, Notice, Warned
 from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.store import ILock
 from mailhost.net.control.server import listen_control
@@ -111,7 +111,7 @@ class Host(Service):
         """
         first = make_data_folder(settings.data, settings.user)
         if first and settings.demo is None:
-            self._events.emit(Faulted("data", folder_is_new(settings.data)))
+            self._events.emit(Warned("data", folder_is_new(settings.data)))
         if not first:
             check_data_folder(settings.data, settings.user)
         directory = database_path(settings.data)

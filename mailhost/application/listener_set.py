@@ -15,7 +15,7 @@ from mailhost.application.services import Services
 from mailhost.config.endpoint import Endpoint, parse_endpoint
 from mailhost.config.model import Listen, Settings
 from mailhost.config.protocol import ListenProtocol
-from mailhost.interfaces.events import Faulted
+from mailhost.interfaces.events import Warned
 from mailhost.interfaces.reactor import IReactor
 
 LATER_DEFAULTS = frozenset(
@@ -71,7 +71,7 @@ class ListenerSet:
             if not (settings.listens_by_default and listen.protocol in LATER_DEFAULTS):
                 raise
             text = f"{cannot_listen(error)}; the host runs without {listen.protocol.value}"
-            foundation.events.emit(Faulted("listen", text))
+            foundation.events.emit(Warned("listen", text))
             return None
         return listener
 

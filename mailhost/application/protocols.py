@@ -60,7 +60,7 @@ def _pump_factory(foundation: Foundation, listen: Listen) -> PumpFactory:
     served = ServedProtocol(protocol.value, protocol.implicit_tls, row.busy)
     tls = foundation.tls.factory(row.role)
     clock, limits, events = foundation.reactor, foundation.limits, foundation.events
-    return PumpFactory(served, _nothing_yet, clock, limits, tls, events)
+    return PumpFactory(served, _nothing_yet, clock, limits, tls, events, foundation.counts)
 
 
 def _nothing_yet(output: IWire, client: Client) -> IMachine:

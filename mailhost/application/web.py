@@ -13,7 +13,7 @@ from mailhost.config.protocol import ListenProtocol
 from mailhost.dns_records.from_settings import service_ports
 from mailhost.net.limited import LimitedFactory
 from mailhost.net.tls.certificate import CertificateFiles, current_time
-from mailhost.net.tls.server import Role
+from mailhost.net.tls.server_contexts import HTTPS as HTTPS_ROLE
 from mailhost.web.forwarded import TrustedProxies
 from mailhost.web.hosts import WebHosts
 from mailhost.web.https import HTTPS
@@ -21,13 +21,11 @@ from mailhost.web.routes import Routes
 from mailhost.web.site import Site
 from mailhost.web.table import Parts, make_table
 
-_ROLE = Role(protocols=(b"http/1.1",))
-
 
 def make_web_factory(foundation: Foundation, listen: Listen) -> LimitedFactory:
     """Return the factory for one listener. Before the first connection it must be given a site."""
     clock, limits, events = foundation.reactor, foundation.limits, foundation.events
-    tls = foundation.tls.factory(_ROLE)
+    tls = foundation.tls.factory(HTTPS_ROLE)
     name = listen.protocol.value
     return LimitedFactory(ServerFactory(), name, clock, limits, tls, events)
 

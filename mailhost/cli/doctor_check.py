@@ -32,6 +32,12 @@ if TYPE_CHECKING:
     Asked: TypeAlias = tuple[Target, TargetOptions]
 
 
+WITHOUT_TARGET = (
+    "--user, --password-file, --to, --insecure, --transcript and --abuse are for a TARGET: name a "
+    "domain, a host[:port], or a mail address"
+)
+
+
 @click.command("check", cls=ExaminingCommand, short_help="Examine this host, or TARGET.")
 @click.argument("target", required=False)
 @server_options
@@ -55,6 +61,8 @@ def check(
     the checks could not be run.
     """
     wanted = _parsed(target)
+    if wanted is None and (user or password_file or recipient or insecure or transcript or abuse):
+        raise click.UsageError(WITHOUT_TARGET)
     dialogues: list[Transcript] = []
     asked: Asked | None = None
     if wanted is not None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 NOTHING_FOUND = 1  # the exit code
 POLL = 0.5  # seconds between two queries with --follow
 PARTS_AT_ONCE = 1_000
+FRESH = 2.0  # seconds within which an event may not be written yet
+NOT_YET = "Note: the newest events may take a second until they are shown here."
 _INDENT = 21  # the width of a time
 
 
@@ -80,8 +82,18 @@ def command(
             _print_story(found[0], reader)
         else:
             _print_list(found)
+    if _may_lack_events(found, end):
+        click.echo(NOT_YET, err=True)
     if not found:
         sys.exit(NOTHING_FOUND)
+
+
+def _may_lack_events(found: list[Story], end: float | None) -> bool:
+    """True if events may not be written yet that belong to what was asked for."""
+    if end is not None and end < time.time() - FRESH:
+        return False
+    newest = max((facts["at"] / 1000 for story in found for facts in story.facts), default=None)
+    return newest is None or newest > time.time() - FRESH
 
 
 @contextmanager
@@ -96,7 +108,7 @@ def _opened(config: str | None) -> Iterator[TraceReader]:
                 yield reader
         except FileNotFoundError as error:
             off = "the trace is switched off: [trace] off = true" if settings.trace.off else ""
-            why = off or "the host has received no message since the trace exists"
+            why = off or "the host has received no message since the trace exists, or just now"
             raise Fail(f"there is no trace in {settings.data}; {why}") from error
         except (sqlite3.Error, json.JSONDecodeError) as error:
             remedy = "if the file is damaged, remove the folder `trace` there"

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from mailhost.config.acme import ACME
 from mailhost.config.dkim import DKIM, DomainDKIM
 from mailhost.config.dmarc import DMARC
 from mailhost.config.doctor import Doctor
@@ -20,6 +21,8 @@ from mailhost.config.filters.kinds import AnyFilter, Mode
 from mailhost.config.mta_sts import MTASTS, DomainMTASTS
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
+from mailhost.config.sending import DomainSending, Families, SourceAddresses
+from mailhost.config.tls_reports import TLSReports
 from mailhost.config.trace import Trace
 from mailhost.config.types import (
     AccountId,
@@ -41,7 +44,6 @@ from mailhost.config.types import (
     SecretSource,
     ServerAddress,
     ServerEndpoint,
-    SourceAddress,
     SPFMechanism,
     Switch,
     Target,
@@ -116,11 +118,13 @@ class SMTPTLSVersion(StrEnum):
 
 
 class TLS(Section):
-    """`[tls]`. Without certificates a self-signed one is made below the data folder."""
+    """`[tls]`. Without certificates, also those of `acme`, a self-signed one is made below the data
+    folder."""
 
     certificate: tuple[Certificate, ...] = ()
     minimum: TLSVersion = TLSVersion.V1_2
     smtp_minimum: SMTPTLSVersion = SMTPTLSVersion.V1_2
+    acme: ACME = ACME()
 
 
 class OfferDSN(StrEnum):
@@ -192,7 +196,8 @@ class Route(Section):
 
 class Relay(Section):
     """`[relay]`: mail for domains that this host does not serve. `arc` are the domains to which
-    mail that aliases send on gets a seal of ARC."""
+    mail that aliases send on gets a seal of ARC. `domain` is by sender domain, for domains that
+    are not in the file."""
 
     port: Annotated[Count, Field(ge=1, le=65535)] = 25
     networks: tuple[Network, ...] = ()
@@ -201,9 +206,11 @@ class Relay(Section):
     messages_per_connection: Annotated[Count, Field(ge=1)] = 100
     connect_timeout: Positive = 30.0
     idle_timeout: Seconds = 5.0
-    bind: SourceAddress = ""
+    bind: SourceAddresses = ()
+    families: Families = Families.BOTH
     allow_loopback: Switch = False
     arc: tuple[DomainPattern, ...] = ()
+    domain: dict[DomainName, DomainSending] = {}
     route: tuple[Route, ...] = ()
 
 
@@ -243,15 +250,18 @@ class AccountSettings(Section):
 
 class DomainSettings(Section):
     """`[domain.NAME]`: a domain of the settings file, which the commands cannot change.
-    `dmarc_reports` is the address for DMARC reports about the domain."""
+    `dmarc_reports` is the address for DMARC reports about the domain, `tls_reports` the one for
+    reports about TLS."""
 
     aliases: tuple[DomainName, ...] = ()
     catch_all: Target | None = None
     account: dict[AccountName, AccountSettings] = {}
     alias: dict[AccountName, tuple[Target, ...]] = {}
     dmarc_reports: MailAddress | None = None
+    tls_reports: MailAddress | None = None
     dkim: DomainDKIM = DomainDKIM()
     mta_sts: DomainMTASTS = DomainMTASTS()
+    sending: DomainSending = DomainSending()
 
 
 class Demo(Section):
@@ -303,6 +313,7 @@ class Settings(Section):
     delivery: DeliverySettings = DeliverySettings()
     store: StoreSettings = StoreSettings()
     dmarc: DMARC = DMARC()
+    tls_reports: TLSReports = TLSReports()
     dkim: DKIM = DKIM()
     mta_sts: MTASTS = MTASTS()
     doctor: Doctor = Doctor()
@@ -323,6 +334,26 @@ class Settings(Section):
         tables = self.domain.items()
         in_tables = {name: each.dmarc_reports for name, each in tables if each.dmarc_reports}
         return {**self.dmarc.reports, **in_tables}
+
+    @property
+    def sending_by_domain(self) -> dict[str, DomainSending]:
+        """The own side of connections that carry mail of a domain, by each of its names."""
+        tables = ((name, each.aliases, each.sending) for name, each in self.domain.items())
+        in_tables = {also: own for name, names, own in tables for also in (name, *names)}
+        return {**self.relay.domain, **in_tables}
+
+    @property
+    def tls_report_addresses(self) -> dict[str, Address]:
+        """The addresses for reports about TLS (RFC 8460) to domains of this host, by domain."""
+        tables = self.domain.items()
+        in_tables = {name: each.tls_reports for name, each in tables if each.tls_reports}
+        return {**self.tls_reports.addresses, **in_tables}
+
+    @property
+    def report_mailboxes(self) -> frozenset[tuple[str, str]]:
+        """The addresses for reports of every kind, each as its domain and key."""
+        found = (*self.report_addresses.values(), *self.tls_report_addresses.values())
+        return frozenset((each.domain, each.key) for each in found)
 
     @property
     def receives(self) -> bool:

@@ -43,6 +43,7 @@ _SIZE_UNITS = {
 }
 _TIME_UNITS = {"s": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86400}
 LARGEST_SIZE = 2**60
+LONGEST_LINE = 200  # characters
 LONGEST_TIME = 10 * 365 * 86400.0
 _TIME_UNITS |= {"m": 60, "day": 86400, "week": 604800, "": 1}
 _ACCOUNT_ID = re.compile(r"[0-9a-f]{32}")
@@ -59,6 +60,12 @@ def _count(value: Any) -> int:
     return value
 
 
+def _one_line(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable() or len(value) > LONGEST_LINE:
+        raise ValueError(f"write a text of one line, of at most {LONGEST_LINE} characters")
+    return value.strip()
+
+
 def _switch(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError("write true or false, without quotes")
@@ -69,6 +76,17 @@ def _path(value: Any, info: ValidationInfo) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("write the path of a file or folder")
     return _below(value, info)
+
+
+def _optional_path(value: Any, info: ValidationInfo) -> str:
+    return "" if value == "" else _path(value, info)
+
+
+def _command(value: Any, info: ValidationInfo) -> tuple[str, ...]:
+    parts = [value] if isinstance(value, str) and value else value or ()
+    if not isinstance(parts, list | tuple) or not all(isinstance(e, str) and e for e in parts):
+        raise ValueError("write the path of a program, or a list of the path and its arguments")
+    return (_below(parts[0], info), *parts[1:]) if parts else ()
 
 
 def _below(path: str, info: ValidationInfo) -> str:
@@ -207,15 +225,6 @@ def _network_meant(text: str) -> str:
     except ValueError:
         return ""
     return f'write "{network}", or the address alone'
-
-
-def _source_address(value: Any) -> str:
-    if value == "":
-        return ""
-    try:
-        return str(ip_address(value if isinstance(value, str) else ""))
-    except ValueError as error:
-        raise ValueError('write an IP address of this machine, or "" for any') from error
 
 
 def _public_address(value: Any) -> str:
@@ -369,14 +378,16 @@ def _secret(value: Any, info: ValidationInfo) -> Secret:
     )
 
 
+OneLine = Annotated[str, BeforeValidator(_one_line)]
 Capability = Annotated[str, BeforeValidator(capability)]
 Count = Annotated[int, BeforeValidator(_count)]
 Switch = Annotated[bool, BeforeValidator(_switch)]
 Path = Annotated[str, BeforeValidator(_path)]
+OptionalPath = Annotated[str, BeforeValidator(_optional_path)]
+Command = Annotated[tuple[str, ...], BeforeValidator(_command)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 PublicAddress = Annotated[str, BeforeValidator(_public_address)]
 SPFMechanism = Annotated[str, BeforeValidator(_spf_mechanism)]
-SourceAddress = Annotated[str, BeforeValidator(_source_address)]
 Bytes = Annotated[int, BeforeValidator(_size)]
 Seconds = Annotated[float, BeforeValidator(_time)]
 DomainName = Annotated[str, BeforeValidator(_domain)]

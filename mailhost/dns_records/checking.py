@@ -8,12 +8,14 @@ a finding about the servers says that they differ.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from mailhost.concurrency.side_by_side import side_by_side
+from mailhost.dns_records.checks.caa import check_caa
 from mailhost.dns_records.checks.hosts import check_addresses, check_mail, check_reverse
 from mailhost.dns_records.checks.spf import check_spf
 from mailhost.dns_records.checks.texts import (
@@ -22,6 +24,8 @@ from mailhost.dns_records.checks.texts import (
     check_reports,
     check_services,
 )
+from mailhost.dns_records.checks.tls import check_mta_sts, check_tls_reports, check_tlsa
+from mailhost.dns_records.checks.web_names import check_web_names
 from mailhost.dns_records.finding import DNSFinding, DNSVerdict
 from mailhost.dns_records.record import DNSPlan, Topic
 from mailhost.interfaces.dns import (
@@ -33,6 +37,7 @@ from mailhost.interfaces.dns import (
     Question,
     Record,
     Reply,
+    ipv4_of,
 )
 from mailhost.message.domains import is_at_or_below
 from mailhost.net.dns.lookups import run_lookups
@@ -47,6 +52,11 @@ _CHECKS: tuple[Callable[[DNSPlan], Lookups[list[DNSFinding]]], ...] = (
     check_dmarc,
     check_reports,
     check_services,
+    check_web_names,
+    check_mta_sts,
+    check_tls_reports,
+    check_tlsa,
+    check_caa,
 )
 
 
@@ -68,11 +78,13 @@ async def check_plan(
 
 @implementer(ILookUp)
 class PlanLookUps:
-    """Asks the authoritative servers for the names of a plan, and the resolver for all others."""
+    """Asks the authoritative servers for the names of a plan, and the resolver for all others. A
+    reply about TLSA records is secure if the resolver has authenticated the host's name."""
 
     def __init__(self, plan: DNSPlan, servers: IAuthoritativeServers, resolver: ILookUp) -> None:
         consents = (record.name for record in plan.about(Topic.REPORTS))
         self._names = (plan.domain, plan.hostname, plan.signer or plan.domain, *consents)
+        self._hostname = plan.hostname
         self._servers = servers
         self._resolver = resolver
         self._seen: dict[Question[Any], AuthorityReply[Any]] = {}
@@ -82,7 +94,11 @@ class PlanLookUps:
             return await self._resolver.look_up(question)
         if question not in self._seen:
             self._seen[question] = await self._servers.ask_all(question)
-        return _one_of(self._seen[question])
+        reply = _one_of(self._seen[question])
+        if question.kind == "TLSA":  # a validating resolver authenticates, and no server of a zone
+            host = await self._resolver.look_up(ipv4_of(self._hostname))
+            reply = replace(reply, secure=host.secure)
+        return reply
 
     def about_servers(self) -> list[DNSFinding]:
         """Return findings about servers that fail, and about servers that differ."""

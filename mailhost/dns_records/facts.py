@@ -39,10 +39,37 @@ class MailService:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateKey:
+    """A public key of the certificates at port 25, as the DER of its SubjectPublicKeyInfo. A
+    `coming` key is that of a later certificate."""
+
+    public: bytes
+    coming: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """The authority that issues certificates by ACME: its names in CAA records, the usual one
+    first, and the URI of our account there, empty where it is not known (RFC 8657 §3)."""
+
+    names: tuple[str, ...]
+    account: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostCertificates:
+    """The certificates of the host. The first of `keys` is in use at port 25 for the host's name.
+    `authority` is None where no certificates are issued by ACME."""
+
+    keys: tuple[CertificateKey, ...] = ()
+    authority: Authority | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HostFacts:
     """The host itself. `senders` are source addresses of the settings, from which mail leaves.
     `spf` are further mechanisms of the SPF record at the host's name, if that `receives` mail as a
-    domain of its own."""
+    domain of its own. `https` is the port of its web listener, 0 for none."""
 
     hostname: str
     addresses: HostAddresses
@@ -50,6 +77,8 @@ class HostFacts:
     senders: tuple[str, ...] = ()
     receives: bool = False
     spf: tuple[str, ...] = ()
+    https: int = 0
+    certificates: HostCertificates = HostCertificates()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +88,8 @@ class DomainFacts:
     `spf` are further mechanisms of its SPF record, such as `include:_spf.isp.example`.
     `unknown_routes` are smarthosts that carry its mail, and for which no mechanism is known.
     `reports` takes its DMARC reports. `policy_of` is the nearest domain of this host above it,
-    whose DMARC record applies to it too; empty if there is none."""
+    whose DMARC record applies to it too; empty if there is none. `sts_id` is the id of its policy
+    of MTA-STS, empty if it has none. `tls_reports` are the URIs for reports about TLS."""
 
     domain: str
     receives: bool = True
@@ -69,3 +99,5 @@ class DomainFacts:
     unknown_routes: tuple[str, ...] = ()
     reports: Address | None = None
     policy_of: str = ""
+    sts_id: str = ""
+    tls_reports: tuple[str, ...] = ()

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from mailhost.config.model import Settings
 from mailhost.dns_records.addresses import addresses_without_dns
-from mailhost.dns_records.facts import AddressSource, DomainFacts, HostAddresses
-from mailhost.dns_records.from_settings import domain_facts, host_facts, is_in_dns
+from mailhost.dns_records.facts import AddressSource, DomainFacts, HostAddresses, HostCertificates
+from mailhost.dns_records.from_settings import NO_CERTIFICATES, domain_facts, host_facts, is_in_dns
 from mailhost.dns_records.plan import make_plan
 from mailhost.dns_records.record import DNSPlan
 from mailhost.interfaces.accounts import DirectoryView
@@ -19,11 +19,12 @@ from mailhost.message.domains import names_above
 @dataclass(frozen=True, slots=True)
 class OwnDomain:
     """A domain of this host, or the host's own name. `host_receives`: the host's name is a domain
-    of mail too."""
+    of mail too. `certificates` are those of the host."""
 
     settings: Settings
     facts: DomainFacts
     host_receives: bool
+    certificates: HostCertificates = NO_CERTIFICATES
 
     @property
     def name(self) -> str:
@@ -32,7 +33,8 @@ class OwnDomain:
 
     def plan(self, addresses: HostAddresses) -> DNSPlan:
         """Return the plan of the domain, with these addresses of the host."""
-        return make_plan(host_facts(self.settings, addresses, self.host_receives), self.facts)
+        host = host_facts(self.settings, addresses, self.host_receives, self.certificates)
+        return make_plan(host, self.facts)
 
     def known_addresses(self) -> HostAddresses | None:
         """Return the addresses of the host as far as they need no DNS; None if they do."""
@@ -47,15 +49,17 @@ def own_domain(
     domain: str,
     signer: str,
     keys: Sequence[DomainKey],
+    certificates: HostCertificates = NO_CERTIFICATES,
 ) -> OwnDomain | None:
     """Return a domain of this host, None for another one. `signer` is the domain by whose `keys`
-    its mail is signed, empty if it is not signed."""
+    its mail is signed, empty if it is not signed. `certificates` are those of the host."""
     receives = view.domain(domain) is not None
     if not receives and not keys and domain != settings.hostname:
         return None
     facts = domain_facts(settings, domain, receives, signer, keys)
     facts = replace(facts, policy_of=_above(view, domain))
-    return OwnDomain(settings, facts, view.domain(settings.hostname) is not None)
+    host_receives = view.domain(settings.hostname) is not None
+    return OwnDomain(settings, facts, host_receives, certificates)
 
 
 def _above(view: DirectoryView, domain: str) -> str:

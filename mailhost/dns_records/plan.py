@@ -1,8 +1,5 @@
-"""Makes the plan of a domain: every record that it needs, in the order of importance.
-
-The records of further protocols (MTA-STS, TLS-RPT, TLSA, CAA) become functions of their own in
-`_PARTS`.
-"""
+"""Makes the plan of a domain: every record that it needs, in the order of importance. The records
+about TLS and the web listener are in `plan_of_tls`."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from ipaddress import ip_address
 from urllib.parse import quote
 
 from mailhost.dns_records.facts import AddressSource, DomainFacts, HostFacts
+from mailhost.dns_records.plan_of_tls import caa, mta_sts, tls_reports, tlsa, web_names
 from mailhost.dns_records.record import DNSPlan, Kind, PlannedRecord, Topic
 from mailhost.interfaces.signing import KeyState
 from mailhost.message.address import Address
@@ -26,7 +24,9 @@ _KEY_PURPOSE = {
 def make_plan(host: HostFacts, own: DomainFacts) -> DNSPlan:
     """Return the plan of a domain, or of the host's own name."""
     records = tuple(record for part in _PARTS for record in part(host, own))
-    return DNSPlan(own.domain, host.hostname, own.signer, records, tuple(_notes(host, own)))
+    notes = tuple(_notes(host, own))
+    authority = host.certificates.authority
+    return DNSPlan(own.domain, host.hostname, own.signer, records, notes, authority)
 
 
 def _mail(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
@@ -121,6 +121,11 @@ _PARTS: tuple[Callable[[HostFacts, DomainFacts], Iterator[PlannedRecord]], ...] 
     _dkim,
     _dmarc,
     _services,
+    web_names,
+    mta_sts,
+    tls_reports,
+    tlsa,
+    caa,
 )
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Literal, TypeAlias
 
+from mailhost.dns_records.facts import Authority
 from mailhost.message.domains import is_at_or_below
 
-Kind: TypeAlias = Literal["A", "AAAA", "MX", "TXT", "SRV", "PTR", "TLSA", "CAA"]
+Kind: TypeAlias = Literal["A", "AAAA", "MX", "TXT", "SRV", "PTR", "CNAME", "TLSA", "CAA"]
 
 
 class Topic(StrEnum):
@@ -23,6 +24,11 @@ class Topic(StrEnum):
     DMARC = "DMARC"
     REPORTS = "DMARC reports"
     SERVICE = "services"
+    WEB = "web names"
+    MTA_STS = "MTA-STS"
+    TLS_RPT = "TLS reports"
+    TLSA = "TLSA"
+    CAA = "CAA"
     SERVERS = "DNS servers"
 
 
@@ -56,13 +62,14 @@ class PlannedRecord:
 class DNSPlan:
     """The records of a domain, and notes: sentences on what the plan cannot know, or what the
     operator has to do besides. `signer` is the domain by whose keys its mail is signed, empty if it
-    is not signed."""
+    is not signed. `authority` issues the certificates by ACME."""
 
     domain: str
     hostname: str
     signer: str
     records: tuple[PlannedRecord, ...]
     notes: tuple[str, ...] = ()
+    authority: Authority | None = None
 
     def at(self, place: Place) -> Iterator[PlannedRecord]:
         """Yield the records that belong to one place."""

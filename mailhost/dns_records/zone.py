@@ -47,7 +47,9 @@ def nsupdate_text(plan: DNSPlan, width: int) -> Iterator[str]:
         added = list(group)
         for record in added:
             yield from comment(record.purpose, width)
-        if added[0].topic is not Topic.SPF:
+        if kind == "CNAME":
+            yield f"prereq nxdomain {name}."  # beside other records there can be no CNAME
+        elif added[0].topic is not Topic.SPF:
             yield f"prereq nxrrset {name}. {kind}"
         yield from (f"update add {record_line(record, class_='')}" for record in added)
         yield "send"

@@ -15,9 +15,10 @@ from mailhost.doctor.domain.checks import checks_of_domain
 from mailhost.doctor.domain.mx import usable_hosts
 from mailhost.doctor.domain.reach import reachable_for
 from mailhost.doctor.network.checks import dns_servers_check
+from mailhost.doctor.server.services import is_address
 from mailhost.doctor.server.transcript import Transcript
 from mailhost.doctor.target import Recipient, Server, Target, domain_of
-from mailhost.interfaces.dns import Found
+from mailhost.interfaces.dns import Found, is_for_tests
 from mailhost.message.address import literal_address
 from mailhost.net.dns.lookups import run_lookups
 
@@ -65,7 +66,10 @@ async def _checks(
     context: DoctorContext, target: Target, options: TargetOptions, checks_of_server: ServerChecks
 ) -> Sequence[Check]:
     if isinstance(target, Server):
-        return checks_of_server(context, target.host, target.port, options)
+        checked = checks_of_server(context, target.host, target.port, options)
+        if is_address(target.host) or is_for_tests(target.host):
+            return checked
+        return [dns_servers_check(context, target.host), *checked]
     recipient = str(target.address) if isinstance(target, Recipient) else ""
     options = replace(options, recipient=options.recipient or recipient)
     name, port = domain_of(target), SMTP + context.port_offset
@@ -74,7 +78,7 @@ async def _checks(
         return checks_of_server(context, literal, port, options)
     published = await run_lookups(published_mx(name), context.resolver, context.reactor, SECONDS)
     if not recipient and _is_server(context, published):
-        return checks_of_server(context, name, None, options)
+        return [dns_servers_check(context, name), *checks_of_server(context, name, None, options)]
     checks: list[Check] = checks_of_domain(context, published)
     if published.reply.found is Found.FAILED:
         return [dns_servers_check(context, name), *checks]

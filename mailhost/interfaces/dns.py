@@ -56,11 +56,20 @@ class SRVRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class CAARecord:
+    """One CAA record (RFC 8659 §4.1). `tag` is in lower case."""
+
+    flags: int
+    tag: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Question(Generic[Record]):
     """The records of one type at one name. Made by the functions below, which give it the type of
     its records. The name is in ASCII."""
 
-    kind: Literal["A", "AAAA", "MX", "TXT", "PTR", "TLSA", "SRV", "NS", "CNAME"]
+    kind: Literal["A", "AAAA", "MX", "TXT", "PTR", "TLSA", "SRV", "NS", "CNAME", "CAA"]
     name: str
 
 
@@ -106,6 +115,11 @@ def tlsa_of(name: str) -> Question[TLSARecord]:
 def srv_of(name: str) -> Question[SRVRecord]:
     """Ask for SRV records at a name such as `_imaps._tcp.example.org`."""
     return Question("SRV", name)
+
+
+def caa_of(name: str) -> Question[CAARecord]:
+    """Ask for CAA records at the very name `name`, or at the one that its CNAME leads to."""
+    return Question("CAA", name)
 
 
 def ns_of(name: str) -> Question[str]:

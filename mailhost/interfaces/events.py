@@ -16,6 +16,7 @@ from typing import NamedTuple
 from zope.interface import Interface
 
 from mailhost.interfaces.authentication import Authentication
+from mailhost.interfaces.count_reasons import known_mechanism, part_of_fault, reason_of_refusal
 from mailhost.interfaces.verdict import Finding
 from mailhost.message.address import Address
 from mailhost.message.client import Client
@@ -27,16 +28,18 @@ from mailhost.message.status import Status
 class CountKey(NamedTuple):
     """The key that an event is counted under. `event` is its kind. `protocol` is that of the
     listener, empty if no client takes part. `result` is the result, empty if all events of this
-    kind have the same."""
+    kind have the same. `reason` divides equal results further, for metrics."""
 
     event: str
     protocol: str = ""
     result: str = ""
+    reason: str = ""
 
 
 @lru_cache(1000)  # making a key takes longer than all other work of counting
-def _key(event: str, protocol: str = "", result: str = "") -> CountKey:
-    return CountKey(event, protocol, result)
+def count_key(event: str, protocol: str = "", result: str = "", reason: str = "") -> CountKey:
+    """Return a key; the same one for equal arguments."""
+    return CountKey(event, protocol, result, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ class Received(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("received", self.client.protocol)
+        return count_key("received", self.client.protocol)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,8 @@ class Refused(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("refused", self.client.protocol, _class_of(self.status))
+        reason = reason_of_refusal(self.what, self.status)
+        return count_key("refused", self.client.protocol, _class_of(self.status), reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +157,7 @@ class Filtered(Event):
     def key(self) -> CountKey:
         finding = self.finding
         would = "would " if finding.observed else ""
-        return _key("filtered", self.client.protocol, f"{would}{finding.decision}")
+        return count_key("filtered", self.client.protocol, f"{would}{finding.decision}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +177,9 @@ class Authenticated(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("authenticated", self.client.protocol, f"dmarc {self.authentication.dmarc}")
+        return count_key(
+            "authenticated", self.client.protocol, f"dmarc {self.authentication.dmarc}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +208,7 @@ class Attempted(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("attempted", "", str(self.outcome.fate))
+        return count_key("attempted", "", str(self.outcome.fate))
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +226,7 @@ class PassedOn(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("passed on")
+        return count_key("passed on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +248,7 @@ class Queued(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("queued", "", "quarantined" if self.held else "")
+        return count_key("queued", "", "quarantined" if self.held else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +267,7 @@ class Reported(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("reported", "", self.kind)
+        return count_key("reported", "", self.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +287,7 @@ class Parked(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("parked")
+        return count_key("parked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +310,7 @@ class Unsigned(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("unsigned")
+        return count_key("unsigned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +332,7 @@ class LoggedIn(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("logged in", self.client.protocol, self.mechanism)
+        return count_key("logged in", self.client.protocol, self.mechanism)
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,18 +350,19 @@ class Identified(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("identified", self.client.protocol)
+        return count_key("identified", self.client.protocol)
 
 
 @dataclass(frozen=True, slots=True)
 class LoginRefused(Event):
     """A login failed. `failures` is the number of recent failures from this address. `username` is
-    empty if it must not be logged."""
+    empty if it must not be logged, `mechanism` if it is not known."""
 
     client: Client
     username: str
     status: Status
     failures: int
+    mechanism: str = ""
 
     @property
     def line(self) -> str:
@@ -371,7 +378,10 @@ class LoginRefused(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("login refused", self.client.protocol, _class_of(self.status))
+        result = _class_of(self.status)
+        return count_key(
+            "login refused", self.client.protocol, result, known_mechanism(self.mechanism)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,7 +401,28 @@ class Faulted(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("faulted")
+        return count_key("faulted", reason=part_of_fault(self.where))
+
+
+@dataclass(frozen=True, slots=True)
+class Warned(Event):
+    """Something that the operator should change: a doubtful setting, a certificate that ends soon.
+    The host itself does as it was told, so this does not count as a fault."""
+
+    where: str
+    text: str
+
+    @property
+    def line(self) -> str:
+        return f"{self.where}: {self.text}"
+
+    @property
+    def serious(self) -> bool:
+        return True
+
+    @property
+    def key(self) -> CountKey:
+        return count_key("warned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,7 +443,7 @@ class Diagnosed(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("diagnosed")
+        return count_key("diagnosed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -427,7 +458,7 @@ class Notice(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("notice")
+        return count_key("notice")
 
 
 class IEventSink(Interface):

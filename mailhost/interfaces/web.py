@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mailhost.interfaces.events import CountKey, Event
+from mailhost.interfaces.events import CountKey, Event, count_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,4 +25,4 @@ class WebAnswered(Event):
 
     @property
     def key(self) -> CountKey:
-        return CountKey("web answered", self.protocol, f"{self.code // 100}xx")
+        return count_key("web answered", self.protocol, f"{self.code // 100}xx")

@@ -21,7 +21,10 @@ _MAKE: Mapping[str, Callable[..., Any]] = {
     "SRV": lambda priority, weight, port, target: dns.Record_SRV(
         priority, weight, port, target.rstrip("."), TTL
     ),
-    "TLSA": lambda *parts: _tlsa(bytes(parts[:3]) + bytes.fromhex(parts[3])),
+    "TLSA": lambda *parts: _unknown(_TLSA, bytes(parts[:3]) + bytes.fromhex(parts[3])),
+    "CAA": lambda flags, tag, value: _unknown(
+        _CAA, bytes([flags, len(tag)]) + f"{tag}{value}".encode()
+    ),
 }
 
 
@@ -31,8 +34,14 @@ class _TLSA(dns.UnknownRecord):
     TYPE = 52  # type: ignore[assignment] # None for a record that is only decoded
 
 
-def _tlsa(octets: bytes) -> Any:
-    return _TLSA(octets, TTL)  # type: ignore[no-untyped-call] # Twisted's
+class _CAA(dns.UnknownRecord):
+    """A CAA record, which twisted.names does not know."""
+
+    TYPE = 257  # type: ignore[assignment] # as above
+
+
+def _unknown(kind: type[Any], octets: bytes) -> Any:
+    return kind(octets, TTL)
 
 
 class _Factory(server.DNSServerFactory):

@@ -42,6 +42,8 @@ data = "{data}"
 admin = "ann@example.org"
 
 [tls]
+[tls.acme]
+agree = true
 [limits]
 [login]
 [imap]
@@ -50,6 +52,7 @@ admin = "ann@example.org"
 [delivery]
 [store]
 [dmarc]
+[tls_reports]
 [dkim]
 [mta_sts]
 [web]
@@ -76,6 +79,16 @@ OTHERS = {
     "hostname": '"other.example.org"',
     "admin": '"team@example.org"',
     "tls.certificate": None,  # read from files, see CertificateTests
+    "tls.acme.agree": "false",
+    "tls.acme.contact": '["ann@example.org"]',
+    "tls.acme.directory": '"staging"',
+    "tls.acme.try_first": '"staging"',
+    "tls.acme.challenges": '["http-01"]',
+    "tls.acme.names": '["imap.example.org"]',
+    "tls.acme.ca_file": None,  # must be a file with certificates
+    "tls.acme.external_account": None,  # not without a secret
+    "tls.acme.dns_command": '"/bin/true"',
+    "tls.acme.nsupdate": None,  # not without a file
     "login.gateways": '["192.0.2.0/24"]',
     "imap.disable": '{ "ann@example.org" = ["QRESYNC"] }',
     "dns.servers": '["192.0.2.53"]',
@@ -86,6 +99,7 @@ OTHERS = {
     "delivery.junk": '"X-Spam"',
     "relay.arc": '["gmail.com"]',
     "relay.bind": '"127.0.0.9"',
+    "relay.domain": '{ "other.example" = { hello = "mail.other.example" } }',
     "relay.route.from": '"example.org"',
     "relay.route.to": '"far.example"',
     "relay.route.via": '"127.0.0.1:2527"',
@@ -101,10 +115,15 @@ OTHERS = {
     "mta_sts.domain": '{ "other.example" = { mode = "none" } }',
     "domain.dkim": "{ off = true }",
     "domain.mta_sts": '{ mode = "none" }',
+    "domain.sending": '{ address = "127.0.0.9" }',
     "domain.aliases": '["also.example.org"]',
     "domain.catch_all": '"ann@example.org"',
     "domain.account": "{ ann = {}, bob = {} }",
     "domain.dmarc_reports": '"dmarc@example.org"',
+    "domain.tls_reports": '"tls@example.org"',
+    "tls_reports.organization": '"Example"',
+    "tls_reports.contact": '"ann@example.org"',
+    "tls_reports.addresses": '{ "example.net" = "tls@example.org" }',
     "dmarc.send_reports": None,  # warns without a filter
     "dmarc.reports": '{ "example.net" = "dmarc@example.org" }',
     "domain.alias": '{ team = ["bob@far.example"] }',

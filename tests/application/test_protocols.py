@@ -16,6 +16,7 @@ from mailhost.concurrency.pauses import no_pause
 from mailhost.config.model import LimitSettings, Listen, OfferDSN, Relay, Settings
 from mailhost.config.protocol import ListenProtocol
 from mailhost.imap.session import ImapSession
+from mailhost.interfaces.counts import NoCounts
 from mailhost.interfaces.wire import IMachine
 from mailhost.message.client import Client
 from mailhost.net.account_limit import AccountLimit
@@ -53,6 +54,7 @@ def foundation() -> Foundation:
         SimpleNamespace(
             reactor=Clock(),
             events=SimpleNamespace(emit=lambda event: None),
+            counts=NoCounts(),
             directory=SimpleNamespace(),
             in_thread=None,
             pause=no_pause,

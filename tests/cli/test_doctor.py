@@ -82,6 +82,12 @@ class WithoutResultTests(CommandCase):
             self.assertEqual(3, result.exit_code, result.output)
             self.assertIn("Usage: mailhost doctor", result.stderr)
 
+    def test_options_of_a_target_without_one(self) -> None:
+        for words in (("--user", "ann"), ("--to", "ann@example.com"), ("--abuse",)):
+            result = self.call("doctor", *words)
+            self.assertEqual(3, result.exit_code, result.output)
+            self.assertIn("are for a TARGET: name a domain", " ".join(result.stderr.split()))
+
     def test_help_is_no_wrong_usage(self) -> None:
         for words in (("--help",), ("check", "--help"), ("send", "--help")):
             self.assertIn("Usage:", self.run_ok("doctor", *words))

@@ -54,6 +54,19 @@ class TraceTests(CommandCase):
         result = self.call("trace", "nobody@example.com", "--json")
         self.assertEqual((1, []), (result.exit_code, json.loads(result.stdout)))
 
+    def test_the_newest_events_may_not_be_written_yet(self) -> None:
+        for words, noted in (
+            (("trace", "no-such-word"), True),
+            (("trace", "no-such-word", "--until", "2030-01-01"), True),
+            (("trace", "no-such-word", "--until", "1 hour"), False),
+            (("trace", "one"), False),
+            (("trace", "three"), True),
+        ):
+            if words[1] == "three":
+                make_trace(self.data, received("three"), at=time.time())
+            note = "the newest events may take a second"
+            self.assertIs(noted, note in self.call(*words).stderr, words)
+
     def test_json(self) -> None:
         (found,) = json.loads(self.run_ok("trace", "two", "--json"))
         self.assertEqual(found["recipients"], {"dave@gmail.com": "deferred"})

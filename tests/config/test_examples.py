@@ -19,6 +19,7 @@ from mailhost.config.section import Section
 ETC = Path(__file__).parents[2] / "etc"
 NAMED = (
     "reports",
+    "addresses",
     "domain",
     "account",
     "app_passwords",

@@ -152,7 +152,7 @@ class DoctorServerTests(TestCase):
         for name, fault, recipient in (
             ("self-signed", "server-certificate-self-signed", ""),
             ("without TLS", "starttls-missing", ""),
-            ("in clear", "auth-in-clear", ""),
+            ("in clear", "password-without-tls", ""),
             ("no AUTH service", "connection-lost", ""),
             ("greylisting", "greylisted", ANN),
             ("blocklist", "blocklisted", ANN),

@@ -22,6 +22,7 @@ from mailhost.interfaces.events import (
     Received,
     Refused,
     Reported,
+    Warned,
 )
 from mailhost.interfaces.verdict import Decision, Finding, Stage
 from mailhost.message.client import Client
@@ -125,4 +126,5 @@ class LineTests(SynchronousTestCase):
 
     def test_faults_and_words(self) -> None:
         self.check(Faulted("handover", "oops"), "handover: oops", serious=True)
+        self.check(Warned("settings", "admin is not set"), "settings: admin is not set", True)
         self.check(Notice("ready"), "ready")

@@ -7,20 +7,17 @@ from collections.abc import Sequence
 from mailhost.doctor.abuse.connecting import Connection, NotReached, OpenConnection
 from mailhost.doctor.checks import Check
 from mailhost.doctor.clients.check import TOPIC
-from mailhost.doctor.finding import Fault, Finding, ok, warning
+from mailhost.doctor.finding import Finding, ok, warning
+from mailhost.doctor.server.findings.encryption import PASSWORD_WITHOUT_TLS
 from mailhost.smtp.client.protocol import ConnectionBroken
 
-PLAIN_AUTH = Fault(
-    "password-without-tls",
-    "Every host on the path can read the password, and send mail in the name of the user.",
-)
 SECONDS = 40.0
 _PLAIN = frozenset({"PLAIN", "LOGIN"})  # mechanisms that send the password itself
 
 
 def plain_auth_check(open_connection: OpenConnection, where: str) -> Check:
     """Return the check of one port without implicit TLS, which the texts call `where`."""
-    tried = f"AUTH without TLS at {where}"
+    tried = f"login without TLS at {where}"
 
     async def run() -> Sequence[Finding]:
         try:
@@ -32,7 +29,7 @@ def plain_auth_check(open_connection: OpenConnection, where: str) -> Check:
         remedy = (
             "Make the server offer AUTH only after STARTTLS (Postfix: smtpd_tls_auth_only = yes)."
         )
-        return [warning(PLAIN_AUTH, tried, seen, remedy)]
+        return [warning(PASSWORD_WITHOUT_TLS, tried, seen, remedy)]
 
     return Check(TOPIC, f"{where} takes no password without TLS", SECONDS, run)
 
@@ -48,4 +45,4 @@ async def _taken(connection: Connection) -> str:
     await dialogue.quit()
     if reply.code == 334:
         return "the server asks for the password"
-    return f"the server offers {' and '.join(offered)}" if offered else ""
+    return f"offered ({', '.join(offered)})" if offered else ""

@@ -56,6 +56,17 @@ DNS_DMARC = Fault(
 )
 DNS_REPORTS = Fault("dns-reports", "Other hosts send no DMARC reports without this consent.")
 DNS_SERVICES = Fault("dns-services", "Mail programs find their servers by these records.")
+DNS_WEB_NAMES = Fault(
+    "dns-web-names", "Mail programs and other hosts look for files of the domain at these names."
+)
+DNS_MTA_STS = Fault(
+    "dns-mta-sts", "Other hosts do not learn that mail for the domain must come over TLS."
+)
+DNS_TLS_REPORTS = Fault(
+    "dns-tls-reports", "Without this record no host reports that TLS with this host fails."
+)
+DNS_TLSA = Fault("dns-tlsa", "Hosts that check DANE do not deliver if no TLSA record fits the key.")
+DNS_CAA = Fault("dns-caa", "The authority refuses certificates for names that these records bar.")
 DNS_SERVERS = Fault("dns-servers", "Some hosts get another answer than others, or none.")
 _FAULTS = {
     Topic.MAIL: DNS_MX,
@@ -65,6 +76,11 @@ _FAULTS = {
     Topic.DMARC: DNS_DMARC,
     Topic.REPORTS: DNS_REPORTS,
     Topic.SERVICE: DNS_SERVICES,
+    Topic.WEB: DNS_WEB_NAMES,
+    Topic.MTA_STS: DNS_MTA_STS,
+    Topic.TLS_RPT: DNS_TLS_REPORTS,
+    Topic.TLSA: DNS_TLSA,
+    Topic.CAA: DNS_CAA,
     Topic.SERVERS: DNS_SERVERS,
 }
 _REVERSE_FAULTS = {  # as the check of the host's name calls them

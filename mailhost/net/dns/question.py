@@ -2,7 +2,8 @@
 
 Each question has a socket of its own, connected to its server: the port is as hard to guess as the
 id, what others send never arrives, and a server that is not there is known at once. (A port of
-twisted.names logs each question twice.) Octets that do not answer this question are ignored.
+twisted.names logs each question twice.) Octets that do not answer this question are ignored; an
+answer to it that cannot be decoded is a failure of the server.
 """
 
 from __future__ import annotations
@@ -27,9 +28,14 @@ from mailhost.net.dns.servers import Server
 
 LARGEST_ANSWER = 65_535  # octets of an answer
 LARGEST_DATAGRAM = 1232  # octets of an answer over UDP that pass every network unfragmented
+_HEADER = 12  # octets before the question (RFC 1035 §4.1.1)
 # the record that says how large a datagram may be, and that the answer may be authenticated by
 # DNSSEC: root, OPT, size, extended code 0, version 0, DO, no options (RFC 6891 §6.1, RFC 3225 §3)
 _EDNS = b"\0" + struct.pack(">HHIH", dns.OPT, LARGEST_DATAGRAM, 0x8000, 0)
+
+
+class MalformedAnswer(OSError):
+    """The server answered the question, and its answer cannot be decoded."""
 
 
 class QuestionMessage:
@@ -42,29 +48,45 @@ class QuestionMessage:
         self._recursion = recursion
         self._id = secrets.randbelow(1 << 16)
 
-    def __bytes__(self) -> bytes:
+    def _plain(self) -> bytes:
+        """The message without EDNS0."""
         message = dns.Message(self._id, recDes=int(self._recursion))
         message.queries = [self._query]
-        wire = bytes(message.toStr())
+        return bytes(message.toStr())
+
+    def __bytes__(self) -> bytes:
+        wire = self._plain()
         # ARCOUNT, the last two octets of the message's header, is 1 then
         return wire[:10] + b"\0\1" + wire[12:] + _EDNS if self._edns else wire
 
     def read(self, data: bytes) -> dns.Message | None:
-        """Return the answer in `data`, None where it is none, or none to this question."""
+        """Return the answer in `data`, None where it is none, or none to this question. Raises
+        MalformedAnswer."""
         message = dns.Message()
         try:
             message.fromStr(data)
-        except Exception:  # noqa: BLE001 - twisted.names raises many kinds for malformed octets
+        except Exception as error:  # twisted.names raises many kinds for malformed octets
+            if self._is_answered_by(data):
+                text = " ".join(str(error).split())[:100] or type(error).__name__
+                raise MalformedAnswer(f"the answer is malformed: {text}") from error
             return None
         if message.id != self._id or not message.answer or message.queries != [self._query]:
             return None
         return message
 
+    def _is_answered_by(self, data: bytes) -> bool:
+        """True for octets that begin with our id, the mark of an answer, and our question."""
+        wire = self._plain()
+        if len(data) < len(wire) or data[:2] != wire[:2] or not data[2] & 0x80:
+            return False
+        return data[_HEADER : len(wire)].lower() == wire[_HEADER:].lower()
+
 
 async def ask_over_udp(
     reactor: IReactor, server: Server, question: QuestionMessage, seconds: float
 ) -> Any:
-    """Return the answer as a Message. Raises TimeoutError of twisted.internet.defer, OSError."""
+    """Return the answer as a Message. Raises TimeoutError of twisted.internet.defer, OSError, of
+    which MalformedAnswer is one."""
     asking = _Datagrams(reactor, server, question)
     try:
         return await asking.answer.addTimeout(seconds, reactor)
@@ -118,7 +140,7 @@ class _Datagrams:
             message = self._question.read(self._socket.recv(LARGEST_ANSWER))
         except BlockingIOError:
             return
-        except OSError as error:  # no process listens there, by ICMP
+        except OSError as error:  # no process listens there, by ICMP; or the answer is malformed
             if not self.answer.called:
                 self.answer.errback(error)
             return
@@ -147,7 +169,12 @@ class _Stream(Int16StringReceiver):
         self.sendString(bytes(self._question))  # type: ignore[no-untyped-call] # Twisted's
 
     def stringReceived(self, string: bytes) -> None:
-        message = self._question.read(string)
+        try:
+            message = self._question.read(string)
+        except MalformedAnswer as error:
+            if not self.answer.called:
+                self.answer.errback(error)
+            return
         if message is not None and not self.answer.called:
             self.answer.callback(message)
 

@@ -13,13 +13,13 @@ from typing import Any
 
 from twisted.names import dns
 
-from mailhost.interfaces.dns import MXRecord, NoPossibleHost, SRVRecord, TLSARecord
+from mailhost.interfaces.dns import CAARecord, MXRecord, NoPossibleHost, SRVRecord, TLSARecord
 from mailhost.message.address import BadAddress, parse_domain
 
 MOST_RECORDS = 64  # of one answer that are kept; TXT records are bounded by the size of the answer
 LONGEST_NAME = 253  # characters of a name without a final dot (RFC 1035 §3.1)
 TYPES = {"MX": dns.MX, "A": dns.A, "AAAA": dns.AAAA, "TXT": dns.TXT, "PTR": dns.PTR, "TLSA": 52}
-TYPES |= {"SRV": dns.SRV, "NS": dns.NS, "CNAME": dns.CNAME}
+TYPES |= {"SRV": dns.SRV, "NS": dns.NS, "CNAME": dns.CNAME, "CAA": 257}
 _NOT_FOLLOWED = ("NS", "CNAME")  # at the very name of the question alone
 _FOR_HOSTS = ("MX", "A", "AAAA")
 _NAME = re.compile(r"(?:[!-\-/-~]{1,63}\.)*[!-\-/-~]{1,63}\.?")
@@ -121,6 +121,16 @@ def _tlsa(payload: Any) -> TLSARecord | None:
     return TLSARecord(octets[0], octets[1], octets[2], octets[3:]) if len(octets) > 3 else None
 
 
+def _caa(payload: Any) -> CAARecord | None:
+    """twisted.names does not know this type, and keeps its octets (RFC 8659 §4.1)."""
+    octets: bytes = payload.data
+    if len(octets) < 2 or not 0 < octets[1] <= len(octets) - 2:
+        return None
+    end = 2 + octets[1]
+    tag, value = (part.decode("ascii", "replace") for part in (octets[2:end], octets[end:]))
+    return CAARecord(octets[0], tag.lower(), value)
+
+
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "MX": _mx,
     "A": _a,
@@ -131,4 +141,5 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "CNAME": _named,
     "SRV": _srv,
     "TLSA": _tlsa,
+    "CAA": _caa,
 }

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import lru_cache
-from ipaddress import ip_address
 
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
@@ -12,7 +10,7 @@ from twisted.internet.ssl import Certificate, CertificateOptions, optionsForClie
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-from mailhost.net.tls.certificate import normal_name
+from mailhost.net.tls.names import server_name
 
 
 def client_tls(
@@ -49,17 +47,10 @@ class _Opportunistic:
     """Encrypts without a check of the certificate."""
 
     def __init__(self, hostname: str) -> None:
-        name = "" if _is_ip(hostname) else normal_name(hostname)
-        self._server_name = name.encode() if name.isascii() else b""
+        self._server_name = server_name(hostname)
 
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         connection = _any_certificate().clientConnectionForTLS(tlsProtocol)
         if self._server_name:
             connection.set_tlsext_host_name(self._server_name)
         return connection
-
-
-def _is_ip(hostname: str) -> bool:
-    with suppress(ValueError):
-        return bool(ip_address(hostname.partition("%")[0]))
-    return False

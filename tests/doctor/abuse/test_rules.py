@@ -21,12 +21,13 @@ from mailhost.doctor.abuse.networks import (
     networks_check,
 )
 from mailhost.doctor.abuse.open_relay import OPEN_RELAY
-from mailhost.doctor.abuse.plain_auth import PLAIN_AUTH, plain_auth_check
+from mailhost.doctor.abuse.plain_auth import plain_auth_check
 from mailhost.doctor.abuse.running_rules import OUTSIDE, running_rules_check
 from mailhost.doctor.abuse.target import AbuseTarget, abuse_check, abuse_target
 from mailhost.doctor.abuse.this_host import abuse_checks, own_place
 from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.finding import Finding, Verdict
+from mailhost.doctor.server.findings.encryption import PASSWORD_WITHOUT_TLS
 from mailhost.doctor.target import parse_target
 from mailhost.net.control.client import NoHostRunning
 from tests.doctor.abuse.fake_server import FakeServer
@@ -154,11 +155,11 @@ class PlainAuthTests(SynchronousTestCase):
 
     def test_a_server_that_asks_for_the_password(self) -> None:
         finding = self.finding("334 ")
-        self.assertEqual((finding.verdict, finding.fault), (Verdict.WARNING, PLAIN_AUTH))
+        self.assertEqual((finding.verdict, finding.fault), (Verdict.WARNING, PASSWORD_WITHOUT_TLS))
 
     def test_a_server_that_offers_it(self) -> None:
         finding = self.finding("538 5.7.11 encrypt first", "AUTH PLAIN login")
-        self.assertIn("offers LOGIN and PLAIN", finding.seen)
+        self.assertIn("offered (LOGIN, PLAIN)", finding.seen)
 
     def test_a_server_that_cannot_be_reached(self) -> None:
         server = FakeServer(lambda command: "")

@@ -166,7 +166,7 @@ class EncryptionTests(SynchronousTestCase):
         record.in_clear = replace(PLAIN, mechanisms=("LOGIN",))
         [finding] = [each for each in findings(record) if each.fault]
         self.assertIs(Verdict.WARNING, finding.verdict)
-        self.assertEqual("doctor/auth-in-clear", finding.name)
+        self.assertEqual("doctor/password-without-tls", finding.name)
         record.in_clear = replace(PLAIN, mechanisms=("SCRAM-SHA-256",))
         self.assertEqual([], faults(findings(record)))
 

@@ -173,7 +173,7 @@ class Misbehaviours(ServerCase):
             self.assertIn(text, await self.fault(script, "connection-lost"))
 
     async def test_auth_without_tls(self) -> None:
-        seen = await self.fault(self.smtp(EHLO=OFFERS), "auth-in-clear")
+        seen = await self.fault(self.smtp(EHLO=OFFERS), "password-without-tls")
         self.assertIn("PLAIN, LOGIN", seen)
 
     async def test_a_server_without_end(self) -> None:

@@ -11,10 +11,12 @@ from twisted.names import dns
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.interfaces.dns import (
+    CAARecord,
     Found,
     MXRecord,
     Question,
     TLSARecord,
+    caa_of,
     ipv4_of,
     ipv6_of,
     mx_of,
@@ -38,7 +40,8 @@ RECORDS: Records = {
     ],
     "1.2.0.192.in-addr.arpa": [["PTR", "MX.a.example."], ["PTR", "a b.example"]],
     "_25._tcp.mx.a.example": [["TLSA", 3, 1, 1, "ab" * 32]],
-    "short.a.example": [["TLSA", 3, 1, 1, ""]],
+    "short.a.example": [["TLSA", 3, 1, 1, ""], ["CAA", 0, "", "a"]],
+    "caa.a.example": [["CAA", 128, "Issue", "ca.example; a=b"]],
     "s._domainkey.a.example": [["CNAME", "s._domainkey.host.example"]],
     "s._domainkey.host.example": [["TXT", "p="]],
     "odd.example": [["MX", 10, "a b.example"]],
@@ -66,6 +69,8 @@ class LookUps(ResolverCase):
             (ptr_of("1.2.0.192.in-addr.arpa"), ["mx.a.example"]),
             (tlsa_of("_25._tcp.mx.a.example"), [TLSARecord(3, 1, 1, b"\xab" * 32)]),
             (tlsa_of("short.a.example"), [Found.NO_RECORDS]),
+            (caa_of("caa.a.example"), [CAARecord(128, "issue", "ca.example; a=b")]),
+            (caa_of("short.a.example"), [Found.NO_RECORDS]),
             (txt_of("s._domainkey.a.example"), [b"p="]),
         ):
             self.assertEqual(await self.records(question), wanted)

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailhost.net.dns.question import (
+    MalformedAnswer,
     QuestionMessage,
     _Datagrams,
     _Stream,
@@ -31,6 +32,13 @@ def answer_to(question: QuestionMessage, query: dns.Query = QUERY) -> bytes:
     message = dns.Message(int.from_bytes(bytes(question)[:2]), answer=1)
     message.queries = [query]
     return bytes(message.toStr())
+
+
+def malformed(question: QuestionMessage) -> bytes:
+    """An answer with one record, whose name is a pointer to itself."""
+    answer = bytearray(answer_to(question))
+    answer[7] = 1  # ANCOUNT
+    return bytes(answer) + bytes([0xC0, len(answer)]) + bytes(10)
 
 
 class Reading(SynchronousTestCase):
@@ -51,6 +59,15 @@ class Reading(SynchronousTestCase):
             answer_to(self.question, dns.Query(b"a.example", dns.A, dns.IN)),
         ):
             self.assertIsNone(self.question.read(data), data)
+
+    def test_an_answer_that_cannot_be_decoded(self) -> None:
+        answer = malformed(self.question)
+        with self.assertRaisesRegex(MalformedAnswer, "malformed"):
+            self.question.read(answer)
+        for place in (0, 2, 13):  # another id, no answer, another name
+            other = bytearray(answer)
+            other[place] ^= 0x80
+            self.assertIsNone(self.question.read(bytes(other)))
 
 
 class OverUDP(TestCase):
@@ -102,7 +119,7 @@ class OverUDP(TestCase):
         self.addCleanup(asking.close)
         asked, client = server.recvfrom(1000)
         self.assertEqual(bytes(question), asked)
-        for data in (b"nonsense", answer_to(question), answer_to(question)):
+        for data in (b"nonsense", answer_to(question), answer_to(question), malformed(question)):
             server.sendto(data, client)
             asking.doRead()
         self.successResultOf(asking.answer)
@@ -132,6 +149,13 @@ class OverTCP(TestCase):
         stream.connectionLost(Failure(ConnectionDone()))
         self.successResultOf(stream.answer)
         self.successResultOf(stream.lost)
+
+    def test_an_answer_that_cannot_be_decoded_ends_the_wait(self) -> None:
+        question = QuestionMessage(QUERY)
+        stream = _Stream(question)
+        for _ in range(2):
+            stream.stringReceived(malformed(question))
+        self.failureResultOf(stream.answer, MalformedAnswer)
 
 
 class Silence(SynchronousTestCase):

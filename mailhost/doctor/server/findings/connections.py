@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mailhost.doctor.finding import Fault, Finding, failure, ok, unknown, warning
+from mailhost.doctor.network.resolvers import RESOLVER_SILENT
 from mailhost.doctor.server.findings.note import NO_TITLE, Note
 from mailhost.doctor.server.record import Kind, Record
 from mailhost.doctor.server.services import MailProtocol
@@ -12,7 +13,9 @@ from mailhost.doctor.server.survey import Surveyed
 
 NAME_MISSING = Fault("server-name-missing", "Without an address no connection can be made.")
 NAME_UNRESOLVED = Fault(
-    "server-name-unresolved", "Without an answer of DNS the address of the server is not known."
+    "server-name-unresolved",
+    "Without an answer of DNS the address of the server is not known.",
+    explained_by=(RESOLVER_SILENT,),
 )
 SILENT = Fault("server-silent", "No port of the server answers, so no mail can be sent or read.")
 REFUSES = Fault(

@@ -39,7 +39,10 @@ ENDING = Fault(
 AUTHORITIES_MISSING = Fault(
     "authorities-missing", "Without a list of authorities no certificate can be verified."
 )
-AUTH_IN_CLEAR = Fault("auth-in-clear", "A mail program without TLS sends its password unencrypted.")
+PASSWORD_WITHOUT_TLS = Fault(
+    "password-without-tls",
+    "Every host on the path can read the password, and send mail in the name of the user.",
+)
 _MASKED = re.compile(r"X{4,}A?")  # a firewall's inspection overwrites keywords it does not know
 _OLD = ("SSLv3", "TLSv1", "TLSv1.1")
 _RENEW = "The operator of the server renews the certificate, and finds out why the renewal failed."
@@ -197,5 +200,5 @@ def _in_clear(place: Place, offered: Offered) -> Finding:
         seen = (
             f"offered ({names}); other clients may get another offer, which this machine cannot see"
         )
-        return unknown(AUTH_IN_CLEAR, NO_TITLE, seen, remedy)
-    return warning(AUTH_IN_CLEAR, NO_TITLE, f"offered: {names}", remedy)
+        return unknown(PASSWORD_WITHOUT_TLS, NO_TITLE, seen, remedy)
+    return warning(PASSWORD_WITHOUT_TLS, NO_TITLE, f"offered ({names})", remedy)

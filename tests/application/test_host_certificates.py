@@ -1,0 +1,53 @@
+"""The keys of the certificates, from which TLSA records are made."""
+
+from __future__ import annotations
+
+import os
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from mailhost.application.host_certificates import host_certificates
+from mailhost.net.tls.certificate import PEM
+from tests.authority import Authority
+from tests.doctor.host.case import HostCase
+
+TWO = """
+[[tls.certificate]]
+chain = "other.pem"
+key = "other.key"
+[[tls.certificate]]
+chain = "own.pem"
+key = "own.key"
+"""
+
+
+class HostCertificatesTests(HostCase):
+    def write(self, name: str, pem: PEM) -> bytes:
+        """Write a certificate, and return its key."""
+        for suffix, octets in ((".pem", pem.chain), (".key", pem.key)):
+            with open(os.path.join(self.folder, name + suffix), "wb") as file:
+                file.write(octets)
+        public = x509.load_pem_x509_certificate(pem.chain).public_key()
+        return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+    def keys(self, more: str) -> list[bytes]:
+        found = host_certificates(self.load(more).settings)
+        return [key.public for key in found.keys]
+
+    def test_the_certificate_for_the_hosts_name(self) -> None:
+        authority = Authority.new()
+        other = self.write("other", authority.issue("other.example.test"))
+        for name in ("mail.example.test", "*.example.test"):
+            own = self.write("own", authority.issue(name))
+            self.assertEqual([own], self.keys(TWO))
+        self.write("own", authority.issue("third.example.test"))
+        self.assertEqual([other], self.keys(TWO))
+
+    def test_files_that_are_not_there(self) -> None:
+        self.assertEqual([], self.keys(""))  # the first start makes a certificate
+        own = self.write("own", Authority.new().issue("mail.example.test"))
+        self.write("other", Authority.new().issue("other.example.test"))
+        settings = self.load(TWO).settings
+        os.unlink(os.path.join(self.folder, "other.pem"))
+        self.assertEqual([own], [key.public for key in host_certificates(settings).keys])
