@@ -3,6 +3,7 @@ Forwarded field."""
 
 from __future__ import annotations
 
+from functools import partial
 from ipaddress import ip_address, ip_network
 
 from mailhost.web.forwarded import Forwarded, TrustedProxies, read_forwarded
@@ -15,8 +16,11 @@ def target(data: bytes) -> None:
     read_forwarded(forwarded)
     for peer in ("192.0.2.1", "198.51.100.1"):
         for fields in ({"X-Forwarded-For": [addresses]}, {"Forwarded": [forwarded]}):
-            found = PROXIES.read(peer, lambda name, fields=fields: fields.get(name, []))
-            _check(peer, found)
+            _check(peer, PROXIES.read(peer, partial(_values, fields)))
+
+
+def _values(fields: dict[str, list[str]], name: str) -> list[str]:
+    return fields.get(name, [])
 
 
 def _check(peer: str, found: Forwarded | None) -> None:
