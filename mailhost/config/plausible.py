@@ -28,6 +28,7 @@ from mailhost.config.pem import LARGEST_FILE, check_pair
 from mailhost.config.problems import Problem, key_of
 from mailhost.config.section import Section
 from mailhost.config.sending_check import sending_warnings
+from mailhost.config.web_check import web_warnings
 from mailhost.message.address import literal_address
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -118,6 +119,7 @@ def warnings(settings: Settings) -> Iterator[Problem]:
     yield from _durations(settings)
     yield from sending_warnings(settings)
     yield from acme_warnings(settings)
+    yield from web_warnings(settings)
     judges = any(isinstance(each, Authenticity) for each in settings.filter)
     if settings.dmarc.send_reports and not judges:
         yield Problem("dmarc.send_reports", _NOTHING_TO_REPORT)

@@ -135,18 +135,22 @@ def _is_private(host: str) -> bool:
 def _services(listeners: Sequence[Listen]) -> Iterator[MailService]:
     for choices in _SERVICES:
         for protocol, label in choices:
-            port = next(_ports(listeners, protocol), None)
+            port = next(service_ports(listeners, protocol), None)
             if port is not None:
                 yield MailService(f"{label}._tcp", port, preferred="pop3" not in label)
                 break
 
 
-def _ports(listeners: Sequence[Listen], protocol: ListenProtocol) -> Iterator[int]:
-    """Yield the ports at which other hosts reach listeners of a protocol, the usual one first."""
+def service_ports(
+    listeners: Sequence[Listen], protocol: ListenProtocol, loopback: bool = False
+) -> Iterator[int]:
+    """Yield the ports at which other hosts reach listeners of a protocol, the usual one first. With
+    `loopback` those at which this machine alone reaches them."""
     ports = []
     for listen in listeners:
         endpoint = parse_endpoint(listen.endpoint)
-        if listen.protocol is not protocol or endpoint.interface.startswith(("127.", "::1")):
+        local = endpoint.interface.startswith(("127.", "::1"))
+        if listen.protocol is not protocol or local is not loopback:
             continue
         if endpoint.kind == "systemd" and protocol.usual_port:
             ports.append(protocol.usual_port)

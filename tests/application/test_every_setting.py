@@ -112,6 +112,7 @@ OTHERS = {
     "dkim.sign_as": '{ "*.example.org" = "example.org" }',
     "dkim.domain": '{ "other.example" = { off = true } }',
     "doctor.port_25_hosts": '["mx.example.net"]',
+    "web.trusted_proxies": '["127.0.0.1"]',
     "mta_sts.mx": '["*.example.net"]',
     "mta_sts.domain": '{ "other.example" = { mode = "none" } }',
     "domain.dkim": "{ off = true }",
