@@ -23,6 +23,7 @@ from mailhost.config.files import unreadable
 from mailhost.config.filters.authenticity import Authenticity
 from mailhost.config.filters.block import List
 from mailhost.config.filters.common import Action, LookAt
+from mailhost.config.metrics_check import warn_of_metrics
 from mailhost.config.model import Certificate, Settings
 from mailhost.config.pem import LARGEST_FILE, check_pair
 from mailhost.config.problems import Problem, key_of
@@ -116,6 +117,7 @@ def warnings(settings: Settings) -> Iterator[Problem]:
             yield Problem(_key_of_list(place, networks), text)
     yield from _lists(settings)
     yield from _listeners(settings)
+    yield from warn_of_metrics(settings)
     yield from _durations(settings)
     yield from sending_warnings(settings)
     yield from acme_warnings(settings)
