@@ -6,6 +6,8 @@ from mailhost.interfaces.authentication import Authentication
 from mailhost.interfaces.events import (
     Attempted,
     Authenticated,
+    Command,
+    Commanded,
     Diagnosed,
     Event,
     Faulted,
@@ -23,6 +25,7 @@ from mailhost.interfaces.events import (
     Unsigned,
     Warned,
 )
+from mailhost.interfaces.tls_sessions import AppliedPolicy, PolicyType, TLSSession
 from mailhost.interfaces.verdict import Decision, Finding, Stage
 from mailhost.message.client import Client
 from mailhost.message.envelope import ForwardPath
@@ -54,6 +57,11 @@ KEYS: list[tuple[Event, tuple[str, str, str]]] = [
     (Queued("one", ANN, (ANN,), "odd"), ("queued", "", "quarantined")),
     (Reported("one", "bounce", ANN), ("reported", "", "bounce")),
     (Parked("one", "a bug"), ("parked", "", "")),
+    (Commanded("one", Command.HELD, (ANN,)), ("commanded", "", "held")),
+    (
+        TLSSession("example.com", AppliedPolicy(PolicyType.STS, "example.com"), "mta-sts enforce"),
+        ("tls session", "sts", "success"),
+    ),
     (LoggedIn(CLIENT, ANN, "PLAIN"), ("logged in", "submission", "PLAIN")),
     (Identified(CLIENT, ANN, "name=phone"), ("identified", "submission", "")),
     (LoginRefused(CLIENT, "ann", NO_USER, 1), ("login refused", "submission", "5xx")),
