@@ -28,10 +28,17 @@ from mailhost.message.content import Content
 from mailhost.message.dsn import is_ascii
 from mailhost.message.envelope import Body, Envelope, ForwardPath
 from mailhost.message.status import Status
+from mailhost.message.tls_demand import TLSDemand
 
 
 def own_message(
-    to: Address, content: Content, identity: str, kind: str, about: str, international: bool
+    to: Address,
+    content: Content,
+    identity: str,
+    kind: str,
+    about: str,
+    international: bool,
+    tls: TLSDemand = TLSDemand.USUAL,
 ) -> OwnMessage:
     """Return a message to one address, with the null reverse-path, so that no report makes a bounce
     (RFC 5321 §4.5.5). `international` says that it needs SMTPUTF8."""
@@ -41,6 +48,7 @@ def own_message(
         body=Body.SEVEN_BIT if is_ascii(content) else Body.EIGHT_BIT,
         smtputf8=international,
         size=content.size,
+        tls=tls,
     )
     return OwnMessage(to, envelope, content, identity, kind, about)
 

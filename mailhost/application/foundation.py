@@ -26,6 +26,8 @@ from mailhost.durable.by_size import BySize
 from mailhost.durable.committer import Committer
 from mailhost.durable.system import OperatingSystem
 from mailhost.durable.writer_client import WriterClient
+from mailhost.interfaces.challenges import IHTTPChallenges
+from mailhost.interfaces.counts import ICounts, NoCounts
 from mailhost.interfaces.events import IEventSink
 from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.store import IUsages
@@ -51,8 +53,9 @@ from mailhost.workers.connection_counts import SharedCounts
 
 
 class Foundation:
-    """`events` takes all events of the process. `others` counts the connections of the other
-    processes. `usages` counts for accounts with a quota; None for a count of our own.
+    """`events` takes all events of the process, `counts` what is counted besides. `others` counts
+    the connections of the other processes. `usages` counts for accounts with a quota; None for a
+    count of our own.
 
     Raises BadCertificate.
     """
@@ -65,10 +68,12 @@ class Foundation:
         events: IEventSink,
         others: SharedCounts | None = None,
         usages: IUsages | None = None,
+        counts: ICounts = NoCounts(),  # noqa: B008 -- without a state
     ) -> None:
         settings = loaded.settings
         self.reactor = reactor
         self.events = events
+        self.counts = counts
         self.data = settings.data
         self.in_thread = threads_of(reactor)
         self.pause = pauses_of(reactor)
@@ -90,10 +95,11 @@ class Foundation:
         self.accounts = _account_parts(reactor, self.in_thread)
         self.message_sizes: dict[tuple[str, str], int] = {}
         self.key_ring = KeyRing(KeyFiles(self.data, self.commit_now.commit), self.in_thread, events)
-        self.resolver = Resolver(reactor, settings.dns)
+        self.resolver = Resolver(reactor, settings.dns, counts=counts)
         self.known_clients = KnownClients(reactor)
         self.stopped = StoppedAddresses()
         self.large_messages = DeferredSemaphore(LARGE_AT_ONCE)
+        self.http_challenges: IHTTPChallenges | None = None  # in the head, for the web listener
 
     def start(self) -> None:
         """Read what is there. Raises DirectoryUnavailable, OSError."""

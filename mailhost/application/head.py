@@ -15,11 +15,11 @@ from twisted.logger import globalLogPublisher
 
 from mailhost.application.certificates import CertificateWatch
 from mailhost.application.clients import client_watch, make_lost_addresses
-from mailhost.application.dmarc_reports import DMARCReports, make_tally
 from mailhost.application.doctor import HeadDoctor
 from mailhost.application.foundation import Foundation
 from mailhost.application.housekeeping import Housekeeping
 from mailhost.application.privileges import as_user
+from mailhost.application.reports import HeadReports, make_tally, reconfigure_tally
 from mailhost.application.services import Services, Shared
 from mailhost.application.trace import make_trace
 from mailhost.config.load import Loaded
@@ -53,6 +53,8 @@ from mailhost.observe.log import LogSink
 from mailhost.queue.attempt import QueueServices
 from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
+from mailhost.relay.reverse_names import ReverseNames
+from mailhost.relay.sources import Sources
 from mailhost.relay.transport import RelayTransport
 from mailhost.signing.forwarding import Forwarding
 from mailhost.signing.keeper import KeyKeeper
@@ -92,7 +94,7 @@ class Head:
         self.connection_counts = new_counts(key)
         self._log = log
         self.counts = Counts()
-        self.tally = make_tally(reactor, settings.data, FanOut(log, self.counts))
+        self.tally = make_tally(reactor, FanOut(log, self.counts))
         self.trace = make_trace(reactor, settings.data, FanOut(log, self.counts))
         self._watch = client_watch(
             reactor,
@@ -109,7 +111,12 @@ class Head:
         self._sockets = sockets
         self._queue_is_read = False
         self.foundation = base = Foundation(
-            reactor, loaded, _certificates(settings), events, self.connection_counts
+            reactor,
+            loaded,
+            _certificates(settings),
+            events,
+            self.connection_counts,
+            counts=self.counts,
         )
         self.guard = self._make_guard(reactor, settings)
         self.last_uses = self._make_last_uses(reactor)
@@ -118,13 +125,14 @@ class Head:
         base.directory.changed = self._revocations.changed
         self.rates = Rates(reactor)
         self.relay = _make_relay(reactor, base, loaded)
+        self.reverse_names = ReverseNames(reactor, base.resolver, events, self._use_sources)
         self.queue = QueueRunner(reactor, base.spool, events)
         self.key_work = KeyWork(base.key_ring.files)
         self.keys = self._make_keys(reactor)
         self.shared = self._make_shared()
         self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
         self.trace_expiry = TraceExpiry(reactor, base.in_thread, settings.data, events)
-        self.dmarc_reports = DMARCReports(reactor, base, self.tally, lambda: self.services)
+        self.daily_reports = HeadReports(reactor, base, self.tally, lambda: self.services)
         self.doctor = HeadDoctor(reactor, base, lambda: self.loaded, lambda: self.services)
         self.lost_addresses = make_lost_addresses(
             reactor, base, lambda: self.services, self._stop_addresses
@@ -218,8 +226,9 @@ class Head:
         # the queue first removes what dead processes left half written: nobody may write yet
         queue_read = self.queue.start(self._queue_services()).addCallback(self._queue_was_read)
         self.housekeeping.start()
+        self.reverse_names.start()
         self.last_uses.start()
-        self.dmarc_reports.start()
+        self.daily_reports.start()
         self.doctor.start()
         self.lost_addresses.start()
         self._watch.start()
@@ -249,8 +258,9 @@ class Head:
         self._watch.stop()
         self.lost_addresses.stop()
         self.housekeeping.stop()
+        self.reverse_names.stop()
         self.doctor.stop()
-        await self.dmarc_reports.stop()
+        await self.daily_reports.stop()
         await self.last_uses.stop()
         await self.keys.stop()
         self.certificates.stop()
@@ -282,7 +292,7 @@ class Head:
         settings = services.settings
         self.authenticator.reconfigure(settings.login)
         self.guard.reconfigure(settings.login)
-        self.tally.reconfigure(settings.dmarc.send_reports, services.router.reports)
+        reconfigure_tally(self.tally, settings)
         self.trace.reconfigure(settings.trace.off)
         self.trace_expiry.reconfigure(settings.trace.keep, settings.trace.size)
         self.relay.reconfigure(
@@ -292,6 +302,10 @@ class Head:
             settings.listen,
             _forwarding(self.foundation, settings),
         )
+        self.reverse_names.reconfigure(settings)
+
+    def _use_sources(self, sources: Sources) -> None:
+        self.relay.sources = sources
 
     def _queue_services(self) -> QueueServices:
         """Return what attempts of the queue use in the present generation."""

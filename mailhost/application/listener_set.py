@@ -18,9 +18,11 @@ from mailhost.config.protocol import ListenProtocol
 from mailhost.interfaces.events import Warned
 from mailhost.interfaces.reactor import IReactor
 
-LATER_DEFAULTS = frozenset((ListenProtocol.IMAP, ListenProtocol.IMAPS))
-"""Default listeners that were added after the first release. Beside them another server may run
-on a host that is upgraded, so it must start without them."""
+LATER_DEFAULTS = frozenset(
+    (ListenProtocol.IMAP, ListenProtocol.IMAPS, ListenProtocol.HTTP, ListenProtocol.HTTPS)
+)
+"""Default listeners that were added after the first release, and those of the web. Another program
+may serve their ports on a host that is upgraded, so the host must start without them."""
 
 # kinds of endpoints whose sockets another listener can take over; with other kinds, Twisted or a
 # plugin wraps the factory
@@ -123,7 +125,9 @@ class ListenerSet:
 
     def shared(self) -> list[tuple[int, Listen]]:
         """Return the sockets that workers can serve too, each a descriptor and its listener."""
-        shared = [(listener.shared, listener.listen) for listener in self._listeners]
+        shared = [
+            (each.shared, each.listen) for each in self._listeners if not each.listen.protocol.web
+        ]
         return [(fd, listen) for fd, listen in shared if fd is not None]
 
     def sessions(self) -> list[tuple[Listener, int]]:

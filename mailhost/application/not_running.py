@@ -31,6 +31,7 @@ from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.net.tls.server import CertificateSource, read_all
 from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
+from mailhost.relay.sources import sources_of
 from mailhost.relay.transport import RelayTransport
 
 
@@ -64,6 +65,7 @@ async def explain_not_running(reactor: IReactor, loaded: Loaded, **question: Any
         settings.hostname,
         events,
         listeners=settings.listen,
+        sources=sources_of(settings),
     )
     try:
         asked = question_of(settings, **question)

@@ -1,4 +1,5 @@
-"""The table of protocols: which session serves which listener."""
+"""The table of protocols: which session serves which listener. The web listener has no sessions,
+and is made in `web`."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 
 from mailhost.application.foundation import Foundation
 from mailhost.application.services import Services
+from mailhost.application.web import make_site, make_web_factory
 from mailhost.config.client_endpoint import ClientEndpoint, parse_client_endpoint
 from mailhost.config.model import Listen, OfferDSN, Settings
 from mailhost.config.protocol import ListenProtocol
@@ -44,14 +46,20 @@ class Protocol:
     role: Role
 
 
-def make_factory(foundation: Foundation, listen: Listen) -> PumpFactory:
+def make_factory(foundation: Foundation, listen: Listen) -> IServerFactory:
     """Return the factory for one listener. Before the first connection it must be given what makes
     the sessions (`serve`)."""
+    if listen.protocol.web:
+        return make_web_factory(foundation, listen)
+    return _pump_factory(foundation, listen)
+
+
+def _pump_factory(foundation: Foundation, listen: Listen) -> PumpFactory:
     protocol, row = listen.protocol, PROTOCOLS[listen.protocol]
     served = ServedProtocol(protocol.value, protocol.implicit_tls, row.busy)
     tls = foundation.tls.factory(row.role)
     clock, limits, events = foundation.reactor, foundation.limits, foundation.events
-    return PumpFactory(served, _nothing_yet, clock, limits, tls, events)
+    return PumpFactory(served, _nothing_yet, clock, limits, tls, events, foundation.counts)
 
 
 def _nothing_yet(output: IWire, client: Client) -> IMachine:
@@ -60,11 +68,12 @@ def _nothing_yet(output: IWire, client: Client) -> IMachine:
 
 def serve(factory: IServerFactory, services: Services, listen: Listen) -> None:
     """Have new connections of a listener served by the services of a generation."""
-    factory.serve(machine_maker(services, listen))
+    web = listen.protocol.web
+    factory.serve(make_site(services) if web else machine_maker(services, listen))
 
 
 def machine_maker(services: Services, listen: Listen) -> MachineMaker:
-    """Return what makes the sessions of a listener, with the services of one generation."""
+    """Return what makes the sessions of a listener of mail, with the services of one generation."""
     return PROTOCOLS[listen.protocol].maker(services, listen)
 
 

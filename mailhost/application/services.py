@@ -11,13 +11,13 @@ import os
 import time
 from dataclasses import dataclass
 
+from mailhost.aggregate_reports.intake import ReportDelivery, incoming_folder
 from mailhost.alias_loops import AliasLoops
 from mailhost.application.filters import FilterContext, make_chains
 from mailhost.application.foundation import Foundation
 from mailhost.config.load import Loaded
 from mailhost.delivery.junk import JunkFolders
 from mailhost.delivery.local import LocalDelivery
-from mailhost.dmarc_reports.intake import ReportDelivery, incoming_folder
 from mailhost.handover import Handover
 from mailhost.interfaces.delivery import ILocalDelivery
 from mailhost.interfaces.filters import ICounters, IRates
@@ -63,8 +63,7 @@ class Services:
         self.incoming = os.path.join(foundation.data, "incoming")
         self.store = self._mail_store()
         self.accounts = self._account_store()
-        reports = {(each.domain, each.key) for each in settings.report_addresses.values()}
-        self.router = Router(settings.hostname, settings.admin, frozenset(reports))
+        self.router = Router(settings.hostname, settings.admin, settings.report_mailboxes)
         self.delivery = self._local_delivery()
         self.signing_rules = SigningRules(settings)
         self.domain_keys = DomainKeys(foundation.key_ring, self.signing_rules)
@@ -87,7 +86,7 @@ class Services:
         self.chains = make_chains(settings, self._filter_context(shared))
 
     def _local_delivery(self) -> ILocalDelivery:
-        """Local delivery; only where there are addresses for DMARC reports, mail is compared with
+        """Local delivery; only where there are addresses for reports, mail is compared with
         these."""
         events = self.foundation.events
         settings = self.settings
@@ -99,7 +98,7 @@ class Services:
 
     @property
     def incoming_reports(self) -> IMailbox:
-        """The Maildir of DMARC reports that were not read yet."""
+        """The Maildir of reports that were not read yet."""
         return self.store.maildir(incoming_folder(self.foundation.data))
 
     def _more_steps(self, shared: Shared) -> list[IOutgoingStep]:

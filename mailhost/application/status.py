@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeAlias
@@ -18,6 +19,7 @@ from mailhost.config.protocol import ListenProtocol
 from mailhost.doctor.daily.memory import DoctorMemory, LastRun
 from mailhost.doctor.finding import Verdict
 from mailhost.doctor.host.disk import disk_of
+from mailhost.interfaces.events import CountKey
 from mailhost.net.tls.certificate import CertificateFiles, current_time
 from mailhost.observe.totals import totals
 
@@ -44,9 +46,7 @@ async def status(head: Head, listeners: ListenerSet, started: float) -> Values:
         "started": started,
         "uptime": now - started,
         "totals": totals(head.counts.events),
-        "events": [
-            {**key._asdict(), "count": count} for key, count in sorted(head.counts.events.items())
-        ],
+        "events": _events(head.counts.events),
         "processes": [*_processes(head)],
         "writer": _writer(head.writer.pid),
         "silent": [pid for pid, sessions in workers.items() if sessions is None],
@@ -59,6 +59,18 @@ async def status(head: Head, listeners: ListenerSet, started: float) -> Values:
         "certificates": [_certificate(each) for each in head.foundation.tls.certificates],
         **await reading,
     }
+
+
+def _events(counts: Mapping[CountKey, int]) -> list[Values]:
+    """Return the counts, those with different reasons added up."""
+    found: Counter[tuple[str, str, str]] = Counter()
+    for key, count in counts.items():
+        found[key.event, key.protocol, key.result] += count
+    names = ("event", "protocol", "result")
+    return [
+        {**dict(zip(names, key, strict=True)), "count": count}
+        for key, count in sorted(found.items())
+    ]
 
 
 def _processes(head: Head) -> Iterator[Values]:
@@ -95,11 +107,17 @@ def _listeners(listeners: ListenerSet, workers: Sequence[_Sessions]) -> list[Val
                 "protocol": listen.protocol.value,
                 "endpoint": listen.endpoint,
                 "address": listener.address,
-                "tls": "implicit" if listen.protocol.implicit_tls else "STARTTLS",
+                "tls": _tls(listen.protocol),
                 "sessions": own + elsewhere,
             }
         )
     return found
+
+
+def _tls(protocol: ListenProtocol) -> str:
+    if protocol.implicit_tls:
+        return "implicit"
+    return "none" if protocol.web else "STARTTLS"
 
 
 def _age(arrived: float | None, now: float) -> float | None:

@@ -23,11 +23,11 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import LogLevel, globalLogBeginner
 
 from mailhost.application.clients import client_watch
-from mailhost.application.dmarc_reports import make_tally
 from mailhost.application.filters import BadFilter
 from mailhost.application.foundation import Foundation
 from mailhost.application.listeners import outermost
 from mailhost.application.protocols import make_factory, serve
+from mailhost.application.reports import make_tally, reconfigure_tally
 from mailhost.application.services import Services, Shared
 from mailhost.application.trace import make_trace
 from mailhost.config.load import Loaded
@@ -87,7 +87,7 @@ class Worker:
         self._log = _log(reactor, self._channel, startup.logs)
         self._counts = CountsForHead(self._channel, reactor)
         own = FanOut(self._log, self._counts.counts)
-        self._tally = make_tally(reactor, startup.loaded.settings.data, own)
+        self._tally = make_tally(reactor, own)
         self._trace = make_trace(reactor, startup.loaded.settings.data, own)
         self._watch = client_watch(
             reactor,
@@ -106,6 +106,7 @@ class Worker:
             self._events,
             SharedCounts(COUNTS, startup.row, startup.key),
             RemoteUsages(self._channel, reactor.seconds),
+            self._counts.counts,
         )
         self._watchers = self._foundation.accounts.watchers
         self._watchers.notify_others = FolderChanges(reactor, self._send_changes).add
@@ -198,7 +199,7 @@ class Worker:
         """Have the parts that live on work with the services of a new generation."""
         self._loaded, self._services = loaded, services
         self._watch.forget()  # other networks may be listed now
-        self._tally.reconfigure(loaded.settings.dmarc.send_reports, services.router.reports)
+        reconfigure_tally(self._tally, loaded.settings)
         self._trace.reconfigure(loaded.settings.trace.off)
 
     def _remove(self, served: _Served) -> Deferred[Any]:

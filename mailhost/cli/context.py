@@ -191,9 +191,12 @@ def administration(loaded: Loaded, force_hint: str = "") -> Iterator[Administrat
         try:
             view = view_of_settings(loaded.settings, loaded.secrets)
             settings = loaded.settings
-            reports = {(each.domain, each.key) for each in settings.report_addresses.values()}
             yield Administration(
-                view, loaded.path, lambda: open_database(settings), changed, reports
+                view,
+                loaded.path,
+                lambda: open_database(settings),
+                changed,
+                settings.report_mailboxes,
             )
         except NeedsForce as error:
             raise Fail(f"{error}{force_hint}") from error

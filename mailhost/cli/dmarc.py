@@ -31,10 +31,10 @@ _SHOWN = 30  # sources in the table
 def command(name: str, days: int, names: bool, as_json: bool, config: str | None) -> None:
     """Show by each address that sends mail of DOMAIN how much of it passes SPF, DKIM and DMARC, and
     the next step of the DMARC policy: none, quarantine, reject."""
+    from mailhost.aggregate_reports.report import DAY
     from mailhost.application.privileges import as_owner
     from mailhost.dmarc_reports.ladder import advise
     from mailhost.dmarc_reports.received import results_about
-    from mailhost.dmarc_reports.report import DAY
     from mailhost.dmarc_reports.summary import summarize
 
     loaded = load_settings(config)

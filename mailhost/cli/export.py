@@ -54,7 +54,8 @@ def command(folder: str | None, config: str | None) -> None:
             passwords = _passwords(domain, sources, folder, loaded.path)
             further = _app_passwords(domain, loaded, folder)
             click.echo("\n".join(_tables(domain, also, passwords, further)))
-            click.echo("".join(_dkim_table(loaded.settings, name)), nl=False)
+            for table in ("dkim", "mta_sts"):
+                click.echo("".join(_table_of(loaded.settings, name, table)), nl=False)
     for line in exported_keys(loaded.settings, folder):
         click.echo(line)
 
@@ -160,13 +161,14 @@ def _tables(
         yield ""
 
 
-def _dkim_table(settings: Settings, name: str) -> Iterator[str]:
-    """Yield the lines of `[domain.NAME.dkim]` of a domain of the settings file."""
-    table = settings.domain[name].dkim if name in settings.domain else None
-    if table is not None and table.model_fields_set:
-        yield f"[domain.{_key(name)}.dkim]\n"
-        for key in sorted(table.model_fields_set):
-            yield f"{_pair(key, getattr(table, key))}\n"
+def _table_of(settings: Settings, name: str, table: str) -> Iterator[str]:
+    """Yield the lines of `[domain.NAME.TABLE]` of a domain of the settings file."""
+    found = getattr(settings.domain[name], table) if name in settings.domain else None
+    if found is not None and found.model_fields_set:
+        yield f"[domain.{_key(name)}.{table}]\n"
+        for key in sorted(found.model_fields_set):
+            value = getattr(found, key)
+            yield f"{_pair(key, list(value) if isinstance(value, tuple) else value)}\n"
         yield "\n"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from mailhost.config.client_endpoint import parse_client_endpoint
@@ -24,6 +24,7 @@ from mailhost.config.ownership import check_ownership
 from mailhost.config.pem import check_pair
 from mailhost.config.problems import Problem, key_of
 from mailhost.config.protocol import ListenProtocol
+from mailhost.config.sending_check import sending_faults
 from mailhost.config.types import normal_certificate_name
 from mailhost.message.address import Address, BadAddress, parse_address, parse_domain
 
@@ -37,6 +38,7 @@ def check(settings: Settings) -> Iterator[Problem]:
     yield from _listeners(settings)
     yield from _certificates(settings)
     yield from _routes(settings)
+    yield from sending_faults(settings)
     yield from _user(settings)
     yield from check_ownership(settings)
     yield from check_filters(settings.filter)
@@ -45,9 +47,9 @@ def check(settings: Settings) -> Iterator[Problem]:
         yield Problem("data", f"{settings.data} is no folder; write the path of one, or a new one")
     yield from _domain_names(settings)
     yield from _account_ids(settings)
-    yield from _dkim(settings)
+    yield from _tables_of_domains(settings)
     yield from _report_addresses(settings)
-    names = NamesInFile(settings, reports=settings.report_addresses.values())
+    names = NamesInFile(settings, reports=settings.report_mailboxes)
     for name, domain in settings.domain.items():
         yield from _domain(names, name, domain)
     if settings.admin and not names.reaches(settings.admin):
@@ -57,11 +59,11 @@ def check(settings: Settings) -> Iterator[Problem]:
 def check_names(raw: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield names that are different spellings of one name: the model would keep only one of
     them."""
-    for name in ("domain", "sign_as"):
-        dkim = raw.get("dkim")
-        names = dkim.get(name) if isinstance(dkim, dict) else None
+    for place in (("dkim", "domain"), ("dkim", "sign_as"), ("mta_sts", "domain")):
+        table = raw.get(place[0])
+        names = table.get(place[1]) if isinstance(table, dict) else None
         if isinstance(names, dict):
-            yield from _same(("dkim", name), names, _pattern)
+            yield from _same(place, names, _pattern)
     domains = raw.get("domain")
     if not isinstance(domains, dict):
         return
@@ -93,23 +95,36 @@ def _local_key(name: str) -> str:
     return parse_address(f"{name}@localhost").key
 
 
-def _dkim(settings: Settings) -> Iterator[Problem]:
-    for name in settings.dkim.domain:
-        if name in settings.domain:
-            text = f'is a domain of this file; write [domain."{name}".dkim] instead'
-            yield Problem(key_of(("dkim", "domain", name)), text)
+def _tables_of_domains(settings: Settings) -> Iterator[Problem]:
+    """Yield tables for a domain of the directory that is in the file."""
+    for table, names in (("dkim", settings.dkim.domain), ("mta_sts", settings.mta_sts.domain)):
+        for name in names:
+            if name in settings.domain:
+                text = f'is a domain of this file; write [domain."{name}".{table}] instead'
+                yield Problem(key_of((table, "domain", name)), text)
 
 
 def _report_addresses(settings: Settings) -> Iterator[Problem]:
-    """Check that addresses for DMARC reports are in domains and not in other names of these."""
+    """Check that addresses for reports are in domains and not in other names of these."""
     other_names = {also: name for name, each in settings.domain.items() for also in each.aliases}
-    for domain, address in settings.report_addresses.items():
+    for place, address in _report_places(settings):
         if address.domain in other_names:
-            in_file = domain in settings.domain and settings.domain[domain].dmarc_reports
-            key = ("domain", domain, "dmarc_reports") if in_file else ("dmarc", "reports", domain)
             name = other_names[address.domain]
             explanation = f"{address.domain} is another name of {name}; write {name} here"
-            yield Problem(key_of(key), explanation)
+            yield Problem(key_of(place), explanation)
+
+
+def _report_places(settings: Settings) -> Iterator[tuple[tuple[str, ...], Address]]:
+    """Yield the addresses for reports of each kind, each with its key."""
+    for domain, address in settings.dmarc.reports.items():
+        yield ("dmarc", "reports", domain), address
+    for domain, address in settings.tls_reports.addresses.items():
+        yield ("tls_reports", "addresses", domain), address
+    for domain, table in settings.domain.items():
+        if table.dmarc_reports:
+            yield ("domain", domain, "dmarc_reports"), table.dmarc_reports
+        if table.tls_reports:
+            yield ("domain", domain, "tls_reports"), table.tls_reports
 
 
 def _listeners(settings: Settings) -> Iterator[Problem]:
@@ -259,17 +274,17 @@ def _address(target: str, domain: str) -> Address:
 
 class NamesInFile:
     """The names of the accounts and aliases in the settings file. `roles` are local parts that
-    every domain has, `reports` addresses that take reports of DMARC. The names of a domain are
-    collected once, when they are needed."""
+    every domain has, `reports` addresses that take reports, each as its domain and key. The names
+    of a domain are collected once, when they are needed."""
 
     def __init__(
         self,
         settings: Settings,
         roles: Sequence[str] = ALWAYS,
-        reports: Collection[Address] = (),
+        reports: Container[tuple[str, str]] = frozenset(),
     ) -> None:
         self._roles = roles
-        self._reports = frozenset((each.domain, each.key) for each in reports)
+        self._reports = reports
         self._domains: dict[str, DomainSettings] = {}
         self._local_parts: dict[int, frozenset[str]] = {}  # by the id of the domain's settings
         for own, domain in settings.domain.items():

@@ -47,8 +47,10 @@ _SHAPES = {
 
 
 def explain(error: ValidationError) -> list[Problem]:
-    """Turn a failed validation into problems, in the order of the model."""
-    return [_problem(details) for details in error.errors(include_url=False)]
+    """Turn a failed validation into problems, in the order of the model. A default that depends on
+    a wrong value is no problem of its own."""
+    found = error.errors(include_url=False)
+    return [_problem(each) for each in found if each["type"] != "default_factory_not_called"]
 
 
 def place(location: Location) -> Location:

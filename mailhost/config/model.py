@@ -6,9 +6,10 @@ explains each setting to users.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import ip_network
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -16,8 +17,11 @@ from mailhost.config.dkim import DKIM, DomainDKIM
 from mailhost.config.dmarc import DMARC
 from mailhost.config.doctor import Doctor
 from mailhost.config.filters.kinds import AnyFilter, Mode
+from mailhost.config.mta_sts import MTASTS, DomainMTASTS
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
+from mailhost.config.sending import DomainSending, Families, SourceAddresses
+from mailhost.config.tls_reports import TLSReports
 from mailhost.config.trace import Trace
 from mailhost.config.types import (
     AccountId,
@@ -39,12 +43,12 @@ from mailhost.config.types import (
     SecretSource,
     ServerAddress,
     ServerEndpoint,
-    SourceAddress,
     SPFMechanism,
     Switch,
     Target,
     Upstreams,
 )
+from mailhost.config.web import Web
 from mailhost.message.address import Address
 
 
@@ -189,7 +193,8 @@ class Route(Section):
 
 class Relay(Section):
     """`[relay]`: mail for domains that this host does not serve. `arc` are the domains to which
-    mail that aliases send on gets a seal of ARC."""
+    mail that aliases send on gets a seal of ARC. `domain` is by sender domain, for domains that
+    are not in the file."""
 
     port: Annotated[Count, Field(ge=1, le=65535)] = 25
     networks: tuple[Network, ...] = ()
@@ -198,9 +203,11 @@ class Relay(Section):
     messages_per_connection: Annotated[Count, Field(ge=1)] = 100
     connect_timeout: Positive = 30.0
     idle_timeout: Seconds = 5.0
-    bind: SourceAddress = ""
+    bind: SourceAddresses = ()
+    families: Families = Families.BOTH
     allow_loopback: Switch = False
     arc: tuple[DomainPattern, ...] = ()
+    domain: dict[DomainName, DomainSending] = {}
     route: tuple[Route, ...] = ()
 
 
@@ -240,14 +247,18 @@ class AccountSettings(Section):
 
 class DomainSettings(Section):
     """`[domain.NAME]`: a domain of the settings file, which the commands cannot change.
-    `dmarc_reports` is the address for DMARC reports about the domain."""
+    `dmarc_reports` is the address for DMARC reports about the domain, `tls_reports` the one for
+    reports about TLS."""
 
     aliases: tuple[DomainName, ...] = ()
     catch_all: Target | None = None
     account: dict[AccountName, AccountSettings] = {}
     alias: dict[AccountName, tuple[Target, ...]] = {}
     dmarc_reports: MailAddress | None = None
+    tls_reports: MailAddress | None = None
     dkim: DomainDKIM = DomainDKIM()
+    mta_sts: DomainMTASTS = DomainMTASTS()
+    sending: DomainSending = DomainSending()
 
 
 class Demo(Section):
@@ -266,10 +277,20 @@ DEFAULT_LISTEN = (
     Listen(protocol=ListenProtocol.POP3, endpoint="tcp6:110:interface=\\:\\:"),
     Listen(protocol=ListenProtocol.POP3S, endpoint="tcp6:995:interface=\\:\\:"),
 )
+WEB_LISTEN = (
+    Listen(protocol=ListenProtocol.HTTP, endpoint="tcp6:80:interface=\\:\\:"),
+    Listen(protocol=ListenProtocol.HTTPS, endpoint="tcp6:443:interface=\\:\\:"),
+)
+"""The default listeners of a file with [web], besides DEFAULT_LISTEN."""
+
+
+def _default_listen(values: Mapping[str, Any]) -> tuple[Listen, ...]:
+    """Return the default listeners. `values` are the settings before `listen` in the model."""
+    return DEFAULT_LISTEN if values.get("web") is None else (*DEFAULT_LISTEN, *WEB_LISTEN)
 
 
 class Settings(Section):
-    """The whole file."""
+    """The whole file. `web` comes before `listen`, whose default depends on it."""
 
     version: Annotated[Count, Field(ge=1, le=1)]
     hostname: DomainName
@@ -277,7 +298,8 @@ class Settings(Section):
     admin: MailAddress | None = None
     user: str = ""
     workers: Annotated[Count, Field(ge=0, le=16)] = 0
-    listen: tuple[Listen, ...] = DEFAULT_LISTEN
+    web: Web | None = None
+    listen: tuple[Listen, ...] = Field(default_factory=_default_listen)
     tls: TLS = TLS()
     limits: LimitSettings = LimitSettings()
     login: LoginSettings = LoginSettings()
@@ -288,7 +310,9 @@ class Settings(Section):
     delivery: DeliverySettings = DeliverySettings()
     store: StoreSettings = StoreSettings()
     dmarc: DMARC = DMARC()
+    tls_reports: TLSReports = TLSReports()
     dkim: DKIM = DKIM()
+    mta_sts: MTASTS = MTASTS()
     doctor: Doctor = Doctor()
     trace: Trace = Trace()
     domain: dict[DomainName, DomainSettings] = {}
@@ -309,10 +333,30 @@ class Settings(Section):
         return {**self.dmarc.reports, **in_tables}
 
     @property
+    def sending_by_domain(self) -> dict[str, DomainSending]:
+        """The own side of connections that carry mail of a domain, by each of its names."""
+        tables = ((name, each.aliases, each.sending) for name, each in self.domain.items())
+        in_tables = {also: own for name, names, own in tables for also in (name, *names)}
+        return {**self.relay.domain, **in_tables}
+
+    @property
+    def tls_report_addresses(self) -> dict[str, Address]:
+        """The addresses for reports about TLS (RFC 8460) to domains of this host, by domain."""
+        tables = self.domain.items()
+        in_tables = {name: each.tls_reports for name, each in tables if each.tls_reports}
+        return {**self.tls_reports.addresses, **in_tables}
+
+    @property
+    def report_mailboxes(self) -> frozenset[tuple[str, str]]:
+        """The addresses for reports of every kind, each as its domain and key."""
+        found = (*self.report_addresses.values(), *self.tls_report_addresses.values())
+        return frozenset((each.domain, each.key) for each in found)
+
+    @property
     def receives(self) -> bool:
         """True if a listener serves domains of this host: receives their mail, or lets users read
         it."""
-        return any(not listen.protocol.proxied for listen in self.listen)
+        return any(not (each.protocol.proxied or each.protocol.web) for each in self.listen)
 
     @property
     def needs_domains(self) -> bool:

@@ -25,6 +25,7 @@ from mailhost.config.model import Certificate, Settings
 from mailhost.config.pem import check_pair
 from mailhost.config.problems import Problem, key_of
 from mailhost.config.section import Section
+from mailhost.config.sending_check import sending_warnings
 from mailhost.message.address import literal_address
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -48,6 +49,9 @@ _NO_ADMIN = (
     "without an admin this mail is answered 451"
 )
 _NO_READER = 'has no effect; write admin = "you@example.com", the reader of what the doctor finds'
+_UNSIGNED = (
+    "has no effect, since reports about TLS must be signed (RFC 8460 §3); write dkim.sign = true"
+)
 _NOTHING_TO_REPORT = (
     'has no effect; add a [[filter]] with kind = "authenticity": its results are what is reported'
 )
@@ -58,6 +62,8 @@ WELL_KNOWN = {
     995: "pop3s",
     143: "imap",
     993: "imaps",
+    80: "http",
+    443: "https",
 }
 # the servers behind a proxy decide; and smtp at 587 asks for no login, as some networks want it
 _ALSO_THERE = {"submissions": ("proxys",), "submission": ("smtp", "proxy")}
@@ -103,9 +109,13 @@ def warnings(settings: Settings) -> Iterator[Problem]:
     yield from _lists(settings)
     yield from _listeners(settings)
     yield from _durations(settings)
+    yield from sending_warnings(settings)
     judges = any(isinstance(each, Authenticity) for each in settings.filter)
     if settings.dmarc.send_reports and not judges:
         yield Problem("dmarc.send_reports", _NOTHING_TO_REPORT)
+    asked = settings.tls_reports.send and "send" in settings.tls_reports.model_fields_set
+    if asked and not settings.dkim.sign:
+        yield Problem("tls_reports.send", _UNSIGNED)
     if settings.doctor.daily and settings.admin is None:
         yield Problem("doctor.daily", _NO_READER)
 

@@ -19,6 +19,8 @@ class ListenProtocol(StrEnum):
     IMAPS = "imaps"
     PROXY = "proxy"
     PROXYS = "proxys"
+    HTTP = "http"
+    HTTPS = "https"
 
     @property
     def implicit_tls(self) -> bool:
@@ -41,6 +43,11 @@ class ListenProtocol(StrEnum):
         return _TRAITS[self].needs_login
 
     @property
+    def web(self) -> bool:
+        """True for the web listener, which is served by the head alone."""
+        return _TRAITS[self].web
+
+    @property
     def usual_port(self) -> int | None:
         """The TCP port that IANA assigned, None if there is none."""
         return _TRAITS[self].usual_port
@@ -56,6 +63,7 @@ class _Traits:
     implicit_tls: bool = False
     needs_login: bool = False
     proxied: bool = False
+    web: bool = False
 
 
 _TRAITS = {
@@ -69,4 +77,6 @@ _TRAITS = {
     ListenProtocol.IMAPS: _Traits(993, implicit_tls=True),
     ListenProtocol.PROXY: _Traits(takes_mail=True, proxied=True),
     ListenProtocol.PROXYS: _Traits(takes_mail=True, proxied=True, implicit_tls=True),
+    ListenProtocol.HTTP: _Traits(80, web=True),
+    ListenProtocol.HTTPS: _Traits(443, implicit_tls=True, web=True),
 }

@@ -43,6 +43,7 @@ _SIZE_UNITS = {
 }
 _TIME_UNITS = {"s": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86400}
 LARGEST_SIZE = 2**60
+LONGEST_LINE = 200  # characters
 LONGEST_TIME = 10 * 365 * 86400.0
 _TIME_UNITS |= {"m": 60, "day": 86400, "week": 604800, "": 1}
 _ACCOUNT_ID = re.compile(r"[0-9a-f]{32}")
@@ -57,6 +58,12 @@ def _count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError("write a whole number, without quotes")
     return value
+
+
+def _one_line(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable() or len(value) > LONGEST_LINE:
+        raise ValueError(f"write a text of one line, of at most {LONGEST_LINE} characters")
+    return value.strip()
 
 
 def _switch(value: Any) -> bool:
@@ -125,6 +132,13 @@ def _pattern(value: Any) -> str:
     if isinstance(value, str) and value.startswith("*."):
         return "*." + _domain(value[2:])
     return _domain(value)
+
+
+def _mx_pattern(value: Any) -> str:
+    """A name of MX hosts in a policy of MTA-STS (RFC 8461 §4.1)."""
+    if value == "*":
+        raise ValueError('write the name of a host, or one such as "*.example.com"')
+    return _pattern(value)
 
 
 def _mail_address(value: Any) -> Address:
@@ -200,15 +214,6 @@ def _network_meant(text: str) -> str:
     except ValueError:
         return ""
     return f'write "{network}", or the address alone'
-
-
-def _source_address(value: Any) -> str:
-    if value == "":
-        return ""
-    try:
-        return str(ip_address(value if isinstance(value, str) else ""))
-    except ValueError as error:
-        raise ValueError('write an IP address of this machine, or "" for any') from error
 
 
 def _public_address(value: Any) -> str:
@@ -362,6 +367,7 @@ def _secret(value: Any, info: ValidationInfo) -> Secret:
     )
 
 
+OneLine = Annotated[str, BeforeValidator(_one_line)]
 Capability = Annotated[str, BeforeValidator(capability)]
 Count = Annotated[int, BeforeValidator(_count)]
 Switch = Annotated[bool, BeforeValidator(_switch)]
@@ -369,11 +375,11 @@ Path = Annotated[str, BeforeValidator(_path)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 PublicAddress = Annotated[str, BeforeValidator(_public_address)]
 SPFMechanism = Annotated[str, BeforeValidator(_spf_mechanism)]
-SourceAddress = Annotated[str, BeforeValidator(_source_address)]
 Bytes = Annotated[int, BeforeValidator(_size)]
 Seconds = Annotated[float, BeforeValidator(_time)]
 DomainName = Annotated[str, BeforeValidator(_domain)]
 DomainPattern = Annotated[str, BeforeValidator(_pattern)]
+MXPattern = Annotated[str, BeforeValidator(_mx_pattern)]
 MailAddress = Annotated[Address, BeforeValidator(_mail_address), PlainSerializer(str)]
 AccountId = Annotated[str, BeforeValidator(_account_id)]
 AccountName = Annotated[str, BeforeValidator(_account_name)]

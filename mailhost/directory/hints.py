@@ -22,8 +22,7 @@ def directory_hints(settings: Settings, union: Union) -> Iterator[str]:
     admin = settings.admin
     if admin and admin.domain not in settings.domain:
         yield from (f"admin: {text}" for text in unknown_targets(view, [admin]))
-    reports = {(each.domain, each.key) for each in settings.report_addresses.values()}
-    yield from alias_faults(view, reports)
+    yield from alias_faults(view, settings.report_mailboxes)
 
 
 def lacks_domains(settings: Settings, union: Union) -> bool:

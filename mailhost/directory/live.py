@@ -66,7 +66,7 @@ class LiveDirectory:
         self._events = events
         self._in_thread = in_thread or threads_of(reactor)
         self._clashes: tuple[str, ...] = ()
-        self._outage = False
+        self._outage = ""  # why the database cannot be read
         self._checking = False
         self._overdue = False
         self._clock = IReactorTime(reactor)
@@ -94,6 +94,11 @@ class LiveDirectory:
         """Stop checking for changes."""
         if self._periodic.running:
             self._periodic.stop()
+
+    @property
+    def outage(self) -> str:
+        """Why the database cannot be read now, empty while it can."""
+        return self._outage
 
     def refresh(self) -> Deferred[DirectoryView]:
         """Check for changes, and return the newest view.
@@ -167,15 +172,15 @@ class LiveDirectory:
         if change is not None:
             self._take(change)
         if self._outage:
-            self._outage = False
+            self._outage = ""
             self._events.emit(Notice("directory: it can be read again"))
 
     def _failed(self, failure: Failure) -> None:
         if not failure.check(DirectoryError, DirectoryUnavailable):
             self._log.failure("Reading the directory failed", failure)
         if not self._outage:
-            self._outage = True
-            self._events.emit(Faulted("directory", failure.getErrorMessage()))
+            self._outage = failure.getErrorMessage() or "unknown"
+            self._events.emit(Faulted("directory", self._outage))
 
     def _take(self, view: DirectoryView) -> None:
         self._database_view = view

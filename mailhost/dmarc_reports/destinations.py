@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from mailhost.aggregate_reports.sender import NotNow
 from mailhost.dmarc.record import is_dmarc, parse_record
 from mailhost.dmarc.walk import WalkFailed, walk
 from mailhost.interfaces.dns import Found, Lookups, ask, is_for_tests, txt_of
@@ -23,10 +24,6 @@ _URI = re.compile(r"mailto:([^!?#]{3,400})(?:\?[^!]*)?(?:!([0-9]{1,12})([kmgt]?)
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
-class CannotAsk(Exception):
-    """DNS could not be asked for now; the text of the exception names the domain."""
-
-
 @dataclass(frozen=True, slots=True)
 class ReportDestination:
     """An address for reports, and the largest message that it takes in octets, None for no
@@ -35,10 +32,13 @@ class ReportDestination:
     address: Address
     largest: int | None = None
 
+    def __str__(self) -> str:
+        return str(self.address)
+
 
 def find_destinations(domain: str) -> Lookups[list[ReportDestination]]:
     """Return the addresses that get reports about a policy domain, which is in A-labels. Raises
-    CannotAsk."""
+    NotNow."""
     wanted = yield from _record_at(f"_dmarc.{domain}")
     if len(wanted) != 1:
         return []
@@ -52,7 +52,7 @@ def find_destinations(domain: str) -> Lookups[list[ReportDestination]]:
 def _record_at(name: str) -> Lookups[list[bytes]]:
     reply = yield from ask(txt_of(name))
     if reply.found is Found.FAILED:
-        raise CannotAsk(f"{name} could not be looked up")
+        raise NotNow(f"{name} could not be looked up")
     return [record for record in reply.records if is_dmarc(record)]
 
 
@@ -109,5 +109,5 @@ def _organization(domain: str) -> Lookups[str]:
     try:
         found = yield from walk(domain)
     except WalkFailed as failed:
-        raise CannotAsk(str(failed)) from failed
+        raise NotNow(str(failed)) from failed
     return found.organizational_domain

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mailhost.dmarc_reports.report import DAY
+from mailhost.aggregate_reports.report import DAY
 from mailhost.dmarc_reports.summary import ReportSummary
 
 LEAST_DAYS = 14  # of reports before a step

@@ -16,7 +16,8 @@ from ipaddress import ip_address
 from typing import Final
 from xml.parsers import expat
 
-from mailhost.dmarc_reports.report import AggregateReport, BadReport, CheckedDomain, Row
+from mailhost.aggregate_reports.report import BadReport
+from mailhost.dmarc_reports.report import AggregateReport, CheckedDomain, Row
 from mailhost.interfaces.authentication import PublishedPolicy
 
 LONGEST_TEXT = 1000  # characters of one element

@@ -6,15 +6,14 @@ OSError."""
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mailhost.dmarc_reports.database import database_path, opened
+from mailhost.aggregate_reports.report import DAY
+from mailhost.dmarc_reports.database import reports_database
 from mailhost.dmarc_reports.report import (
-    DAY,
     AggregateReport,
     CheckedDomain,
     Row,
@@ -41,7 +40,7 @@ class ReportedRow:
 
 def keep_report(data: str, report: AggregateReport) -> bool:
     """Keep a report. False if it is there already."""
-    with opened(data) as connection:
+    with reports_database(data).opened() as connection:
         added = connection.execute(
             "INSERT INTO report (domain, organization, email, report_id, first, last, published) "
             "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -81,18 +80,20 @@ def _remove_oldest(connection: sqlite3.Connection) -> None:
 def forget_old(data: str, now: float) -> None:
     """Remove the reports whose period ended more than KEPT seconds before `now`. Makes no
     database."""
-    if not os.path.exists(database_path(data)):
+    database = reports_database(data)
+    if not database.exists:
         return
-    with opened(data) as connection:
+    with database.opened() as connection:
         connection.execute("DELETE FROM report WHERE last < ?", (int(now) - KEPT,))
 
 
 def results_about(data: str, domain: str, since: float) -> Sequence[ReportedRow]:
     """Return the rows of reports about a domain whose period ended after `since`, in seconds since
     1970, the oldest first. Makes no database."""
-    if not os.path.exists(database_path(data)):
+    database = reports_database(data)
+    if not database.exists:
         return []
-    with opened(data) as connection:
+    with database.opened() as connection:
         found = connection.execute(
             "SELECT organization, first, last, published, source, count, disposition, dkim, spf, "
             "author, envelope_from, signatures, spf_result, override "

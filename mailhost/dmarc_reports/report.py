@@ -8,12 +8,7 @@ from dataclasses import asdict, dataclass
 
 from mailhost.interfaces.authentication import PublishedPolicy
 
-DAY = 86_400  # seconds, the period of a report
 WHERE = "DMARC reports"  # in the log
-
-
-class BadReport(ValueError):
-    """Not an aggregate report, or one that cannot be read; the text of the exception says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +68,3 @@ def policy_to_json(policy: PublishedPolicy) -> str:
 def policy_from_json(text: str) -> PublishedPolicy:
     """Return the policy that `policy_to_json` wrote."""
     return PublishedPolicy(**json.loads(text))
-
-
-def fault_text(error: BaseException | None) -> str:
-    """Return an unexpected exception as text for the log."""
-    return f"{type(error).__name__}: {error}"

@@ -57,12 +57,12 @@ def host_facts(
 ) -> HostFacts:
     """Return the facts about the host, with the addresses that were found for it. `receives`: its
     name is a domain of mail too."""
-    bound = settings.relay.bind
+    bound = tuple(each for each in settings.relay.bind if ip_address(each).is_global)
     return HostFacts(
         settings.hostname,
         addresses,
         services=tuple(_services(settings.listen)),
-        senders=(bound,) if bound and ip_address(bound).is_global else (),
+        senders=bound,
         receives=receives,
         spf=_mechanisms(settings, settings.hostname)[0] if receives else (),
         certificates=certificates,
@@ -95,10 +95,17 @@ def _mechanisms(settings: Settings, domain: str) -> tuple[tuple[str, ...], tuple
     smarthosts whose mechanism is not known. If the settings have mechanisms, they are taken for
     those of such smarthosts."""
     own = [*settings.dns.spf, *settings.dns.spf_of.get(domain, ())]
+    sending = settings.sending_by_domain.get(domain)
+    addresses = sending.address if sending else ()
+    sources = [_ip_mechanism(each) for each in addresses if ip_address(each).is_global]
     smarthosts = list(dict.fromkeys(_smarthosts(settings.relay.route, domain)))
     known = {host: provider_mechanism(host) for host in smarthosts}
-    found = dict.fromkeys([*own, *filter(None, known.values())])
+    found = dict.fromkeys([*own, *sources, *filter(None, known.values())])
     return tuple(found), () if own else tuple(host for host in smarthosts if not known[host])
+
+
+def _ip_mechanism(address: str) -> str:
+    return f"ip{ip_address(address).version}:{address}"
 
 
 def provider_mechanism(host: str) -> str:

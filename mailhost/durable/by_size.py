@@ -32,6 +32,11 @@ class BySize:
         self._large = large
         self._large_lock = DeferredLock()
 
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the writer now, empty for nothing."""
+        return self._shared.trouble
+
     def start(self) -> None:
         """Connect to the writer, and start both threads."""
         self._shared.start()

@@ -23,6 +23,11 @@ class Stall:
         self._reported = False
         self._timer: IDelayedCall | None = None
 
+    @property
+    def reported(self) -> bool:
+        """True while the operator was told of a stall that goes on."""
+        return self._reported
+
     def asked(self) -> None:
         """A request was sent."""
         if self._since is None:

@@ -1,8 +1,9 @@
 """The writer: one process that makes the small changes of all others durable, together.
 
-`python -m mailhost.durable.writer SOCKET` listens on a unix socket. A batch consists of all
-changes that clients have asked for when it begins: one sync serves all processes, and none of them
-needs a thread of its own for that.
+`python -m mailhost.durable.writer SOCKET DESCRIPTOR` listens on a unix socket. A batch consists of
+all changes that clients have asked for when it begins: one sync serves all processes, and none of
+them needs a thread of its own for that. The time of each batch is counted in the table that the
+descriptor leads to (`batch_times`).
 
 A client sends frames (`durable/frames`) with a list of changes each, and gets back frames with a
 list of results. Frames of one client are answered in order. If a client has closed
@@ -25,8 +26,10 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from time import monotonic
 
 from mailhost.durable.batch import Batch
+from mailhost.durable.batch_times import BatchTimes
 from mailhost.durable.frames import LARGEST_FRAME, Result, change_of, frame
 from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.changes import Change
@@ -81,7 +84,10 @@ class _Client:
 class Writer:
     """`listener` accepts the clients. `life` is a pipe that becomes readable when the head ends."""
 
-    def __init__(self, system: OperatingSystem, listener: socket.socket, life: int) -> None:
+    def __init__(
+        self, system: OperatingSystem, listener: socket.socket, life: int, times: BatchTimes
+    ) -> None:
+        self._times = times
         self._system = system
         self._listener = listener
         self._durable_names: set[str] = set()
@@ -135,10 +141,12 @@ class Writer:
 
     def _make_batch(self, jobs: Sequence[tuple[_Client, Sequence[Change]]]) -> None:
         """Make one batch, and send the results to the clients."""
+        begun = monotonic()
         changes = [change for _, some in jobs for change in some]
         results = [
             _result(error) for error in Batch(self._system, changes, self._durable_names).run()
         ]
+        self._times.add(monotonic() - begun, len(changes))
         for client, some in jobs:
             mine, results = results[: len(some)], results[len(some) :]
             client.answer(mine)
@@ -180,7 +188,8 @@ def main() -> None:
     _end_with_parent()
     for ours in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ours, signal.SIG_IGN)  # the head ends the writer, by `life`
-    Writer(OperatingSystem(), listen(sys.argv[1]), 0).serve()
+    path, times = sys.argv[1], BatchTimes(int(sys.argv[2]))
+    Writer(OperatingSystem(), listen(path), 0, times).serve()
 
 
 if __name__ == "__main__":

@@ -104,6 +104,13 @@ class WriterClient:
         """True where a commit would reach the writer."""
         return self._link is not None
 
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the writer now, empty for nothing."""
+        if self._link is None:
+            return "the writer cannot be reached"
+        return "the writer, or the disk, stands still" if self._stall.reported else ""
+
     def start(self) -> None:
         """Connect to the writer, now and whenever the connection is lost."""
         self._working = True

@@ -8,19 +8,22 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
+from mailhost.durable.batch_times import new_batch_times
 from mailhost.interfaces.events import Faulted, IEventSink
 from mailhost.interfaces.reactor import IReactor
 from mailhost.processes import start
 from mailhost.processes.child import Child, RestartDelays
 
 MODULE = "mailhost.durable.writer"
+TIMES = 3  # descriptor in the writer
 STOP_TIMEOUT = 10.0  # seconds until a writer that does not end is killed
 
 
 class WriterProcess:
-    """`path` is the socket on which the writer listens."""
+    """`path` is the socket on which the writer listens. `times` has the times of its batches."""
 
     def __init__(self, reactor: IReactor, path: str, events: IEventSink) -> None:
+        self.times = new_batch_times()
         self._reactor = reactor
         self._path = path
         self._events = events
@@ -36,10 +39,11 @@ class WriterProcess:
         self._next = None
         self._born = self._reactor.seconds()
         process = _Process(self)
-        command = [sys.executable, "-m", start.MODULE, MODULE, self._path]
+        command = [sys.executable, "-m", start.MODULE, MODULE, self._path, str(TIMES)]
+        descriptors: dict[int, str | int] = {0: "w", 1: "r", 2: "r", TIMES: self.times.fd}
         try:
             self._reactor.spawnProcess(
-                process, sys.executable, command, env=None, childFDs={0: "w", 1: "r", 2: "r"}
+                process, sys.executable, command, env=None, childFDs=descriptors
             )
         except OSError as error:
             self.ended(f"cannot be started: {error}")

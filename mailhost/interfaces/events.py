@@ -17,6 +17,7 @@ from typing import NamedTuple
 from zope.interface import Interface
 
 from mailhost.interfaces.authentication import Authentication
+from mailhost.interfaces.count_reasons import known_mechanism, part_of_fault, reason_of_refusal
 from mailhost.interfaces.verdict import Finding
 from mailhost.message.address import Address
 from mailhost.message.client import Client
@@ -28,16 +29,18 @@ from mailhost.message.status import Status
 class CountKey(NamedTuple):
     """The key that an event is counted under. `event` is its kind. `protocol` is that of the
     listener, empty if no client takes part. `result` is the result, empty if all events of this
-    kind have the same."""
+    kind have the same. `reason` divides equal results further, for metrics."""
 
     event: str
     protocol: str = ""
     result: str = ""
+    reason: str = ""
 
 
 @lru_cache(1000)  # making a key takes longer than all other work of counting
-def _key(event: str, protocol: str = "", result: str = "") -> CountKey:
-    return CountKey(event, protocol, result)
+def count_key(event: str, protocol: str = "", result: str = "", reason: str = "") -> CountKey:
+    """Return a key; the same one for equal arguments."""
+    return CountKey(event, protocol, result, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ class Received(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("received", self.client.protocol)
+        return count_key("received", self.client.protocol)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,8 @@ class Refused(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("refused", self.client.protocol, _class_of(self.status))
+        reason = reason_of_refusal(self.what, self.status)
+        return count_key("refused", self.client.protocol, _class_of(self.status), reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +158,7 @@ class Filtered(Event):
     def key(self) -> CountKey:
         finding = self.finding
         would = "would " if finding.observed else ""
-        return _key("filtered", self.client.protocol, f"{would}{finding.decision}")
+        return count_key("filtered", self.client.protocol, f"{would}{finding.decision}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +178,9 @@ class Authenticated(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("authenticated", self.client.protocol, f"dmarc {self.authentication.dmarc}")
+        return count_key(
+            "authenticated", self.client.protocol, f"dmarc {self.authentication.dmarc}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +209,7 @@ class Attempted(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("attempted", "", str(self.outcome.fate))
+        return count_key("attempted", "", str(self.outcome.fate))
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +227,7 @@ class PassedOn(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("passed on")
+        return count_key("passed on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +249,7 @@ class Queued(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("queued", "", "quarantined" if self.held else "")
+        return count_key("queued", "", "quarantined" if self.held else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +268,7 @@ class Reported(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("reported", "", self.kind)
+        return count_key("reported", "", self.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +288,7 @@ class Parked(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("parked")
+        return count_key("parked")
 
 
 class Command(StrEnum):
@@ -310,7 +316,7 @@ class Commanded(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("commanded", "", str(self.command))
+        return count_key("commanded", "", str(self.command))
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +339,7 @@ class Unsigned(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("unsigned")
+        return count_key("unsigned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,7 +361,7 @@ class LoggedIn(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("logged in", self.client.protocol, self.mechanism)
+        return count_key("logged in", self.client.protocol, self.mechanism)
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,18 +379,19 @@ class Identified(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("identified", self.client.protocol)
+        return count_key("identified", self.client.protocol)
 
 
 @dataclass(frozen=True, slots=True)
 class LoginRefused(Event):
     """A login failed. `failures` is the number of recent failures from this address. `username` is
-    empty if it must not be logged."""
+    empty if it must not be logged, `mechanism` if it is not known."""
 
     client: Client
     username: str
     status: Status
     failures: int
+    mechanism: str = ""
 
     @property
     def line(self) -> str:
@@ -400,7 +407,10 @@ class LoginRefused(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("login refused", self.client.protocol, _class_of(self.status))
+        result = _class_of(self.status)
+        return count_key(
+            "login refused", self.client.protocol, result, known_mechanism(self.mechanism)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,7 +430,7 @@ class Faulted(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("faulted")
+        return count_key("faulted", reason=part_of_fault(self.where))
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,7 +451,7 @@ class Warned(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("warned")
+        return count_key("warned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -462,7 +472,7 @@ class Diagnosed(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("diagnosed")
+        return count_key("diagnosed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -477,7 +487,7 @@ class Notice(Event):
 
     @property
     def key(self) -> CountKey:
-        return _key("notice")
+        return count_key("notice")
 
 
 class IEventSink(Interface):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-EVERYTHING = frozenset({"8BITMIME", "BINARYMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES"})
+EVERYTHING = frozenset(
+    {"8BITMIME", "BINARYMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES", "REQUIRETLS"}
+)
 # The offer of the host itself, not of a proxy. Any message may be sent on to another host, by an
 # alias or a user, and hardly any host offers BINARYMIME (RFC 3030 §3). Without the offer, clients
 # encode binary parts themselves.
@@ -13,7 +15,8 @@ OWN = EVERYTHING - {"BINARYMIME"}
 
 @dataclass(frozen=True, slots=True)
 class Extensions:
-    """`offered` are keywords of EHLO. `message_size` is in octets, `recipients` in one message.
+    """`offered` are keywords of EHLO, of which REQUIRETLS is offered over TLS only (RFC 8689 §2).
+    `message_size` is in octets, `recipients` in one message.
 
     `ignored` are keywords that are not offered; clients that use them nevertheless are not refused.
     """

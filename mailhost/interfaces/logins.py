@@ -49,15 +49,16 @@ class IAuthenticator(Interface):
 class ILoginGuard(Interface):
     """Counts failed logins for all processes together, and delays their replies.
 
-    User names are as the client wrote them, empty if it has not sent one yet.
+    User names are as the client wrote them, empty if it has not sent one yet. `mechanism` is the
+    name of the SASL mechanism, or of the command.
     """
 
-    def begin(client: Client, username: str) -> Awaitable[Status | None]:
+    def begin(client: Client, username: str, mechanism: str = "") -> Awaitable[Status | None]:
         """Ask whether an attempt may be made. A Status refuses the attempt, and is logged already.
         After None, one of `failed`, `succeeded` and `undecided` must follow."""
 
     def failed(
-        client: Client, username: str, status: Status, guessed: bool = True
+        client: Client, username: str, status: Status, guessed: bool = True, mechanism: str = ""
     ) -> Awaitable[None]:
         """The attempt failed. Log it, count it if `guessed` (the client may have guessed a
         password), and return when the client may be answered with `status`."""

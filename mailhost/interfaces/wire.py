@@ -38,6 +38,14 @@ class IServerFactory(IProtocolFactory):
         """Wait until no connection is open."""
 
 
+class IEndsWhenIdle(Interface):
+    """A connection of a server that is no machine. Its factory calls `stopping` when the listener
+    is removed and when the host stops."""
+
+    def stopping() -> None:
+        """Close the connection now, or if a request is under way, after its response."""
+
+
 class IWire(Interface):
     """The operations of a machine on its connection. None of them raises because the client has
     disconnected."""

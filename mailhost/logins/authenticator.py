@@ -101,8 +101,8 @@ class Authenticator:
     ) -> Address | Status:
         """See IAuthenticator."""
         if not self.mechanisms(client):
-            return self._guard.refuse(client, username, TLS_NEEDED)
-        refusal = await self._guard.begin(client, username)
+            return self._guard.refuse(client, username, TLS_NEEDED, mechanism)
+        refusal = await self._guard.begin(client, username, mechanism)
         if refusal is not None:
             return refusal
         try:
@@ -114,7 +114,7 @@ class Authenticator:
             self._guard.succeeded(client, username)
             return self._log_success(client, result.account, mechanism, result.app_password)
         # a guess counts although the directory cannot be read and the password was not checked
-        await self._guard.failed(client, username, result, guessed=result is not BUSY)
+        await self._guard.failed(client, username, result, result is not BUSY, mechanism)
         return result
 
     async def scram_keys(self, client: Client, username: str) -> ScramKeys | Status:
@@ -128,7 +128,7 @@ class Authenticator:
         except DirectoryUnavailable as error:
             account = self._known(name)
             if account is None:
-                return self._guard.refuse(client, username, NOT_NOW.because(str(error)))
+                return self._guard.refuse(client, username, NOT_NOW.because(str(error)), SCRAM)
         return _keys_of(account) or self._made_up(name, username)
 
     async def scram_result(self, client: Client, username: str, proven: bool) -> Address | Status:
@@ -140,7 +140,7 @@ class Authenticator:
         account = self._known(name)
         if not proven or account is None:
             status = WRONG_BY_SCRAM.because(_cause(name, account, SCRAM))
-            await self._guard.wait(self._guard.count(client, username, status))
+            await self._guard.wait(self._guard.count(client, username, status, mechanism=SCRAM))
             return status
         self._guard.forgive(client, username)
         return self._log_success(client, account, SCRAM)
@@ -155,10 +155,10 @@ class Authenticator:
         return proven or WRONG.because(cause)
 
     def _refusal_of_attempt(self, client: Client, username: str) -> Status | None:
-        """Return the refusal for a client that may not try to log in now, None for others."""
+        """Return the refusal for a client that may not try SCRAM now, None for others."""
         if not self.mechanisms(client):
-            return self._guard.refuse(client, username, TLS_NEEDED)
-        return self._guard.refusal(client, username)
+            return self._guard.refuse(client, username, TLS_NEEDED, SCRAM)
+        return self._guard.refusal(client, username, SCRAM)
 
     def _log_success(
         self, client: Client, account: Account, mechanism: str, app_password: str = ""

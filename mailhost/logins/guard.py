@@ -59,18 +59,23 @@ class LoginGuard:
 
     # --- ILoginGuard -----------------------------------------------------------------------------
 
-    async def begin(self, client: Client, username: str) -> Status | None:
+    async def begin(self, client: Client, username: str, mechanism: str = "") -> Status | None:
         name = self._normal(username)
         await self._failures.begin(client.ip, name)
-        refusal = self.refusal(client, username)
+        refusal = self.refusal(client, username, mechanism)
         if refusal is not None:
             self._failures.end(client.ip, name)
         return refusal
 
     async def failed(
-        self, client: Client, username: str, status: Status, guessed: bool = True
+        self,
+        client: Client,
+        username: str,
+        status: Status,
+        guessed: bool = True,
+        mechanism: str = "",
     ) -> None:
-        delay = self.count(client, username, status, guessed)
+        delay = self.count(client, username, status, guessed, mechanism)
         self.undecided(client, username)
         await self.wait(delay)
 
@@ -83,11 +88,11 @@ class LoginGuard:
 
     # --- for attempts without `begin` ------------------------------------------------------------
 
-    def refusal(self, client: Client, username: str) -> Status | None:
+    def refusal(self, client: Client, username: str, mechanism: str = "") -> Status | None:
         """Return the refusal for a client that may not try to log in now, and log it; None for
         others."""
         status = self.why_refused(client, username)
-        return None if status is None else self.refuse(client, username, status)
+        return None if status is None else self.refuse(client, username, status, mechanism)
 
     def why_refused(self, client: Client, username: str) -> Status | None:
         """Return what `refusal` returns, without a line in the log."""
@@ -100,23 +105,30 @@ class LoginGuard:
     def _refused_as_stranger(self, client: Client, name: str) -> bool:
         return bool(name) and self._attacked.refuses(client.ip, name)
 
-    def refuse(self, client: Client, username: str, status: Status) -> Status:
+    def refuse(self, client: Client, username: str, status: Status, mechanism: str = "") -> Status:
         """Log a refusal, and return it."""
         name = self._normal(username)
         count = self._failures.count(client.ip, name)
         known = self._attacked.has_logged_in(name) or self._may_show(name)
         shown = username[:100] if known else ""
-        self._events.emit(LoginRefused(client, shown, status, count))
+        self._events.emit(LoginRefused(client, shown, status, count, mechanism))
         return status
 
-    def count(self, client: Client, username: str, status: Status, guessed: bool = True) -> float:
+    def count(
+        self,
+        client: Client,
+        username: str,
+        status: Status,
+        guessed: bool = True,
+        mechanism: str = "",
+    ) -> float:
         """Log a failure, count it if `guessed`, and return the seconds before the reply to the
         client may be sent."""
         name = self._normal(username)
         delay = self._failures.add(client.ip, name) if guessed else 0.0
         if guessed and name:
             self._attacked.failed(client.ip, name)
-        self.refuse(client, username, status)
+        self.refuse(client, username, status, mechanism)
         return delay
 
     def forgive(self, client: Client, username: str) -> None:

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailhost.interfaces.events import IEventSink, Refused
-from mailhost.interfaces.wire import IServerFactory
+from mailhost.interfaces.wire import IEndsWhenIdle, IServerFactory
 from mailhost.message.client import Client
 from mailhost.message.ids import new_id
 from mailhost.net.limits import ConnectionLimits
@@ -99,12 +99,21 @@ class LimitedFactory(WrappingFactory[_Limited]):
         return len(self._connections)
 
     async def drain(self, seconds: float) -> None:
-        """See IServerFactory. Connections have `seconds` to end by themselves."""
+        """See IServerFactory. Connections that are no IEndsWhenIdle have `seconds` to end by
+        themselves."""
+        self._end_idle()
         await self._connections.drain(self._clock, seconds, _abort)
 
     async def retire(self) -> None:
-        """See IServerFactory. Connections end by themselves."""
+        """See IServerFactory. Connections that are no IEndsWhenIdle end by themselves."""
+        self._end_idle()
         await self._connections.ended()
+
+    def _end_idle(self) -> None:
+        for each in list(self._connections):
+            connection = IEndsWhenIdle(each.wrappedProtocol, None)
+            if connection is not None:
+                connection.stopping()
 
     async def ended(self) -> None:
         """See IServerFactory."""

@@ -42,7 +42,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailhost.concurrency.pauses import next_turn
-from mailhost.interfaces.events import IEventSink, Refused
+from mailhost.interfaces.counts import CONNECTIONS, HANDSHAKES, ICounts, NoCounts
+from mailhost.interfaces.events import IEventSink, Refused, count_key
 from mailhost.interfaces.wire import IMachine, IServerFactory, IWire
 from mailhost.message.client import Client
 from mailhost.message.ids import new_id
@@ -52,6 +53,7 @@ from mailhost.net.direct_writer import DirectWriter, gathered, send_at_once
 from mailhost.net.limits import ConnectionLimits
 from mailhost.net.open_connections import OpenConnections
 from mailhost.net.peer import peer_of
+from mailhost.net.refusal import Refusal
 from mailhost.net.tls.server import tls_state
 
 OUTPUT_BUFFER = 65536  # octets of replies that are collected before the transport gets them
@@ -130,6 +132,7 @@ class Pump(Protocol):
 
     def handshakeCompleted(self) -> None:
         self._client = replace(self._client, tls=tls_state(self.transport))
+        self._factory.count_handshake(self._client)
         if self._machine is None:
             self._begin()
         elif self._phase is HANDSHAKE and self._client.tls is not None:
@@ -401,18 +404,6 @@ async def _awaited(answer: Awaitable[object]) -> object:
     return await answer
 
 
-class _Refusal(Protocol):
-    """Sends a refusal and closes the connection."""
-
-    def __init__(self, reply: bytes) -> None:
-        self._reply = reply
-
-    def connectionMade(self) -> None:
-        assert self.transport is not None
-        self.transport.write(self._reply)
-        self.transport.loseConnection()
-
-
 @implementer(IServerFactory)
 class PumpFactory(Factory):
     """Makes a Pump for each connection within the limits.
@@ -433,6 +424,7 @@ class PumpFactory(Factory):
         limits: ConnectionLimits,
         tls: IOpenSSLServerConnectionCreator,
         events: IEventSink,
+        counts: ICounts = NoCounts(),  # noqa: B008 -- without a state
     ) -> None:
         self.served = served
         self.machine_of = machine_of
@@ -442,16 +434,23 @@ class PumpFactory(Factory):
         self.log = Logger("mailhost.net")
         self.connections: OpenConnections[Pump] = OpenConnections()
         self._limits = limits
+        self._counts = counts
 
-    def buildProtocol(self, addr: IAddress | None) -> Pump | _Refusal:
+    def buildProtocol(self, addr: IAddress | None) -> Pump | Refusal:
         ip, port = peer_of(addr)
         client = Client(ip, port, self.served.protocol, new_id())
         refusal = self._limits.admit(ip)
         if refusal is not None:
             self.events.emit(Refused(client, "connection", refusal))
             # a client that begins with a TLS handshake cannot read a reply in plain text
-            return _Refusal(b"" if self.served.implicit_tls else self.served.busy(refusal))
+            return Refusal(b"" if self.served.implicit_tls else self.served.busy(refusal))
+        self._counts.count(count_key(CONNECTIONS, self.served.protocol))
         return Pump(self, client)
+
+    def count_handshake(self, client: Client) -> None:
+        """Count a TLS handshake that has ended well."""
+        if client.tls is not None:
+            self._counts.count(count_key(HANDSHAKES, self.served.protocol, client.tls.version))
 
     def serve(self, machine_of: MachineMaker) -> None:
         """Make the sessions of new connections with `machine_of`."""

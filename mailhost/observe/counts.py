@@ -1,4 +1,4 @@
-"""Counts of the events by kind, and of the actions of each filter.
+"""Counts of the events by kind, of what is no event, and of the actions of each filter.
 
 Each process counts for itself, without a lock and without a message: an event costs about a
 microsecond. A worker sends the head what it counted since the last time, and the head adds that
@@ -13,17 +13,19 @@ from collections.abc import Callable, Mapping
 
 from zope.interface import implementer
 
-from mailhost.interfaces.events import CountKey, Event, IEventSink
+from mailhost.interfaces.counts import OCTETS, ICounts
+from mailhost.interfaces.events import CountKey, Event, IEventSink, Received, count_key
 from mailhost.interfaces.filters import ICounters
 
 FilterKey = tuple[str, str]
 """Name of a filter, and what it did."""
 
 
-@implementer(IEventSink, ICounters)
+@implementer(IEventSink, ICounts, ICounters)
 class Counts:
-    """`events` by their keys, `filters` by name and action. `begun` is called when the first event
-    is counted after the start or after `take`; a worker then sends its counts some time later."""
+    """`events` by their keys, with the octets of received messages; `filters` by name and action.
+    `begun` is called when the first event is counted after the start or after `take`; a worker then
+    sends its counts some time later."""
 
     def __init__(self, begun: Callable[[], None] = lambda: None) -> None:
         self.events: Counter[CountKey] = Counter()
@@ -35,6 +37,14 @@ class Counts:
         if not (self.events or self.filters):
             self._begun()
         self.events[event.key] += 1
+        if type(event) is Received:
+            self.events[count_key(OCTETS, event.client.protocol)] += event.size
+
+    def count(self, key: CountKey, number: int = 1) -> None:
+        """See ICounts."""
+        if not (self.events or self.filters):
+            self._begun()
+        self.events[key] += number
 
     def add(self, filter: str, what: str) -> None:
         """See ICounters."""

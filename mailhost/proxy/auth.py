@@ -55,7 +55,7 @@ class ProxiedLogin:
         user = self._user or ""
         # While the guard delays this login, the connection must not be given to another client.
         with self._upstream.reserved():
-            refusal = await self._guard.begin(self._client, user)
+            refusal = await self._guard.begin(self._client, user, self._name)
             if refusal is not None:
                 return refusal
             try:
@@ -84,7 +84,8 @@ class ProxiedLogin:
             self._guard.succeeded(self._client, user)
             self._events.emit(LoggedIn(self._client, step, self._name))
         elif isinstance(step, Status):
-            await self._guard.failed(self._client, user, step, step.code in WRONG_PASSWORD)
+            guessed = step.code in WRONG_PASSWORD
+            await self._guard.failed(self._client, user, step, guessed, self._name)
         else:
             self._guard.undecided(self._client, user)
 

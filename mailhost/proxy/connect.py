@@ -165,7 +165,8 @@ class Upstreams:
     ) -> Upstream:
         connection = await self._connect(server, client)
         dialogue = Dialogue(connection, self._hostname, TIMEOUTS)
-        upstream = Upstream(dialogue, server.endpoint, self._identity)
+        verified = self._tls is RouteTLS.REQUIRE
+        upstream = Upstream(dialogue, server.endpoint, self._identity, verified)
         # A refusal after the PROXY line, or after XCLIENT, may be meant for the client.
         is_about_client = self._identity is Identity.HAPROXY
         try:

@@ -18,6 +18,7 @@ from mailhost.message.client import Client
 from mailhost.message.content import Content
 from mailhost.message.envelope import Body, Envelope, ForwardPath
 from mailhost.message.status import LOCAL_ERROR, Status
+from mailhost.message.tls_demand import TLSDemand
 from mailhost.net.dot_stuffing import BareLineEnd
 from mailhost.proxy.identity import ehlo_name, xclient_commands, xforward_commands
 from mailhost.smtp.client.dialogue import BARE_LINE_END, Dialogue
@@ -40,16 +41,23 @@ FATE_UNKNOWN = Status(
     "The mail server behind this one went away and did not say whether it took the message; "
     "please send it again",
 )
+NO_REQUIRETLS = Status(
+    451, "4.7.30", "The mail server behind this one does not support REQUIRETLS now"
+)
 
 
 class Upstream:
     """A connection to `server` (its name in the log). `identity` is how clients are introduced.
 
-    `clean` is True while the server has refused nothing, `messages` is the number of messages sent.
+    With `verified`, the connection has TLS and the certificate of the server was verified. `clean`
+    is True while the server has refused nothing, `messages` is the number of messages sent.
     """
 
-    def __init__(self, dialogue: Dialogue, server: str, identity: Identity) -> None:
+    def __init__(
+        self, dialogue: Dialogue, server: str, identity: Identity, verified: bool = False
+    ) -> None:
         self.server = server
+        self._verified = verified
         self.logged_in = False
         self.clean = True  # only then another client may use the connection
         self.messages = 0
@@ -75,11 +83,14 @@ class Upstream:
 
     def extensions(self, message_size: int, recipients: int) -> Extensions:
         """Return the extensions that the server and the proxy support. The limits are the smaller
-        ones of the server's and of `message_size` (in octets) and `recipients`."""
+        ones of the server's and of `message_size` (in octets) and `recipients`. REQUIRETLS needs
+        a verified certificate of the server (RFC 8689 §4.2.1)."""
         offers = self._dialogue.offers
         offered = EVERYTHING.intersection(offers)
         if "CHUNKING" not in offers:
             offered -= {"BINARYMIME"}
+        if not self._verified:
+            offered -= {"REQUIRETLS"}
         message_size = min(message_size, size_limit(offers) or message_size)
         recipients = min(recipients, announced_limit(offers, "RCPTMAX") or recipients)
         return Extensions(message_size, recipients, offered)
@@ -111,6 +122,9 @@ class Upstream:
     async def mail(self, client: Client, envelope: Envelope) -> Status:
         """Send MAIL, and return the server's reply."""
         offers = self._dialogue.offers
+        demanded = envelope.tls is TLSDemand.REQUIRED
+        if demanded and not (self._verified and "REQUIRETLS" in offers):
+            return NO_REQUIRETLS  # another server may have answered EHLO
         await self._end_login()
         if not await self._reset():
             return RSET_REFUSED

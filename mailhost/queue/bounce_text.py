@@ -36,6 +36,10 @@ _ADVICE = (
     (".3.4", "Send a smaller message, or put large files somewhere to be fetched."),
     (".4.4", "The domain's mail host could not be found. Look for a typing error after the @."),
     (".4.6", "The mail went round in a circle. Tell the postmaster of the recipient's domain."),
+    (".7.30", "The message was sent with REQUIRETLS, and no mail host of the domain supports that. "
+     "Ask the recipient in another way, or send the message again without REQUIRETLS."),
+    (".7.10", "The message must be sent over TLS with a certificate that can be verified, and the "
+     "other side does not offer that. Ask the recipient in another way."),
     (".6.", "The other side cannot take a message of this kind. Send it in a simpler form."),
     (".7.", "The other side does not want this message. Its answer may say why; if you think it "
      "is wrong, show it this report."),

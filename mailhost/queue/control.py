@@ -15,11 +15,17 @@ from typing import Any, TypeAlias
 from mailhost.concurrency.pauses import Pause
 from mailhost.interfaces.events import Command, Commanded, IEventSink, Notice
 from mailhost.message.outcome import Outcome
+from mailhost.message.tls_demand import TLSDemand
 from mailhost.net.control.server import CommandRefused
 from mailhost.queue.entry import Recipient
 from mailhost.queue.runner import QueueRunner, View
 
 MOST_EVENTS = 1_000  # of one command
+_TLS = {
+    TLSDemand.USUAL: "",
+    TLSDemand.REQUIRED: "required by the sender (REQUIRETLS)",
+    TLSDemand.OPTIONAL: "not required by the sender (TLS-Required: No)",
+}
 PART = 200  # entries that are handled without a pause, which takes some milliseconds
 READING_PATIENCE = 20.0  # seconds that a command waits for the queue's folder to be read
 Fields: TypeAlias = dict[str, Any]
@@ -201,6 +207,7 @@ class QueueControl:
             "smtputf8": envelope.smtputf8,
             "returns": envelope.returns and str(envelope.returns),
             "envelope_id": envelope.envelope_id,
+            "TLS": _TLS[envelope.tls],
             "attempts": state.attempts,
             "last_attempt": state.last_attempt,
             "warned": state.warned,

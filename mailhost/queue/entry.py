@@ -4,7 +4,7 @@
 
     {"version":1,"id":...,"identity":...,"arrived":seconds,"size":octets of content,
      "reverse_path":[local,domain] or null,"body":...,"smtputf8":...,"announced":octets,
-     "returns":...,"envelope_id":...,
+     "returns":...,"envelope_id":...,"tls":... where the sender demands anything of TLS,
      "recipients":[{"address":[local,domain],"notify":number or null,"original":...,
       "through":[[local,domain], ...] where aliases led there}, ...]}
 
@@ -18,6 +18,8 @@
 
 An address has a third element, true, where it was written without the quotes that its dots need.
 The recipients of both files stand in the same order. All JSON is ASCII, other characters escaped.
+Unknown keys are ignored, so that an older program reads entries with "tls"; it sends such a message
+as it sends any other.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from mailhost.message.address import Address
 from mailhost.message.envelope import Body, Envelope, ForwardPath, Notify, Return
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
+from mailhost.message.tls_demand import TLSDemand
 
 VERSION = 1
 ENCODED_AT_ONCE = 200  # recipients; an entry with more of them is encoded in a thread
@@ -171,21 +174,21 @@ def first_state(entry: Entry) -> EntryState:
 def encode_entry(entry: Entry) -> bytes:
     """Return the line that stands before the content, LF included."""
     envelope = entry.envelope
-    return _line(
-        {
-            "id": entry.id,
-            "identity": entry.identity,
-            "arrived": entry.arrived,
-            "size": entry.size,
-            "reverse_path": envelope.reverse_path and _parts(envelope.reverse_path),
-            "body": envelope.body,
-            "smtputf8": envelope.smtputf8,
-            "announced": envelope.size,
-            "returns": envelope.returns,
-            "envelope_id": envelope.envelope_id,
-        },
-        map(_encode_path, envelope.recipients),
-    )
+    fields: dict[str, object] = {
+        "id": entry.id,
+        "identity": entry.identity,
+        "arrived": entry.arrived,
+        "size": entry.size,
+        "reverse_path": envelope.reverse_path and _parts(envelope.reverse_path),
+        "body": envelope.body,
+        "smtputf8": envelope.smtputf8,
+        "announced": envelope.size,
+        "returns": envelope.returns,
+        "envelope_id": envelope.envelope_id,
+    }
+    if envelope.tls is not TLSDemand.USUAL:
+        fields["tls"] = envelope.tls
+    return _line(fields, map(_encode_path, envelope.recipients))
 
 
 def encode_state(state: EntryState) -> bytes:
@@ -300,6 +303,7 @@ def _entry(fields: dict[str, Any], offset: int) -> Entry:
         size=int(fields["announced"]),
         returns=None if returns is None else Return(returns),
         envelope_id=_text(fields["envelope_id"]),
+        tls=TLSDemand(fields.get("tls", "")),
     )
     return Entry(
         id=_text(fields["id"]),

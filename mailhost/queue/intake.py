@@ -13,6 +13,7 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
 from mailhost.message.status import Status
+from mailhost.message.tls_demand import TLSDemand, demand_of_header
 from mailhost.queue.entry import Entry, EntryState, first_state, laid_out
 from mailhost.queue.schedule import Backoff
 from mailhost.queue.spool import FoundEntry, Spool
@@ -49,6 +50,7 @@ class Intake:
         Its state says when it is due: at once, or after a wait where deferrals are known. The
         octets returned are the line in front of its content.
         """
+        envelope = await self._with_demand(envelope, content)
         id = self._spool.name(identity, self.knows)
         bare = Entry(id, identity, self._wall(), envelope, content.size)
         self._coming.add(id)
@@ -65,6 +67,17 @@ class Intake:
             paths = tuple(path.address for path in envelope.recipients)
             self._events.emit(Queued(identity, envelope.reverse_path, paths, held))
         return status, FoundEntry(entry, state, has_state), line
+
+    async def _with_demand(self, envelope: Envelope, content: Content) -> Envelope:
+        """Return the envelope with the demand of the header section; that of MAIL comes first (RFC
+        8689 §4.1)."""
+        if envelope.tls is not TLSDemand.USUAL:
+            return envelope
+        header = content.known
+        if header is None:  # a large one
+            header = await self._spool.header_of(content)
+        demand = demand_of_header(header)
+        return envelope if demand is envelope.tls else replace(envelope, tls=demand)
 
     def _with_news(self, state: EntryState, outcomes: Sequence[Outcome], held: str) -> EntryState:
         state = state.knowing(outcomes)

@@ -28,6 +28,7 @@ from mailhost.message.dsn import (
 from mailhost.message.envelope import Body, Envelope, Notify, Return
 from mailhost.message.ids import new_id
 from mailhost.message.outcome import Fate, Outcome
+from mailhost.message.tls_demand import TLSDemand
 from mailhost.own_messages import complete, own_message
 from mailhost.queue.bounce_text import explain
 
@@ -91,8 +92,10 @@ def compose_report(
             identity=subject.identity,
         )
     )
+    # RFC 8689 §5: a bounce is protected as the message that it is about
+    tls = TLSDemand.REQUIRED if envelope.tls is TLSDemand.REQUIRED else TLSDemand.USUAL
     return own_message(
-        envelope.reverse_path, content, identity, kind, subject.identity, international
+        envelope.reverse_path, content, identity, kind, subject.identity, international, tls
     )
 
 
@@ -115,8 +118,11 @@ def _kind(outcomes: Sequence[Outcome]) -> str:
 
 
 def _whole(envelope: Envelope) -> bool:
-    """RFC 3461 §4.3; RFC 3030 §4 leaves no way to return binary content but its header."""
-    return envelope.returns is not Return.HEADERS and envelope.body is not Body.BINARY
+    """RFC 3461 §4.3. RFC 3030 §4 leaves no way to return binary content but its header, and RFC
+    8689 §5 forbids to return more of a message with REQUIRETLS."""
+    if envelope.body is Body.BINARY or envelope.tls is TLSDemand.REQUIRED:
+        return False
+    return envelope.returns is not Return.HEADERS
 
 
 def _international(envelope: Envelope, outcomes: Sequence[Outcome]) -> bool:

@@ -158,6 +158,16 @@ class Spool:
         path = self.message_path(entry.id)
         return self._in_thread(lambda: content_of_file(path, entry.offset).header())
 
+    async def header_of(self, content: Content) -> bytes:
+        """Return the header section of a message that is to be written; empty where it cannot be
+        read, as it then cannot be written either."""
+        if content.in_memory:
+            return content.header()
+        try:
+            return await self._in_thread(content.header)
+        except OSError:
+            return b""
+
     def read(self, id: str) -> Awaitable[ReadingResult | None]:
         """Read one entry again, None where there is none."""
         return self._in_thread(partial(read_entry, self._folder, id))

@@ -37,6 +37,7 @@ from mailhost.relay.mx import (
 from mailhost.relay.nexthop import Destination
 from mailhost.relay.own_addresses import OwnAddresses
 from mailhost.relay.pool import Connection, Pool
+from mailhost.relay.tls.decision import HostFacts, TLSDecision, TLSPolicies, decide
 from mailhost.smtp.client.connect import Unreachable
 from mailhost.smtp.client.dialogue import Dialogue, with_reason
 from mailhost.smtp.client.protocol import ConnectionBroken
@@ -73,7 +74,7 @@ def reported(faults: Sequence[Fault]) -> Fault:
     return Fault(no_hosts([fault.status for fault in faults]))
 
 
-Open = Callable[[Destination, RelayHost, str], Awaitable[Connection]]
+Open = Callable[[Destination, HostFacts, str, TLSDecision], Awaitable[Connection]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,16 @@ class RelayServices:
 
 
 class Attempt:
-    """`outcomes` are known so far; `reached` is true once a host was ready for mail."""
+    """`outcomes` are known so far; `reached` is true once a host was ready for mail. `policies`
+    decide about TLS."""
 
-    def __init__(self, destination: Destination, sending: Sending, pool: Pool) -> None:
+    def __init__(
+        self, destination: Destination, sending: Sending, pool: Pool, policies: TLSPolicies
+    ) -> None:
         self._destination = destination
         self._sending = sending
         self._pool = pool
+        self._policies = policies
         self.outcomes: dict[ForwardPath, Outcome] = {}
         self.reached = False
         self._tried = 0
@@ -106,6 +111,13 @@ class Attempt:
         for path in self._sending.recipients:
             outcome = outcome_of(path, fault.status, Fate.RELAYED, fault.by)
             self.outcomes.setdefault(path, outcome)
+
+    def take(self) -> Connection | None:
+        """Return a connection that is open and may carry this message, None for none."""
+        return self._pool.take(self._destination, self._fits)
+
+    def _fits(self, connection: Connection) -> bool:
+        return connection.target.tls.fulfils(decide(self._policies, connection.host))
 
     async def send(self, connection: Connection) -> Fault:
         """Send over this connection, then leave it to the pool.
@@ -167,10 +179,12 @@ class Attempt:
         self, host: RelayHost, addresses: Sequence[str], connect: Open
     ) -> list[Fault]:
         faults: list[Fault] = []
+        facts = HostFacts(host.name)
+        decision = decide(self._policies, facts)
         for ip in addresses[: FAULTS_LIMIT - self._tried]:
             self._tried += 1
             try:
-                connection = await connect(self._destination, host, ip)
+                connection = await connect(self._destination, facts, ip, decision)
             except LeadsBack as back:
                 by_route = self._destination.route is not None  # settings may be mended
                 met = Fault(back.status, back.by) if by_route else Fault(loop(back.by))

@@ -80,13 +80,26 @@ async def find_addresses(
     """Return the IP addresses of a host that may be tried, or why there are none; a status with
     the enhanced code LOOP where it is this host."""
     found = await _look_up(resolver, host.name)
-    if isinstance(found, Status) or destination.route is not None:
+    if isinstance(found, Status):
         return found
+    usable = destination.source.ordered(found)
+    if not usable:
+        return _other_version(host.name, found[0])
+    if destination.route is not None:
+        return usable
     for ip in found:
         if own_addresses.at(ip, destination.port):
             return loop(f"{host.name} [{ip}]")
-    usable = [ip for ip in found if own_addresses.may_try(ip)]
+    usable = [ip for ip in usable if own_addresses.may_try(ip)]
     return usable or no_host(f"{host.name} leads to {found[0]}, where no other host can be")
+
+
+def _other_version(name: str, ip: str) -> Status:
+    """Return the deferral of a host that has addresses of one IP version only, which the settings
+    do not use."""
+    version = 6 if ":" in ip else 4
+    text = f"{name} has IPv{version} addresses alone, by which this host does not send"
+    return Status(451, "4.4.4", text, "the settings relay.families or sending.address decide that")
 
 
 async def _look_up(resolver: IResolver, name: str) -> Sequence[str] | Status:

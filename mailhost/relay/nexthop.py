@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from mailhost.config.model import Route, RouteTLS
 from mailhost.config.types import split_host_port
 from mailhost.message.domains import fits
+from mailhost.relay.sources import USUAL, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +19,13 @@ class Destination:
     """A next hop, by which mail is grouped: one route, or the MX hosts of one domain.
 
     `port` is where its hosts are reached unless they say otherwise. A name of a route is looked up
-    without MX records.
+    without MX records. `source` is our side of connections to them.
     """
 
     name: str
     port: int
     route: Route | None = None
+    source: Source = USUAL
 
     def __hash__(self) -> int:
         """Of the name and the port: that of a route costs more than looking it up is worth."""
@@ -36,7 +38,12 @@ class Destination:
 
 
 def choose_destination(
-    routes: Sequence[Route], port: int, sender: str, recipient: str, attempts: int
+    routes: Sequence[Route],
+    port: int,
+    sender: str,
+    recipient: str,
+    attempts: int,
+    source: Source = USUAL,
 ) -> Destination:
     """Return where mail between two domains goes at this attempt; the first route that fits wins.
 
@@ -47,5 +54,5 @@ def choose_destination(
             if attempts < route.after_attempts:
                 break
             host, route_port = split_host_port(route.via, 25)
-            return Destination(host, route_port, route)
-    return Destination(recipient, port)
+            return Destination(host, route_port, route, source)
+    return Destination(recipient, port, source=source)

@@ -7,12 +7,12 @@ this machine.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from mailhost.config.endpoint import parse_endpoint
+from mailhost.config.local_address import can_bind
 from mailhost.config.model import Listen
 from mailhost.config.protocol import ListenProtocol
 from mailhost.message.client import plain_address
@@ -84,14 +84,4 @@ def _is_in(address: IPv4Address | IPv6Address, networks: Sequence[object]) -> bo
 def _is_of_this_machine(address: IPv4Address | IPv6Address) -> bool:
     """True where a socket can be bound to the address. False for all where the kernel allows any
     address to be bound (net.ipv4.ip_nonlocal_bind)."""
-    return _binds(str(address)) and not _binds(_FOREIGN[address.version])
-
-
-def _binds(ip: str) -> bool:
-    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.bind((ip, 0))
-    except OSError:
-        return False
-    return True
+    return can_bind(str(address)) and not can_bind(_FOREIGN[address.version])

@@ -9,6 +9,7 @@ within the bound: before another one is opened, the one that has been idle longe
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
@@ -17,6 +18,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from mailhost.config.model import Relay
 from mailhost.relay.connect import Target
 from mailhost.relay.nexthop import Destination
+from mailhost.relay.tls.decision import HostFacts
 from mailhost.smtp.client.dialogue import Dialogue
 
 PLACES_WITHOUT_PAUSE = 20  # places that are given without a pause
@@ -24,10 +26,12 @@ PLACES_WITHOUT_PAUSE = 20  # places that are given without a pause
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """A dialogue with a host, ready for mail."""
+    """A dialogue with a host, ready for mail. `host` is what the decision about its TLS, which is
+    that of its target, was made from."""
 
     dialogue: Dialogue
     target: Target
+    host: HostFacts
     timer: IDelayedCall | None = None
 
 
@@ -65,10 +69,13 @@ class Pool:
             del self._places[destination]
         self._serve_more()
 
-    def take(self, destination: Destination) -> Connection | None:
-        """Return an idle connection that is alive. None says that one may be opened."""
+    def take(
+        self, destination: Destination, fits: Callable[[Connection], bool]
+    ) -> Connection | None:
+        """Return an idle connection that is alive and that `fits`. None says that one may be
+        opened."""
         ours = [each for each, theirs in self._idle.items() if theirs == destination]
-        for connection in reversed(ours):
+        for connection in filter(fits, reversed(ours)):
             self._forget(connection)
             if connection.dialogue.alive:
                 return connection

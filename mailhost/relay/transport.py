@@ -29,11 +29,14 @@ from mailhost.message.envelope import Envelope
 from mailhost.message.trace import alias_fields
 from mailhost.net.tls.client import client_tls
 from mailhost.relay.attempt import Attempt, Fault, RelayServices, reported
-from mailhost.relay.connect import ClientTLS, Connector, Target
-from mailhost.relay.mx import NO_HOST, RelayHost
+from mailhost.relay.connect import ClientTLS, Connector, Target, TLSUnusable
+from mailhost.relay.mx import NO_HOST
 from mailhost.relay.nexthop import Destination, choose_destination
 from mailhost.relay.own_addresses import OwnAddresses, where_we_take_mail
 from mailhost.relay.pool import Connection, Pool
+from mailhost.relay.sources import Sources
+from mailhost.relay.tls.decision import MX_HOSTS, HostFacts, TLSDecision, TLSPolicies
+from mailhost.relay.tls.session import TLSResult, session_event
 from mailhost.smtp.client.sending import Sending
 
 FAILURE_MEMORY = 10.0  # seconds for which a destination is not tried after no host could be reached
@@ -41,7 +44,8 @@ FAILURE_MEMORY = 10.0  # seconds for which a destination is not tried after no h
 
 @implementer(IRelay)
 class RelayTransport:
-    """Sends mail to other hosts. `settings` and `services` are replaced by `reconfigure` alone."""
+    """Sends mail to other hosts. `settings` and `services` are replaced by `reconfigure` alone;
+    `sources` may be replaced at any time, for later mail."""
 
     def __init__(
         self,
@@ -54,7 +58,9 @@ class RelayTransport:
         tls: ClientTLS = client_tls,
         listeners: Sequence[Listen] = (),
         forwarding: IForwarding | None = None,
+        sources: Sources | None = None,
     ) -> None:
+        self.sources = sources or Sources()
         self._clock = reactor
         self._resolver = resolver
         self._events = events
@@ -78,7 +84,6 @@ class RelayTransport:
         self._secrets = secrets
         self._pool.settings = settings
         self._connector.hostname = hostname
-        self._connector.bind = settings.bind
         self._connector.connect_timeout = settings.connect_timeout
         own = OwnAddresses(hostname, where_we_take_mail(listeners), settings.allow_loopback)
         self.services = RelayServices(self._resolver, own, self._connect)
@@ -90,7 +95,8 @@ class RelayTransport:
 
     def next_hop(self, sender: str, domain: str, attempts: int) -> Destination:
         routes, port = self.settings.route, self.settings.port
-        return choose_destination(routes, port, sender, domain, attempts)
+        source = self.sources.of(sender)
+        return choose_destination(routes, port, sender, domain, attempts, source)
 
     def forget_failure(self, next_hop: Hashable) -> None:
         self._failures.pop(cast("Destination", next_hop), None)
@@ -102,7 +108,8 @@ class RelayTransport:
         marked = content
         if lane.recipients[0].through:
             marked = await self._marked(lane, content, envelope.smtputf8)
-        attempt = Attempt(destination, Sending(envelope, marked, lane.recipients), self._pool)
+        sending = Sending(envelope, marked, lane.recipients)
+        attempt = Attempt(destination, sending, self._pool, _policies(destination))
         stopped: Exception | None = None
         try:
             await self._pool.enter(destination)
@@ -132,7 +139,7 @@ class RelayTransport:
             attempt.give_up(silence)
             return
         kept: list[Fault] = []
-        connection = self._pool.take(destination)
+        connection = attempt.take()
         if connection is not None:
             kept.append(await attempt.send(connection))
         if attempt.over:
@@ -152,10 +159,34 @@ class RelayTransport:
         for each in list(over):
             del self._failures[each]
 
-    async def _connect(self, destination: Destination, host: RelayHost, ip: str) -> Connection:
+    async def _connect(
+        self, destination: Destination, host: HostFacts, ip: str, decision: TLSDecision
+    ) -> Connection:
         route = destination.route
-        target = Target(host.name, ip, destination.port, destination.tls)
+        source = destination.source
+        target = Target(host.name, ip, destination.port, decision, source=source)
         if route is not None and route.user:
             password = self._secrets.of(route.password)
             target = replace(target, user=route.user, password=password)
-        return Connection(await self._connector.open(target), target)
+        try:
+            opened = await self._connector.open(target)
+        except TLSUnusable as unusable:
+            self._report(destination, target, unusable.tls, delivered=False)
+            raise
+        self._report(destination, target, opened.tls, delivered=True)
+        return Connection(opened.dialogue, target, host)
+
+    def _report(
+        self, destination: Destination, target: Target, result: TLSResult, *, delivered: bool
+    ) -> None:
+        """Emit what became of TLS with an MX host."""
+        if destination.route is None and result.attempted:
+            name, ip, tls = target.name, target.ip, target.tls
+            event = session_event(destination.name, name, ip, tls, result, delivered)
+            self._events.emit(event)
+
+
+def _policies(destination: Destination) -> TLSPolicies:
+    """Return what decides about TLS at a destination."""
+    route = destination.route
+    return MX_HOSTS if route is None else TLSPolicies(route.tls, bool(route.user))

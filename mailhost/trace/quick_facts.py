@@ -2,7 +2,10 @@
 
 A delivered message has two events, of these two kinds. Writing their text directly takes a third of
 the time of a dictionary and its encoding. The names are those of `facts`. The events of a session
-have one client, and many outcomes one status: their texts are made once for a batch.
+have one client, and many outcomes one status: their texts are made once and kept for a while.
+
+The text is made where the event is emitted. An event that waits for its batch would be a dozen
+objects that Python's garbage collector visits again and again; a text is none.
 """
 
 from __future__ import annotations
@@ -10,54 +13,88 @@ from __future__ import annotations
 from json.encoder import encode_basestring_ascii as quoted
 from typing import TypeAlias
 
-from mailhost.interfaces.events import Attempted, Received
+from mailhost.interfaces.events import Attempted, Event, Received
 from mailhost.message.address import Address
 from mailhost.message.client import Client
 from mailhost.message.status import Status
+from mailhost.trace.facts import OTHER_KINDS
 from mailhost.trace.limits import LONGEST_TEXT, MOST_RECIPIENTS
+from mailhost.trace.marks import OF_FATE, RECEIVED
 
-Texts: TypeAlias = dict[int, str]
-"""Texts of clients and statuses by their `id`, for one batch of events, which keeps them alive."""
+Fact: TypeAlias = tuple[str, int, int, str]
+"""The name of a message, the time of an event in milliseconds since 1970, its mark, and its facts
+in JSON."""
+Timed: TypeAlias = tuple[int, Event]
+"""The time of an event in milliseconds since 1970, and the event."""
+Waiting: TypeAlias = Fact | Timed
+"""What waits for the batch that it is written with."""
 
-
-def received(event: Received, at: int, texts: Texts) -> str:
-    """Return the facts of a message that arrived `at` milliseconds since 1970."""
-    client = texts.get(id(event.client))
-    if client is None:
-        client = texts[id(event.client)] = client_text(event.client)
-    sender = quoted(str(event.reverse_path)) if event.reverse_path is not None else '""'
-    text = (
-        f'{{"event":"received","at":{at},"from":{sender},"to":[{_list(event.recipients)}],'
-        f'"size":{event.size},{client}'
-    )
-    if event.message_id:
-        text += f',"message_id":{quoted(event.message_id)}'
-    if event.subject:
-        text += f',"subject":{quoted(event.subject)}'
-    if len(event.recipients) > MOST_RECIPIENTS:
-        text += f',"more":{len(event.recipients) - MOST_RECIPIENTS}'
-    return text + "}"
+KEPT = OTHER_KINDS | {Received, Attempted}
+"""The kinds of events that are kept."""
+MOST_TEXTS = 1_000  # that are kept
 
 
-def attempted(event: Attempted, at: int, texts: Texts) -> str:
-    """Return the facts of an attempt `at` milliseconds since 1970."""
-    outcome = event.outcome
-    path = outcome.recipient
-    status = texts.get(id(outcome.status))
-    if status is None:
-        status = texts[id(outcome.status)] = status_text(outcome.status)
-    text = (
-        f'{{"event":"attempted","at":{at},"fate":"{outcome.fate}",'
-        f'"to":[{quoted(str(path.address))}],{status}'
-    )
-    if outcome.by:
-        text += f',"by":{quoted(outcome.by)}'
-    if event.next_hop:
-        text += f',"next_hop":{quoted(event.next_hop)}'
-    through = event.through or path.through
-    if through:
-        text += f',"through":[{_list(through)}]'
-    return text + "}"
+class QuickFacts:
+    """Makes the facts of Received and Attempted events; other events wait as they are."""
+
+    def __init__(self) -> None:
+        # by the id of the client or status, which is kept too: no other object can get its id
+        self._clients: dict[int, tuple[Client, str]] = {}
+        self._statuses: dict[int, tuple[Status, str]] = {}
+
+    def forget(self) -> None:
+        """Give up the texts that are kept."""
+        self._clients.clear()
+        self._statuses.clear()
+
+    def of(self, event: Event, at: int) -> Waiting:
+        """Return what is kept of an event `at` milliseconds since 1970."""
+        if type(event) is Received:
+            return self._received(event, at)
+        if type(event) is Attempted:
+            return self._attempted(event, at)
+        return at, event
+
+    def _received(self, event: Received, at: int) -> Fact:
+        client = event.client
+        known = self._clients.get(id(client))
+        if known is None:
+            if len(self._clients) >= MOST_TEXTS:
+                self._clients.clear()
+            known = self._clients[id(client)] = client, client_text(client)
+        sender = quoted(str(event.reverse_path)) if event.reverse_path is not None else '""'
+        text = (
+            f'{{"event":"received","at":{at},"from":{sender},"to":[{_list(event.recipients)}],'
+            f'"size":{event.size},{known[1]}'
+        )
+        if event.message_id:
+            text += f',"message_id":{quoted(event.message_id)}'
+        if event.subject:
+            text += f',"subject":{quoted(event.subject)}'
+        if len(event.recipients) > MOST_RECIPIENTS:
+            text += f',"more":{len(event.recipients) - MOST_RECIPIENTS}'
+        return event.identity, at, RECEIVED, text + "}"
+
+    def _attempted(self, event: Attempted, at: int) -> Fact:
+        outcome = event.outcome
+        path, status = outcome.recipient, outcome.status
+        known = self._statuses.get(id(status))
+        if known is None:
+            if len(self._statuses) >= MOST_TEXTS:
+                self._statuses.clear()
+            known = self._statuses[id(status)] = status, status_text(status)
+        text = (
+            f'{{"event":"attempted","at":{at},"fate":"{outcome.fate}",'
+            f'"to":[{quoted(str(path.address))}],{known[1]}'
+        )
+        if outcome.by:
+            text += f',"by":{quoted(outcome.by)}'
+        if event.next_hop:
+            text += f',"next_hop":{quoted(event.next_hop)}'
+        through = event.through or path.through
+        if through:
+            text += f',"through":[{_list(through)}]'
+        return event.identity, at, OF_FATE[outcome.fate], text + "}"
 
 
 def client_text(client: Client) -> str:

@@ -1,8 +1,9 @@
 """Collects the events of one process, and writes them to the database in batches.
 
-Each event is appended to a list. The list is written in a thread, about once a second, unless it is
-empty. If the database cannot be written, the log says so once, and the events stay in memory until
-it can be written; beyond a bound, events are dropped and counted. No message waits for the trace.
+The facts of each event are appended to a list. The list is written in a thread, about once a
+second, unless it is empty. If the database cannot be written, the log says so once, and the list
+stays in memory until it can be written; beyond a bound, events are dropped and counted. No message
+waits for the trace.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from zope.interface import implementer
 
 from mailhost.concurrency.threads import InThread
 from mailhost.interfaces.events import Event, Faulted, IEventSink, Notice
-from mailhost.trace.rows import KEPT, Timed
+from mailhost.trace.quick_facts import KEPT, QuickFacts, Waiting
 
 PERIOD = 1.0  # seconds from an event to its writing
 RETRY = 10.0  # seconds after a fault
 MOST_AT_ONCE = 2_000  # events of one transaction
-MOST_WAITING = 20_000  # events and recipients in memory
+MOST_WAITING = 10_000_000  # octets of facts in memory
+EVENT_WEIGHT = 300  # octets of an event whose facts are not made yet, and of each recipient
 WHERE = "trace"
 
 
@@ -39,7 +41,7 @@ class TraceSink:
         self,
         clock: IReactorTime,
         in_thread: InThread,
-        write: Callable[[Sequence[Timed]], None],
+        write: Callable[[Sequence[Waiting]], None],
         close: Callable[[], None],
         events: IEventSink,
         wall: Callable[[], float] = time.time,
@@ -51,7 +53,8 @@ class TraceSink:
         self._events = events
         self._wall = wall
         self._kept: frozenset[type[Event]] = frozenset()
-        self._waiting: list[Timed] = []
+        self._quick = QuickFacts()
+        self._waiting: list[Waiting] = []
         self._weight = 0
         self._dropped = 0
         self._faulty = False
@@ -76,8 +79,9 @@ class TraceSink:
         if self._weight >= MOST_WAITING:
             self._drop()
             return
-        self._waiting.append((self._wall(), event))
-        self._weight += _weight(event)
+        waiting = self._quick.of(event, int(self._wall() * 1000))
+        self._waiting.append(waiting)
+        self._weight += _weight(waiting)
         if self._later is None and not self._lock.locked:
             self._later = self._clock.callLater(PERIOD, self._write_waiting)
 
@@ -89,6 +93,7 @@ class TraceSink:
 
     def _write_waiting(self) -> None:
         self._later = None
+        self._quick.forget()
         Deferred.fromCoroutine(self._write_all())
 
     async def _write_all(self) -> None:
@@ -122,7 +127,7 @@ class TraceSink:
                 self._failed(Failure(), "the database cannot be written; mail is not affected")
             else:
                 self._succeeded()
-            self._weight -= sum(_weight(event) for _, event in batch)
+            self._weight -= sum(map(_weight, batch))
             if not self._waiting:
                 return True
 
@@ -148,8 +153,11 @@ class TraceSink:
         await self._in_thread(self._close)
 
 
-def _weight(event: Event) -> int:
-    return 1 + len(getattr(event, "recipients", ()))
+def _weight(waiting: Waiting) -> int:
+    """Return the approximate size in memory, in octets."""
+    if len(waiting) == 4:
+        return len(waiting[3])
+    return EVENT_WEIGHT * (1 + len(getattr(waiting[1], "recipients", ())))
 
 
 def _text(failure: Failure) -> str:

@@ -93,11 +93,11 @@ SCRAM_KEYS: Call[[Client, str], ScramKeys | Status] = Call("scram_keys")
 SCRAM_RESULT: Call[[Client, str, bool], Address | Status] = Call("scram_result")
 """Client, user name, whether the client proved that it knows the password."""
 
-LOGIN_BEGINS: Call[[Client, str], Status | None] = Call("login_begins")
-"""Client, user name; the result is a refusal, or None. See ILoginGuard."""
+LOGIN_BEGINS: Call[[Client, str, str], Status | None] = Call("login_begins")
+"""Client, user name, mechanism; the result is a refusal, or None. See ILoginGuard."""
 
-LOGIN_FAILED: Call[[Client, str, Status, bool], None] = Call("login_failed")
-"""Client, user name, the reply, whether the password may have been guessed."""
+LOGIN_FAILED: Call[[Client, str, Status, bool, str], None] = Call("login_failed")
+"""Client, user name, the reply, whether the password may have been guessed, mechanism."""
 
 LOGIN_SUCCEEDED: Notification[[Client, str]] = Notification("login_succeeded")
 """Client, user name."""

@@ -78,15 +78,20 @@ class RemoteGuard:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
 
-    async def begin(self, client: Client, username: str) -> Status | None:
+    async def begin(self, client: Client, username: str, mechanism: str = "") -> Status | None:
         """See ILoginGuard."""
-        return await self._channel.ask(calls.LOGIN_BEGINS, client, username)
+        return await self._channel.ask(calls.LOGIN_BEGINS, client, username, mechanism)
 
     async def failed(
-        self, client: Client, username: str, status: Status, guessed: bool = True
+        self,
+        client: Client,
+        username: str,
+        status: Status,
+        guessed: bool = True,
+        mechanism: str = "",
     ) -> None:
         """See ILoginGuard."""
-        await self._channel.ask(calls.LOGIN_FAILED, client, username, status, guessed)
+        await self._channel.ask(calls.LOGIN_FAILED, client, username, status, guessed, mechanism)
 
     def succeeded(self, client: Client, username: str) -> None:
         """See ILoginGuard."""

@@ -28,7 +28,7 @@ from mailhost.config.section import Section
 from mailhost.interfaces.outgoing import OutgoingMessage
 from mailhost.logins import verifier
 from mailhost.message.envelope import Envelope
-from mailhost.net.pump import PumpFactory
+from mailhost.net.limited import LimitedFactory
 from mailhost.workers.connection_counts import new_counts
 from mailhost.workers.pool import StartupData
 from tests.application.test_filters import LEAST
@@ -50,7 +50,10 @@ admin = "ann@example.org"
 [delivery]
 [store]
 [dmarc]
+[tls_reports]
 [dkim]
+[mta_sts]
+[web]
 [doctor]
 [trace]
 [relay]
@@ -84,6 +87,7 @@ OTHERS = {
     "delivery.junk": '"X-Spam"',
     "relay.arc": '["gmail.com"]',
     "relay.bind": '"127.0.0.9"',
+    "relay.domain": '{ "other.example" = { hello = "mail.other.example" } }',
     "relay.route.from": '"example.org"',
     "relay.route.to": '"far.example"',
     "relay.route.via": '"127.0.0.1:2527"',
@@ -94,11 +98,19 @@ OTHERS = {
     "dkim.sign_as": '{ "*.example.org" = "example.org" }',
     "dkim.domain": '{ "other.example" = { off = true } }',
     "doctor.port_25_hosts": '["mx.example.net"]',
+    "mta_sts.mx": '["*.example.net"]',
+    "mta_sts.domain": '{ "other.example" = { mode = "none" } }',
     "domain.dkim": "{ off = true }",
+    "domain.mta_sts": '{ mode = "none" }',
+    "domain.sending": '{ address = "127.0.0.9" }',
     "domain.aliases": '["also.example.org"]',
     "domain.catch_all": '"ann@example.org"',
     "domain.account": "{ ann = {}, bob = {} }",
     "domain.dmarc_reports": '"dmarc@example.org"',
+    "domain.tls_reports": '"tls@example.org"',
+    "tls_reports.organization": '"Example"',
+    "tls_reports.contact": '"ann@example.org"',
+    "tls_reports.addresses": '{ "example.net" = "tls@example.org" }',
     "dmarc.send_reports": None,  # warns without a filter
     "dmarc.reports": '{ "example.net" = "dmarc@example.org" }',
     "domain.alias": '{ team = ["bob@far.example"] }',
@@ -216,6 +228,11 @@ def other(value: Any) -> str:
     raise AssertionError(f"{value!r}: give this setting another value in OTHERS")
 
 
+def made_by(factory: Any) -> Any:
+    """Return what makes the sessions of a listener, or the site of a web listener."""
+    return factory.wrappedFactory if isinstance(factory, LimitedFactory) else factory.machine_of
+
+
 class EverySettingTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.folder = os.path.abspath(self.mktemp())
@@ -270,9 +287,7 @@ class EverySettingTests(SynchronousTestCase):
     def state(self, head: Head, worker: Worker) -> dict[str, Any]:
         """The services of both, as values that can be compared."""
         makers = {
-            f"{served.listen.protocol} {served.listen.endpoint}": cast(
-                PumpFactory, served.factory
-            ).machine_of
+            f"{served.listen.protocol} {served.listen.endpoint}": made_by(served.factory)
             for served in worker._served.values()
         }
         parts: dict[str, Any] = {

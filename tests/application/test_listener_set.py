@@ -84,6 +84,12 @@ class ListenerSetTests(SynchronousTestCase):
         listen = Listen(protocol=ListenProtocol.SMTP, endpoint="tcp:25")
         self.assertEqual([(7, listen)], self.listeners.shared())
 
+    def test_web_listeners_are_not_shared_with_workers(self) -> None:
+        wanted = settings("tcp:80")
+        web = wanted.listen[0].model_copy(update={"protocol": ListenProtocol.HTTP})
+        self.take(wanted.model_copy(update={"listen": (web,)}))
+        self.assertEqual([], self.listeners.shared())
+
     def test_a_reload_opens_those_that_are_new_and_closes_those_that_are_gone(self) -> None:
         new = settings("tcp:25", "tcp:26")
         removed = self.made[1]

@@ -16,6 +16,7 @@ from mailhost.concurrency.pauses import no_pause
 from mailhost.config.model import LimitSettings, Listen, OfferDSN, Relay, Settings
 from mailhost.config.protocol import ListenProtocol
 from mailhost.imap.session import ImapSession
+from mailhost.interfaces.counts import NoCounts
 from mailhost.interfaces.wire import IMachine
 from mailhost.message.client import Client
 from mailhost.net.account_limit import AccountLimit
@@ -35,7 +36,10 @@ SESSIONS: dict[ListenProtocol, type] = {
     ListenProtocol.IMAP: ImapSession,
     ListenProtocol.IMAPS: ImapSession,
 }
+MAIL = [wire for wire in ListenProtocol if not wire.web]
 ALPN = {
+    ListenProtocol.HTTP: (b"http/1.1",),
+    ListenProtocol.HTTPS: (b"http/1.1",),
     ListenProtocol.POP3: (b"pop3",),
     ListenProtocol.POP3S: (b"pop3",),
     ListenProtocol.IMAP: (b"imap",),
@@ -50,6 +54,7 @@ def foundation() -> Foundation:
         SimpleNamespace(
             reactor=Clock(),
             events=SimpleNamespace(emit=lambda event: None),
+            counts=NoCounts(),
             directory=SimpleNamespace(),
             in_thread=None,
             pause=no_pause,
@@ -95,7 +100,7 @@ class Machines(SynchronousTestCase):
         return maker(cast(Any, output), client), output
 
     def test_each_protocol_has_its_session(self) -> None:
-        for wire in ListenProtocol:
+        for wire in MAIL:
             machine, _ = self.make(wire)
             expected: type = SESSIONS.get(wire, Session)
             self.assertIsInstance(machine, expected, wire)
@@ -140,7 +145,7 @@ class Machines(SynchronousTestCase):
             self.assertNotIn(b"BINARYMIME", output.sent)
 
     def test_http_ends_every_session(self) -> None:
-        for wire in ListenProtocol:
+        for wire in MAIL:
             machine, output = self.make(wire)
             drive(machine, b"POST / HTTP/1.1\r\nEHLO x\r\nCAPA\r\n")
             self.assertIn(b"does not speak HTTP; goodbye\r\n", output.sent, wire)
@@ -158,7 +163,7 @@ class Machines(SynchronousTestCase):
             (ListenProtocol.POP3, b"-ERR [SYS/TEMP] "),
         ):
             listen = Listen(protocol=wire, endpoint="tcp:0")
-            factory = make_factory(foundation(), listen)
+            factory: Any = make_factory(foundation(), listen)
             refusal = factory._limits.admit("127.0.0.1")
             assert refusal is not None
             self.assertTrue(factory.served.busy(refusal).startswith(text))

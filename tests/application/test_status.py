@@ -78,7 +78,7 @@ class StatusTests(SynchronousTestCase):
     def test_counts_and_the_connections_of_each_process(self) -> None:
         self.connections.add("192.0.2.1", 1)
         SharedCounts(self.connections.fd, 5, KEY).add("192.0.2.1", 1)
-        for event in (Faulted("disk", "full"), Notice("hello"), Faulted("disk", "full")):
+        for event in (Faulted("disk", "full"), Notice("hello"), Faulted("trace", "full")):
             self.head.counts.emit(event)
         shown = self.status()
         self.assertEqual((2, 0), (shown["totals"]["faults"], shown["totals"]["received"]))

@@ -86,7 +86,11 @@ class ExportTests(DirectoryCase):
         self.assertEqual(*records)
 
     def test_settings_for_keys_stay(self) -> None:
-        self.settings(IN_FILE + '[domain."file.example".dkim]\noff = true\nselector = "mail"\n')
+        self.settings(
+            IN_FILE
+            + '[domain."file.example".dkim]\noff = true\nselector = "mail"\n'
+            + '[domain."file.example".mta_sts]\nmax_age = "10 days"\nmx = ["mx.backup.example"]\n'
+        )
         before = load(self.config).settings.domain["file.example"]
         self.settings(self.run_ok("export"))
         self.assertEqual(load(self.config).settings.domain["file.example"], before)

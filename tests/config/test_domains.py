@@ -47,12 +47,19 @@ class DomainTests(LoadCase):
             HEAD
             + """
             dmarc.reports = { "example.net" = "dmarc@example.org" }
+            tls_reports.addresses = { "example.net" = "tls@example.org" }
             [domain."example.com"]
             aliases = ["example.org"]
             dmarc_reports = "dmarc@example.org"
+            tls_reports = "tls@example.org"
             """
         )
-        keys = {'domain."example.com".dmarc_reports', 'dmarc.reports."example.net"'}
+        keys = {
+            'domain."example.com".dmarc_reports',
+            'domain."example.com".tls_reports',
+            'dmarc.reports."example.net"',
+            'tls_reports.addresses."example.net"',
+        }
         self.assertEqual(keys, set(problems))
         for explanation in problems.values():
             self.assertIn("write example.com here", explanation)
@@ -61,7 +68,9 @@ class DomainTests(LoadCase):
         table = """
             [domain."example.com"]
             dmarc_reports = "dmarc@example.com"
+            tls_reports = "tls@example.com"
             alias.rua = ["dmarc"]
+            alias.tls = ["tls"]
             """
         load(self.write("mailhost.toml", HEAD + table), {})
         self.assertEqual(

@@ -19,6 +19,7 @@ from mailhost.config.section import Section
 ETC = Path(__file__).parents[2] / "etc"
 NAMED = (
     "reports",
+    "addresses",
     "domain",
     "account",
     "app_passwords",
@@ -103,6 +104,8 @@ class DemoTests(ExampleCase):
                 "imaps": "tcp:2993:interface=127.0.0.1",
                 "pop3": "tcp:2110:interface=127.0.0.1",
                 "pop3s": "tcp:2995:interface=127.0.0.1",
+                "http": "tcp:2080:interface=127.0.0.1",
+                "https": "tcp:2443:interface=127.0.0.1",
             },
         )
         self.assertEqual(demo.data, os.path.normpath(ETC.parent / "var"))

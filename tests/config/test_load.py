@@ -310,6 +310,7 @@ class WrongTests(LoadCase):
             "relay.port": ("relay.port = 70000", "65535 or less"),
             "relay.networks[1]": ('relay.networks = ["10.0.0.1/8"]', 'write "10.0.0.0/8", or the'),
             "relay.bind": ('relay.bind = "eth0"', "IP address"),
+            "relay.families": ('relay.families = "ipv5"', "'ipv4-first'"),
             "tls.minimum": ('tls.minimum = "1.1"', "'1.2' or '1.3'"),
             "tls.smtp_minimum": ('tls.smtp_minimum = "ssl3"', "'1.2' or '1.3'"),
             "tls.certificate": ("tls.certificate = {}", "[[tls.certificate]]"),

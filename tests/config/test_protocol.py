@@ -20,6 +20,8 @@ class Table(SynchronousTestCase):
             ListenProtocol.POP3S,
             ListenProtocol.IMAP,
             ListenProtocol.IMAPS,
+            ListenProtocol.HTTP,
+            ListenProtocol.HTTPS,
         }
         takes = {each for each in ListenProtocol if each.takes_mail}
         self.assertEqual(takes, set(ListenProtocol) - reading)

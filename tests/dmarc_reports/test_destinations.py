@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.aggregate_reports.sender import NotNow
 from mailhost.dmarc_reports.destinations import (
     MOST_DESTINATIONS,
-    CannotAsk,
     ReportDestination,
     find_destinations,
 )
@@ -68,7 +68,7 @@ class DestinationTests(SynchronousTestCase):
             record(TO_RED, **{CONSENT: Found.FAILED}),
             record(TO_RED, _dmarc__red__net=Found.FAILED),
         ):
-            self.assertRaises(CannotAsk, found, records)
+            self.assertRaises(NotNow, found, records)
 
     def test_no_record_or_two(self) -> None:
         self.assertEqual([], found({}))

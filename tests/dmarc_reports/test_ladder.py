@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.aggregate_reports.report import DAY
 from mailhost.dmarc_reports.ladder import Advice, advise
 from mailhost.dmarc_reports.received import ReportedRow
-from mailhost.dmarc_reports.report import DAY, CheckedDomain, Row
+from mailhost.dmarc_reports.report import CheckedDomain, Row
 from mailhost.dmarc_reports.summary import summarize
 from mailhost.interfaces.authentication import PublishedPolicy
 

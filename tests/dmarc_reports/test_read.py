@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.aggregate_reports.report import BadReport
 from mailhost.dmarc_reports import read
 from mailhost.dmarc_reports.read import read_report
-from mailhost.dmarc_reports.report import BadReport, CheckedDomain
+from mailhost.dmarc_reports.report import CheckedDomain
 from mailhost.interfaces.authentication import PublishedPolicy
 from tests.dmarc_reports.samples import NEW, OLD
 

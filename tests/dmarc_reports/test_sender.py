@@ -8,15 +8,20 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.aggregate_reports import tally as tally_module
+from mailhost.aggregate_reports.report import DAY
+from mailhost.aggregate_reports.sender import ReportSender
+from mailhost.aggregate_reports.tally import Tally
+from mailhost.aggregate_reports.unpack import file_of_message
+from mailhost.aggregate_reports.waiting import Bounds, Waiting
 from mailhost.dkim.verify import DKIMStatus
-from mailhost.dmarc_reports import tally as tally_module
 from mailhost.dmarc_reports import waiting as waiting_module
 from mailhost.dmarc_reports.read import read_report
-from mailhost.dmarc_reports.report import DAY, AggregateReport
-from mailhost.dmarc_reports.sender import LONGEST, PERIOD, ReportSender, SenderServices
-from mailhost.dmarc_reports.tally import Tally
-from mailhost.dmarc_reports.unpack import xml_of_message
-from mailhost.dmarc_reports.waiting import add_counts, waiting_before
+from mailhost.dmarc_reports.report import AggregateReport
+from mailhost.dmarc_reports.sender import LONGEST, PERIOD, DMARCReportsToSend, SenderServices
+from mailhost.dmarc_reports.tally import WHERE
+from mailhost.dmarc_reports.unpack import XML
+from mailhost.dmarc_reports.waiting import count_and_add, waiting_reports
 from mailhost.interfaces.authentication import (
     Authentication,
     Disposition,
@@ -82,26 +87,17 @@ class ReportCase(SynchronousTestCase):
         self.clock.advance(TODAY * DAY + 10 * 3600)
         self.data = self.mktemp()
         self.events = RecordingEvents()
-        self.tally = Tally(
-            self.clock,
-            here,
-            lambda counts: add_counts(self.data, counts),
-            self.events,
-            self.clock.seconds,
+        self.tally = Tally(self.clock, here, Authenticated, self.events, WHERE, self.clock.seconds)
+        self.tally.reconfigure(
+            lambda events: count_and_add(self.data, {("x.org", "dmarc")}, events)
         )
-        self.tally.reconfigure(True, {("x.org", "dmarc")})
         self.handover = FakeHandover()
         self.outgoing = outgoing_of("mx.x.org")
         self.reports = True
         self.resolver = Resolver()
+        kind = DMARCReportsToSend(self.clock, self.data, self.services, self.resolver, self.events)
         self.sender = ReportSender(
-            self.clock,
-            here,
-            self.data,
-            self.services,
-            self.resolver,
-            self.events,
-            self.clock.seconds,
+            self.clock, here, waiting_reports(self.data), kind, self.events, self.clock.seconds
         )
         self.sender.start()
         self.addCleanup(self.sender.stop)
@@ -119,9 +115,13 @@ class ReportCase(SynchronousTestCase):
         """Let time pass."""
         self.clock.pump([PERIOD] * hours)
 
+    def waiting(self) -> list[Waiting]:
+        """The reports that wait."""
+        return list(waiting_reports(self.data).before(TODAY + 10))
+
     def sent(self) -> list[AggregateReport]:
         """The reports that were sent."""
-        return [read_report(xml_of_message(content)) for _, content, _ in self.handover.taken]
+        return [read_report(file_of_message(content, XML)) for _, content, _ in self.handover.taken]
 
 
 class TallyTests(ReportCase):
@@ -153,9 +153,9 @@ class TallyTests(ReportCase):
             judged(ip=""),
             Notice("something else"),
         )
-        self.tally.reconfigure(False, ())
+        self.tally.reconfigure(None)
         self.count(judged())
-        self.assertEqual((), waiting_before(self.data, TODAY + 1))
+        self.assertEqual([], self.waiting())
 
     def test_a_failure_loses_no_counts(self) -> None:
         with open(self.data, "w", encoding="utf-8"):
@@ -164,30 +164,29 @@ class TallyTests(ReportCase):
         self.assertIn("DMARC results", self.events.lines[-1])
         self.data = self.mktemp()
         now(self.tally.flush())
-        self.assertEqual(1, len(waiting_before(self.data, TODAY + 1)))
+        self.assertEqual(1, len(self.waiting()))
 
     def test_the_rest_is_written_at_the_end(self) -> None:
         self.tally.start()
         self.tally.emit(judged())
         now(self.tally.stop())
-        self.assertEqual(1, len(waiting_before(self.data, TODAY + 1)))
+        self.assertEqual(1, len(self.waiting()))
 
     def test_many_messages_are_written_early(self) -> None:
         self.patch(tally_module, "MOST_AT_ONCE", 3)
         for _ in range(3):
             self.tally.emit(judged())
-        self.assertEqual(1, len(waiting_before(self.data, TODAY + 1)))
+        self.assertEqual(1, len(self.waiting()))
 
     def test_a_full_database_takes_no_more(self) -> None:
-        self.patch(waiting_module, "MOST_WAITING", 1)
+        self.patch(waiting_module, "BOUNDS", Bounds(5, 5, 1))
         self.count(judged())
         self.count(judged(ip="192.0.2.2"))
         self.pass_hours(24)
         self.assertEqual(["192.0.2.1"], [row.source for row in self.sent()[0].rows])
 
     def test_bounds(self) -> None:
-        self.patch(waiting_module, "MOST_ROWS", 3)
-        self.patch(waiting_module, "MOST_DOMAINS", 1)
+        self.patch(waiting_module, "BOUNDS", Bounds(3, 1, 100))
         self.count(*(judged(ip=f"192.0.2.{number}") for number in range(10)))
         other = replace(PASSED, published=replace(POLICY, domain="green.com"))
         self.count(judged(ip="192.0.2.99"), judged(other))
@@ -266,14 +265,14 @@ class SenderTests(ReportCase):
     def test_it_is_given_up_after_some_days(self) -> None:
         self.resolver.text = None
         self.pass_hours(24 + LONGEST // 3600)
-        self.assertEqual([], list(waiting_before(self.data, TODAY + 10)))
+        self.assertEqual([], self.waiting())
         self.assertEqual([], self.handover.taken)
 
     def test_an_address_that_was_withdrawn(self) -> None:
         self.resolver.text = [b"v=DMARC1; p=reject"]
         self.pass_hours(24)
         self.assertEqual([], self.handover.taken)
-        self.assertEqual([], list(waiting_before(self.data, TODAY + 10)))
+        self.assertEqual([], self.waiting())
 
     def test_a_report_that_is_too_large(self) -> None:
         self.resolver.text = [b"v=DMARC1; p=reject; rua=mailto:r@blue.com!1k"]

@@ -232,7 +232,7 @@ class AddressTests(CheckCase):
         back = {name: ["a.isp.example"], ("A", "a.isp.example"): ["192.0.2.1"]}
         self.finds(DNSVerdict.DIFFERENT, "a.isp.example", back)
         found = self.finds(DNSVerdict.MISSING, "there is no record", {("PTR", _V6): []})
-        self.assertIn("relay.bind", found.remedy)
+        self.assertIn("relay.families", found.remedy)
         self.assertEqual([], list(changes_text([found], "example.com", 80)))
 
 

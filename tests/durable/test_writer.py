@@ -16,6 +16,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
 from mailhost.application.privileges import as_user
 from mailhost.durable.batch import Batch
+from mailhost.durable.batch_times import new_batch_times
 from mailhost.durable.frames import LARGEST_FRAME, frame, plain
 from mailhost.durable.writer import Writer, listen
 from mailhost.interfaces.changes import Change, NewFile, RemovedFile
@@ -39,7 +40,9 @@ class WriterTests(TestCase):
         self.disk = FakeDisk("/mail/tmp", "/mail/new")
         self.path = str(short_folder(self) / "writer.sock")
         life, self.head = os.pipe()
-        self.writer = Writer(self.disk, listen(self.path), life)
+        self.times = new_batch_times()
+        self.addCleanup(os.close, self.times.fd)
+        self.writer = Writer(self.disk, listen(self.path), life, self.times)
         for close in (self.writer.close, lambda: os.close(life), self.end_head):
             self.addCleanup(close)
 
@@ -86,6 +89,9 @@ class WriterTests(TestCase):
         self.assertEqual(6, len(safe))
         self.assertEqual(b"onetwo", safe["/mail/new/a1"])
         self.assertEqual(1, self.disk.calls.count("sync_folder /mail/new"))
+        counted = self.times.read()
+        self.assertEqual((1, 6), (sum(counted.buckets), counted.changes))
+        self.assertLess(0, counted.seconds)
 
     def test_several_frames_of_one_are_answered_in_order(self) -> None:
         client = self.client()

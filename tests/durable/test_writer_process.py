@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from types import SimpleNamespace
 from typing import Any, cast
@@ -27,6 +28,7 @@ class FakeReactor(Clock):
         self.processes: list[Any] = []
         self.told: list[str] = []
         self.refuses: OSError | None = None
+        self.tables: set[int] = set()
 
     def spawnProcess(self, process: Any, executable: str, argv: list[str], **how: Any) -> None:
         if self.refuses is not None:
@@ -37,7 +39,9 @@ class FakeReactor(Clock):
             MODULE,
             "mailhost.durable.writer",
             "/data/writer.sock",
+            "3",
         ]
+        self.tables.add(how["childFDs"][3])
         self.processes.append(process)
         process.makeConnection(
             SimpleNamespace(
@@ -51,6 +55,7 @@ class WriterProcessTests(SynchronousTestCase):
         self.reactor = FakeReactor()
         self.events = RecordingEvents()
         self.writer = WriterProcess(cast(Any, self.reactor), "/data/writer.sock", self.events)
+        self.addCleanup(os.close, self.writer.times.fd)
         self.writer.start()
 
     def stop(self) -> Deferred[None]:
@@ -62,6 +67,7 @@ class WriterProcessTests(SynchronousTestCase):
         self.assertIn("the writer: died", self.events.lines[-1])
         self.reactor.advance(0)
         self.assertEqual(2, len(self.reactor.processes))
+        self.assertEqual({self.writer.times.fd}, self.reactor.tables)
 
     def test_one_that_dies_at_once_is_replaced_ever_more_slowly(self) -> None:
         for pause in (0.1, 0.2, 0.4):

@@ -12,8 +12,10 @@ from typing import Any, ClassVar
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
+from mailhost.aggregate_reports.sender import ReportSender
 from mailhost.dkim.verify import DKIMStatus
-from mailhost.dmarc_reports.sender import ReportSender, SenderServices
+from mailhost.dmarc_reports.sender import DMARCReportsToSend, SenderServices
+from mailhost.dmarc_reports.waiting import waiting_reports
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
 from mailhost.signing.key_files import KeyFiles
@@ -324,9 +326,9 @@ class TwoHosts(TestCase):
         outgoing, handover = signing_outgoing(data, hostname, clock.seconds), FakeHandover()
         services = SenderServices(True, hostname, outgoing, handover)
         resolver: Any = RecordsLookUp({("TXT", f"_dmarc.{DOMAIN}"): [POLICY[0][1].encode()]})
-        sender = ReportSender(
-            clock, here, data, lambda: services, resolver, RecordingEvents(), clock.seconds
-        )
+        events = RecordingEvents()
+        kind = DMARCReportsToSend(clock, data, lambda: services, resolver, events)
+        sender = ReportSender(clock, here, waiting_reports(data), kind, events, clock.seconds)
         sender.start()
         clock.pump([3600.0] * 25)
         sender.stop()

@@ -84,6 +84,7 @@ class Passwords(Case):
         (event,) = self.events.told
         assert isinstance(event, LoginRefused)
         self.assertEqual((event.username, event.failures), ("ann@example.com", 1))
+        self.assertEqual("PLAIN", event.key.reason)
         self.assertEqual(self.causes, ["wrong password"])
 
     def test_everybody_else_is_refused_with_the_same_words(self) -> None:

@@ -15,9 +15,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Site
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from mailhost.interfaces.wire import IServerFactory
+from mailhost.interfaces.wire import IEndsWhenIdle, IServerFactory
 from mailhost.net.limited import LimitedFactory
 from mailhost.net.limits import Bounds, ConnectionLimits
 from tests.fakes import RecordingEvents
@@ -45,6 +46,15 @@ class Transport(StringTransport):
 
     def abortConnection(self) -> None:
         self.aborted = True
+
+
+@implementer(IEndsWhenIdle)
+class Ending(Protocol):
+    """Notes that it was asked to end, and does."""
+
+    def stopping(self) -> None:
+        assert self.transport is not None
+        self.transport.loseConnection()
 
 
 class LimitedTests(SynchronousTestCase):
@@ -128,3 +138,12 @@ class LimitedTests(SynchronousTestCase):
         self.assertTrue(transport.aborted)
         protocol.connectionLost(CLOSED)
         self.successResultOf(draining)
+
+    def test_connections_that_can_end_when_idle_are_asked_to(self) -> None:
+        self.factory.serve(Factory.forProtocol(Ending))
+        for end in (self.factory.retire, lambda: self.factory.drain(30)):
+            protocol, transport = self.connect()
+            ending = Deferred.fromCoroutine(end())
+            self.assertTrue(transport.disconnecting)
+            protocol.connectionLost(CLOSED)
+            self.successResultOf(ending)

@@ -16,7 +16,8 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from mailhost.interfaces.events import Refused
+from mailhost.interfaces.counts import CONNECTIONS, HANDSHAKES
+from mailhost.interfaces.events import CountKey, Refused
 from mailhost.interfaces.wire import IMachine, IWire
 from mailhost.message.client import Client
 from mailhost.net.limits import Bounds, ConnectionLimits
@@ -24,6 +25,7 @@ from mailhost.net.pump import PumpFactory, ServedProtocol
 from mailhost.net.tls.client import client_tls
 from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.net.tls.server import ServerTLS
+from mailhost.observe.counts import Counts
 from tests.net.pumping import Events, Lines, busy
 
 reactor: Any = installed_reactor
@@ -69,7 +71,7 @@ class TLSTests(TestCase):
         """Listen on a free port."""
         paths = make_self_signed(os.path.join(self.mktemp(), "tls"), "mx.example.com")
         tls = ServerTLS([paths])
-        self.events = Events()
+        self.events, self.counts = Events(), Counts()
         self.machines: list[Lines] = []
         self.factory = PumpFactory(
             ServedProtocol("smtp", implicit, busy),
@@ -78,6 +80,7 @@ class TLSTests(TestCase):
             ConnectionLimits(Bounds(10, 10)),
             tls,
             self.events,
+            self.counts,
         )
         outermost: Any = TLSMemoryBIOFactory(tls, False, self.factory) if implicit else self.factory
         endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
@@ -112,6 +115,11 @@ class TLSTests(TestCase):
         client = self.machines[0].client
         assert client.tls is not None
         self.assertTrue(client.tls.version.startswith("TLSv1."))
+        expected = {
+            CountKey(CONNECTIONS, "smtp"): 1,
+            CountKey(HANDSHAKES, "smtp", client.tls.version): 1,
+        }
+        self.assertEqual(expected, self.counts.events)
 
     async def test_short_replies_are_sent_at_once(self) -> None:
         await self.listen(implicit=False)
@@ -154,6 +162,7 @@ class TLSTests(TestCase):
         self.assertEqual(peer.read, b"hello\na\nsecret\nbye\n")
         self.assertEqual(self.machines[0].ran, ["a", "tls", "secret", "bye"])
         self.assertEqual(self.machines[0].told[0], "secured")
+        self.assertEqual({CONNECTIONS, HANDSHAKES}, {key.event for key in self.counts.events})
         await self.over()
 
     async def test_a_slow_reader_over_tls(self) -> None:
@@ -183,6 +192,7 @@ class TLSTests(TestCase):
             assert isinstance(refused, Refused)
             self.assertIn("TLS handshake failed", refused.line)
             self.assertNotIn(b"EHLO", peer.read)
+            self.assertEqual({CONNECTIONS}, {key.event for key in self.counts.events})
 
     async def test_gone_in_the_handshake(self) -> None:
         await self.listen(implicit=True)

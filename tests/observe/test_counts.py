@@ -5,15 +5,16 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from mailhost.interfaces.events import Event, Faulted, IEventSink, Notice
+from mailhost.interfaces.counts import CONNECTIONS, OCTETS, ICounts
+from mailhost.interfaces.events import CountKey, Event, Faulted, IEventSink, Notice, Received
 from mailhost.interfaces.filters import ICounters
 from mailhost.observe.counts import Counts
-from tests.observe.samples import KEYS
+from tests.observe.samples import ANN, CLIENT, KEYS
 
 
 class CountsTests(SynchronousTestCase):
     def test_it_takes_events_and_what_filters_did(self) -> None:
-        for interface in (IEventSink, ICounters):
+        for interface in (IEventSink, ICounts, ICounters):
             verifyObject(interface, Counts())
 
     def test_each_event_has_a_key_of_plain_text(self) -> None:
@@ -27,7 +28,20 @@ class CountsTests(SynchronousTestCase):
         counts = Counts()
         for cause in ("full", "hot"):
             counts.emit(Faulted("disk", cause))
-        self.assertEqual({("faulted", "", ""): 2}, counts.events)
+        self.assertEqual({("faulted", "", "", "other"): 2}, counts.events)
+
+    def test_octets_and_what_is_no_event_are_counted_too(self) -> None:
+        counts = Counts()
+        for size in (5, 70):
+            counts.emit(Received(CLIENT, "one", ANN, (ANN,), size, ""))
+        counts.count(CountKey(CONNECTIONS, "smtp"))
+        counts.count(CountKey(CONNECTIONS, "smtp"), 2)
+        expected = {
+            ("received", "submission", "", ""): 2,
+            (OCTETS, "submission", "", ""): 75,
+            (CONNECTIONS, "smtp", "", ""): 3,
+        }
+        self.assertEqual(expected, counts.events)
 
     def test_filters_are_counted_by_name_and_action(self) -> None:
         counts = Counts()
@@ -43,5 +57,5 @@ class CountsTests(SynchronousTestCase):
             counts.emit(Notice("hello"))
             counts.emit(Notice("hello"))
             self.assertEqual(number, len(begun))
-            self.assertEqual(({("notice", "", ""): 2}, {("dns", "asked"): 1}), counts.take())
+            self.assertEqual(({("notice", "", "", ""): 2}, {("dns", "asked"): 1}), counts.take())
         self.assertEqual(({}, {}), counts.take())

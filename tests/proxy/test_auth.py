@@ -210,7 +210,8 @@ class GuardedTests(LoginCase):
         self.assertEqual((first.username, str(first.status)), ("", REFUSED))
         self.secure().say(RIGHT)
         self.guesses(1, self.secure())
-        self.assertEqual(self.events.of(LoginRefused)[-1].username, "ann")
+        refused = self.events.of(LoginRefused)[-1]
+        self.assertEqual(("ann", "PLAIN"), (refused.username, refused.mechanism))
 
     def test_failed_logins_are_answered_late(self) -> None:
         self.guard.reconfigure(LoginSettings(delay=2.0))

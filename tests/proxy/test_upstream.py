@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from mailhost.config.model import RouteTLS
 from tests.proxy.fake_upstream import LOST
-from tests.proxy.talking import ENVELOPE, FIRST, LARGE, MESSAGE, SECOND, Caller, ProxyCase
+from tests.proxy.talking import ENVELOPE, FIRST, LARGE, MESSAGE, SECOND, TLS, Caller, ProxyCase
 
 MAIL, RCPT = ENVELOPE
 GONE = "421 4.4.2 The mail server behind this one went away; please try again later"
@@ -350,3 +351,37 @@ class SlowTests(ProxyCase):
         caller = self.connect()
         self.assertEqual(caller.say("EHLO client.example"), [])
         self.assertEqual(self.assert_patience(caller, 60)[:9], "421 4.4.1")
+
+
+class RequireTLSTests(ProxyCase):
+    """RFC 8689: offered where the server offers it, over TLS with a verified certificate."""
+
+    def offered(self, tls: RouteTLS) -> Caller:
+        """Return a client over TLS, of a proxy that uses TLS in this way."""
+        self.make(tls=tls)
+        self.first.offers = ("STARTTLS",)
+        self.first.offers_after["STARTTLS"] = ("REQUIRETLS",)
+        return self.connect(tls=TLS)
+
+    def test_it_is_passed_on(self) -> None:
+        caller = self.offered(RouteTLS.REQUIRE)
+        self.assertIn("REQUIRETLS", caller.hello())
+        caller.send(f"{MAIL} REQUIRETLS", RCPT)
+        self.assertIn(f"{MAIL} REQUIRETLS", self.first.said)
+
+    def test_an_unverified_server_is_not_enough(self) -> None:
+        caller = self.offered(RouteTLS.OPPORTUNISTIC)
+        self.assertNotIn("REQUIRETLS", caller.hello())
+        self.assertEqual(caller.say(f"{MAIL} REQUIRETLS")[0][:9], "555 5.5.4")
+
+    def test_a_client_without_tls_is_not_offered_it(self) -> None:
+        self.offered(RouteTLS.REQUIRE)
+        self.assertNotIn("REQUIRETLS", self.connect().hello())
+
+    def test_a_later_connection_without_it_is_no_silent_downgrade(self) -> None:
+        caller = self.offered(RouteTLS.REQUIRE)
+        caller.hello()
+        self.first.links[-1].lose()
+        self.first.offers_after["STARTTLS"] = ()
+        self.assertEqual(caller.say(f"{MAIL} REQUIRETLS")[0][:10], "451 4.7.30")
+        self.assertNotIn("MAIL", " ".join(self.first.said))

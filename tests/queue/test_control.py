@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -13,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.interfaces.events import Command, Commanded, Notice
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.status import Status
+from mailhost.message.tls_demand import TLSDemand
 from mailhost.net.control.server import CommandRefused
 from mailhost.queue import control
 from mailhost.queue.control import READING_PATIENCE, QueueControl
@@ -106,6 +108,14 @@ class Looking(ControlCase):
         self.assertEqual(shown["header"], "From: <a@here.example>\r\nSubject: hello\r\n")
         self.assertEqual((shown["attempts"], shown["last_attempt"]), (1, START))
         self.assertEqual((shown["parked"], shown["traceback"]), ("", ""))
+
+    def test_show_what_the_sender_demands_of_tls(self) -> None:
+        (shown,) = self.say("show", ids=["m1"])
+        self.assertEqual(shown["TLS"], "")
+        strict = replace(envelope("z@z.example"), tls=TLSDemand.REQUIRED)
+        self.context.accept(strict, "m3")
+        (shown,) = self.say("show", ids=["m3"])
+        self.assertEqual(shown["TLS"], "required by the sender (REQUIRETLS)")
 
     def test_show_what_is_parked(self) -> None:
         self.parked()

@@ -10,6 +10,7 @@ from mailhost.message.address import Address
 from mailhost.message.envelope import Body, Envelope, ForwardPath, Notify, Return
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
+from mailhost.message.tls_demand import TLSDemand
 from mailhost.queue.entry import (
     ENCODED_AT_ONCE,
     Entry,
@@ -43,6 +44,7 @@ envelopes = st.builds(
     st.integers(0, 1 << 40),
     st.none() | st.sampled_from(Return),
     st.text(max_size=20),
+    st.sampled_from(TLSDemand),
 )
 times = st.floats(0, 4e9)
 entries = st.builds(Entry, st.just("id1"), st.text(), times, envelopes, st.integers(0, 1 << 40))
@@ -119,6 +121,18 @@ class Entries(SynchronousTestCase):
         state = first_state(entry)
         self.assertEqual(state.waiting, entry.envelope.recipients)
         self.assertEqual(state.due, entry.arrived)
+
+
+class OlderEntries(SynchronousTestCase):
+    def test_entries_without_a_demand_of_tls(self) -> None:
+        line = encode_entry(one_entry())
+        self.assertNotIn(b'"tls"', line)  # as older programs wrote it
+        found = decode_entry(line, "id1", None)
+        self.assertIs(found.envelope.tls, TLSDemand.USUAL)
+
+    def test_unknown_demands(self) -> None:
+        line = encode_entry(one_entry()).replace(b'"body"', b'"tls":"odd","body"')
+        self.assertRaises(Unreadable, decode_entry, line, "id1", None)
 
 
 class Damage(SynchronousTestCase):

@@ -7,12 +7,15 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.interfaces.events import Parked
+from mailhost.message.content import Content, content_of_file
 from mailhost.message.outcome import Fate, Outcome
+from mailhost.message.tls_demand import TLSDemand
 from mailhost.queue.intake import Intake
 from mailhost.queue.spool import FoundEntry, ReadingResult, Spool
 from tests.queue.fakes import BUSY, RunningQueue, envelope, here, message
@@ -62,6 +65,25 @@ class OtherProcess(SynchronousTestCase):
         self.write("m2", "bob@y.example")
         self.read_new()
         self.assertEqual(["bob@x.example", "bob@y.example"], self.context.transport.tried)
+
+    def test_the_demand_of_the_header_is_read_once(self) -> None:
+        no = Content((b"TLS-Required: No\r\n\r\nhello\r\n",))
+        for tls, found in (
+            (TLSDemand.USUAL, TLSDemand.OPTIONAL),
+            (TLSDemand.REQUIRED, TLSDemand.REQUIRED),
+        ):
+            asked = replace(envelope("bob@x.example"), tls=tls)
+            work = self.other.write(asked, no, f"m-{tls}")
+            _, entry, _ = self.successResultOf(Deferred.fromCoroutine(work))
+            self.assertIs(entry.entry.envelope.tls, found)
+
+    def test_a_large_header_is_read_in_a_thread(self) -> None:
+        folder = self.mktemp()
+        with open(folder, "wb") as file:
+            file.write(b"TLS-Required: No\r\n\r\nhello\r\n")
+        work = self.other.write(envelope("bob@x.example"), content_of_file(folder), "m1")
+        _, entry, _ = self.successResultOf(Deferred.fromCoroutine(work))
+        self.assertIs(entry.entry.envelope.tls, TLSDemand.OPTIONAL)
 
     @contextmanager
     def failing(self, where: object, name: str) -> Iterator[None]:

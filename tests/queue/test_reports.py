@@ -14,6 +14,7 @@ from mailhost.message.envelope import Body, Envelope, ForwardPath, Notify, Retur
 from mailhost.message.header import values
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import Status
+from mailhost.message.tls_demand import TLSDemand
 from mailhost.outgoing import Outgoing
 from mailhost.queue.reports import ReportedMessage, compose_alarm, compose_report, wanted
 from tests.message.reports import parts, status_fields
@@ -199,6 +200,19 @@ class Returning(SynchronousTestCase):
 
     def test_binary(self) -> None:
         self.assertEqual(self.kind(Return.FULL, body=Body.BINARY), "text/rfc822-headers")
+
+    def test_a_message_with_requiretls(self) -> None:
+        about = Envelope(SENDER, returns=Return.FULL, tls=TLSDemand.REQUIRED)
+        for fate in (Fate.FAILED, Fate.DEFERRED, Fate.RELAYED):
+            notice = notice_of(outcome(fate), about=about)
+            self.assertIs(notice.envelope.tls, TLSDemand.REQUIRED)
+            _, found = parts(notice.content.read())
+            self.assertEqual(found[2].get_content_type(), "text/rfc822-headers")
+
+    def test_a_message_whose_tls_is_optional(self) -> None:
+        about = Envelope(SENDER, tls=TLSDemand.OPTIONAL)
+        notice = notice_of(outcome(Fate.FAILED), about=about)
+        self.assertIs(notice.envelope.tls, TLSDemand.USUAL)
 
     def test_eight_bit(self) -> None:
         body = Content((b"Subject: x\r\n\r\n\xe4\r\n",))

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.concurrency.answers import result_of
 from mailhost.concurrency.pauses import pauses_of
-from mailhost.config.model import Listen, Relay
+from mailhost.config.model import Listen, Relay, Settings
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.secrets import Secrets
 from mailhost.config.types import Secret
@@ -20,6 +20,7 @@ from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
 from mailhost.queue.lanes import carry_lanes
+from mailhost.relay.sources import sources_of
 from mailhost.relay.transport import RelayTransport
 from mailhost.routing import Router
 from tests.fakes import FakeDelivery, FakeDirectory, RecordingEvents, view_of
@@ -27,6 +28,7 @@ from tests.fakes import envelope as envelope_to
 from tests.relay.fake_resolver import FakeResolver
 from tests.relay.far_net import FarHost, FarNet
 
+HEAD = {"version": 1, "hostname": "us.example", "data": "/var/lib/mailhost"}
 OWN = Listen(protocol=ListenProtocol.SMTP, endpoint="tcp:25:interface=192.0.2.77")
 TEXT = "Subject: hi\r\n\r\nhello\r\n"
 MX: dict[str, list[tuple[int, str]] | Exception] = {
@@ -83,6 +85,7 @@ class RelayCase(SynchronousTestCase):
             self.events,
             self.record_tls,
             [OWN],
+            sources=sources_of(Settings.model_validate({**HEAD, "relay": settings})),
         )
         self.dispatch = Dispatch(
             FakeDirectory(view_of()),

@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.status import Status
 from mailhost.relay.connect import Connector, Target, deferral
+from mailhost.relay.sources import Source
 from tests.relay.carrying import RelayCase
 
 BUSY = Status(421, "4.3.2", "Busy")
@@ -33,9 +34,9 @@ class Targets(SynchronousTestCase):
 
     def test_the_own_address_is_bound_for_its_family_alone(self) -> None:
         connector = Connector(Clock(), "us.example", lambda name, required: None)  # type: ignore[arg-type, return-value]
-        connector.bind = "192.0.2.77"
+        source = Source(("192.0.2.77",))
         for ip, bound in (("192.0.2.1", ("192.0.2.77", 0)), ("2001:db8::1", None)):
-            endpoint = connector._endpoint(Target("mx.example", ip, 25))
+            endpoint = connector._endpoint(Target("mx.example", ip, 25, source=source))
             self.assertEqual(bound, vars(endpoint)["_bindAddress"])
 
 

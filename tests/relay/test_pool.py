@@ -15,6 +15,7 @@ from mailhost.interfaces.events import Attempted
 from mailhost.relay.connect import Target
 from mailhost.relay.nexthop import Destination
 from mailhost.relay.pool import PLACES_WITHOUT_PAUSE, Connection, Pool
+from mailhost.relay.tls.decision import HostFacts
 from tests.fakes import now
 from tests.relay.carrying import RelayCase
 
@@ -31,7 +32,8 @@ class IdleDialogue:
 def idle_connection() -> Connection:
     """A connection that may be kept for the next message."""
     dialogue = cast("Any", IdleDialogue())
-    return Connection(dialogue, Target("mx.x.example", "192.0.2.1", 25))
+    target = Target("mx.x.example", "192.0.2.1", 25)
+    return Connection(dialogue, target, HostFacts(target.name))
 
 
 class Reuse(RelayCase):
@@ -96,9 +98,9 @@ class Reuse(RelayCase):
         first, second = (idle_connection() for _ in range(2))
         for connection in (first, second):
             pool.give(destination, connection)
-        self.assertIs(second, pool.take(destination))
-        self.assertIs(first, pool.take(destination))
-        self.assertIsNone(pool.take(destination))
+        self.assertIs(second, pool.take(destination, lambda each: True))
+        self.assertIs(first, pool.take(destination, lambda each: True))
+        self.assertIsNone(pool.take(destination, lambda each: True))
 
 
 class Bounds(RelayCase):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import closing
 
 from mailhost.interfaces.events import Attempted, Event, Filtered, Queued, Received, Refused
@@ -13,7 +14,8 @@ from mailhost.message.envelope import Envelope, ForwardPath
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.status import OK, Status
 from mailhost.trace.database import TraceDatabase
-from mailhost.trace.rows import rows_of
+from mailhost.trace.quick_facts import QuickFacts
+from mailhost.trace.rows import Row, rows_of
 from mailhost.trace.schema import database_path
 from tests.fakes import address
 
@@ -85,9 +87,17 @@ REFUSED_MAIL = Refused(CLIENT, "MAIL FROM:<bad@far.example>", Status(553, "5.7.1
 DEFERRED = relayed("two", "dave@gmail.com", Fate.DEFERRED, GMAIL_SAID)
 
 
+def rows(events: Sequence[Event], at: float = 0.0, apart: float = 0.0) -> list[Row]:
+    """The rows of events that come within one batch, each `apart` seconds after the one before."""
+    quick = QuickFacts()
+    return rows_of(
+        [quick.of(event, int((at + apart * number) * 1000)) for number, event in enumerate(events)]
+    )
+
+
 def make_trace(data: str, *events: Event, at: float = NOON) -> None:
     """Write events to the trace of a data folder, one a second, each in a batch of its own."""
     os.makedirs(data, exist_ok=True)
     with closing(TraceDatabase(database_path(data))) as database:
         for number, event in enumerate(events):
-            database.add(rows_of([(at + number, event)]))
+            database.add(rows([event], at + number))

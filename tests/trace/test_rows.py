@@ -18,9 +18,11 @@ from mailhost.message.outcome import Fate
 from mailhost.message.status import Status
 from mailhost.trace.limits import LONGEST_TEXT, MOST_RECIPIENTS
 from mailhost.trace.marks import DEFERRED, DELIVERED, RECEIVED, REFUSED
-from mailhost.trace.rows import KEPT, MOST_OF_CLIENT, Row, rows_of
+from mailhost.trace.quick_facts import KEPT
+from mailhost.trace.rows import MOST_OF_CLIENT, Row
 from mailhost.trace.timeline import fact_text
 from tests.observe.samples import KEYS
+from tests.trace import samples
 from tests.trace.samples import (
     ANN,
     CLIENT,
@@ -37,7 +39,7 @@ TAG = Finding("dnslist", Stage.CONNECTED, Decision.TAG, "listed by zen.example")
 
 def rows(*events: Event) -> list[Row]:
     """The rows of events that come within one batch."""
-    return rows_of([(1.5, event) for event in events])
+    return samples.rows(events, 1.5)
 
 
 def facts(row: Row) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,20 +10,27 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.interfaces.events import Event, Notice
+from mailhost.interfaces.events import Notice, Queued
 from mailhost.trace import sink
-from mailhost.trace.rows import Timed
-from mailhost.trace.sink import MOST_AT_ONCE, MOST_WAITING, PERIOD, RETRY, TraceSink
-from tests.fakes import RecordingEvents, now
+from mailhost.trace.quick_facts import Waiting
+from mailhost.trace.sink import EVENT_WEIGHT, MOST_AT_ONCE, PERIOD, RETRY, TraceSink
+from tests.fakes import RecordingEvents, address, now
 from tests.queue.fakes import here
-from tests.trace.samples import attempted, received
+from tests.trace import samples
+from tests.trace.samples import ANN, attempted, received
+
+
+def facts(waiting: Waiting) -> str:
+    """The name and the kind of the facts of a message."""
+    assert len(waiting) == 4
+    return f"{waiting[0]} {json.loads(waiting[3])['event']}"
 
 
 class SinkTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock: Any = Clock()
         self.events = RecordingEvents()
-        self.batches: list[list[Event]] = []
+        self.batches: list[list[str]] = []
         self.fault: Exception | None = None
         self.closed = 0
         self.sink = self.make(here)
@@ -34,10 +42,10 @@ class SinkTests(SynchronousTestCase):
         made.reconfigure(off=False)
         return made
 
-    def write(self, batch: Sequence[Timed]) -> None:
+    def write(self, batch: Sequence[Waiting]) -> None:
         if self.fault is not None:
             raise self.fault
-        self.batches.append([event for _, event in batch])
+        self.batches.append([facts(each) for each in batch])
 
     def close(self) -> None:
         self.closed += 1
@@ -52,7 +60,7 @@ class SinkTests(SynchronousTestCase):
         self.clock.advance(PERIOD / 2)
         self.sink.emit(three)
         self.clock.advance(PERIOD)
-        self.assertEqual(self.batches, [[one, two], [three]])
+        self.assertEqual(self.batches, [["one received", "one attempted"], ["two received"]])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_the_start_tells_a_fault(self) -> None:
@@ -106,7 +114,7 @@ class SinkTests(SynchronousTestCase):
         self.fault = None
         self.sink.emit(received("two"))
         self.clock.advance(RETRY)
-        self.assertEqual(self.batches, [[received("two")]])
+        self.assertEqual(self.batches, [["two received"]])
         self.assertEqual(
             self.events.lines,
             [
@@ -135,7 +143,8 @@ class SinkTests(SynchronousTestCase):
         self.assertEqual([len(batch) for batch in self.batches], [2])
 
     def test_what_does_not_fit_is_dropped_and_counted(self) -> None:
-        self.patch(sink, "MOST_WAITING", 10)
+        size = len(samples.rows([attempted()])[0][3])
+        self.patch(sink, "MOST_WAITING", 10 * (size - 2))
         self.fault = OSError("disk full")
         for _ in range(15):
             self.sink.emit(attempted())
@@ -151,11 +160,13 @@ class SinkTests(SynchronousTestCase):
         self.assertEqual(len(self.batches), 2)
 
     def test_recipients_count_towards_the_bound(self) -> None:
-        many = [f"u{number}@x.example" for number in range(MOST_WAITING)]
-        self.sink.emit(received("one", *many))
-        self.sink.emit(received("two"))
+        many = tuple(address(f"u{number}@x.example") for number in range(1000))
+        self.patch(sink, "MOST_WAITING", 1000 * EVENT_WEIGHT)
+        self.fault = OSError("disk full")
+        for name in ("one", "two"):
+            self.sink.emit(Queued(name, ANN, many))
         self.clock.advance(PERIOD)
-        self.assertEqual([len(batch) for batch in self.batches], [1])
+        self.assertIn("further events of messages are dropped", self.events.lines[0])
 
     def test_the_stop_writes_the_rest(self) -> None:
         self.sink.emit(received("one"))

@@ -10,7 +10,6 @@ from mailhost.interfaces.events import Command, Commanded, Event, Parked, Passed
 from mailhost.interfaces.verdict import Decision
 from mailhost.message.outcome import Fate
 from mailhost.message.status import NO_STORAGE, OK
-from mailhost.trace.rows import rows_of
 from mailhost.trace.story import Story
 from tests.fakes import address
 from tests.trace.samples import (
@@ -26,12 +25,13 @@ from tests.trace.samples import (
     filtered,
     received,
     relayed,
+    rows,
 )
 
 
 def story(*events: Event) -> Story:
     """The story of the message that all these events are about."""
-    (row,) = rows_of([(float(at), event) for at, event in enumerate(events)])
+    (row,) = rows(events, apart=1.0)
     return Story(row[0], tuple(json.loads(row[3])))
 
 

@@ -9,7 +9,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.interfaces.events import Command, Commanded, Event, LoginRefused, Queued, Reported
 from mailhost.interfaces.tls_sessions import TLSFailure
 from mailhost.interfaces.verdict import Decision
-from mailhost.trace.rows import rows_of
 from mailhost.trace.timeline import fact_text, named
 from tests.trace.samples import (
     ANN,
@@ -21,13 +20,14 @@ from tests.trace.samples import (
     attempted,
     filtered,
     received,
+    rows,
     session,
 )
 
 
 def words(event: Event) -> str:
     """An event as it is told."""
-    (row,) = rows_of([(1.0, event)])
+    (row,) = rows([event], 1.0)
     (facts,) = json.loads(row[3])
     return fact_text(facts)
 

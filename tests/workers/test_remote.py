@@ -74,17 +74,17 @@ class GuardTests(RemoteCase):
         guard = RemoteGuard(self.channel)
         verifyObject(ILoginGuard, guard)
         self.fake.answer = succeed(NO_STORAGE)
-        refusal = Deferred.fromCoroutine(guard.begin(CLIENT, "ann"))
+        refusal = Deferred.fromCoroutine(guard.begin(CLIENT, "ann", "PLAIN"))
         self.assertEqual(self.successResultOf(refusal), NO_STORAGE)
-        failed = Deferred.fromCoroutine(guard.failed(CLIENT, "ann", NO_STORAGE))
+        failed = Deferred.fromCoroutine(guard.failed(CLIENT, "ann", NO_STORAGE, True, "PLAIN"))
         self.successResultOf(failed)
         guard.succeeded(CLIENT, "ann")
         guard.undecided(CLIENT, "ann")
         self.assertEqual(
             self.fake.asked,
             [
-                (calls.LOGIN_BEGINS, CLIENT, "ann"),
-                (calls.LOGIN_FAILED, CLIENT, "ann", NO_STORAGE, True),
+                (calls.LOGIN_BEGINS, CLIENT, "ann", "PLAIN"),
+                (calls.LOGIN_FAILED, CLIENT, "ann", NO_STORAGE, True, "PLAIN"),
             ],
         )
         told = [(calls.LOGIN_SUCCEEDED, CLIENT, "ann"), (calls.LOGIN_UNDECIDED, CLIENT, "ann")]
@@ -135,13 +135,13 @@ class CountsTests(RemoteCase):
         clock.advance(1.0)
         self.assertEqual(
             self.fake.notified,
-            [(calls.COUNTED, {("notice", "", ""): 3}, {("dnslist", "asked"): 3})],
+            [(calls.COUNTED, {("notice", "", "", ""): 3}, {("dnslist", "asked"): 3})],
         )
         clock.advance(10.0)
         self.assertEqual([], clock.getDelayedCalls())
         counts.emit(Notice("hello"))
         clock.advance(1.0)
-        self.assertEqual(self.fake.notified[1:], [(calls.COUNTED, {("notice", "", ""): 1}, {})])
+        self.assertEqual(self.fake.notified[1:], [(calls.COUNTED, {("notice", "", "", ""): 1}, {})])
 
     def test_a_process_that_ends_sends_the_rest(self) -> None:
         counting = CountsForHead(self.channel, Clock())
@@ -149,7 +149,7 @@ class CountsTests(RemoteCase):
         self.assertEqual([], self.fake.notified)
         counting.counts.emit(Notice("hello"))
         counting.flush()
-        self.assertEqual([(calls.COUNTED, {("notice", "", ""): 1}, {})], self.fake.notified)
+        self.assertEqual([(calls.COUNTED, {("notice", "", "", ""): 1}, {})], self.fake.notified)
 
     def test_counts_of_several_processes_are_added(self) -> None:
         head = Counts()
@@ -161,7 +161,7 @@ class CountsTests(RemoteCase):
             worker.flush()
         for _, events, filters in self.fake.notified:
             head.add_all(events, filters)
-        self.assertEqual({("notice", "", ""): 3}, head.events)
+        self.assertEqual({("notice", "", "", ""): 3}, head.events)
         self.assertEqual({("dnslist", "asked"): 2}, head.filters)
 
 

@@ -147,7 +147,7 @@ def _reverse(record: PlannedRecord, plan: DNSPlan) -> Lookups[DNSFinding]:
     ask_for = f"Ask the provider of the address for the name {plan.hostname}."
     if not reply.records:
         if ":" in address:
-            ask_for += " Until then send by IPv4 alone: relay.bind names an IPv4 address."
+            ask_for += ' Until then send by IPv4 alone: relay.families = "ipv4".'
         seen = "there is no record"
         return DNSFinding(Topic.REVERSE, tried, DNSVerdict.MISSING, seen, ask_for, (record,))
     name = reply.records[0]

@@ -87,7 +87,7 @@ def host_name_check(
 def _senders(settings: Settings, own: Callable[[], Sequence[str]]) -> Sequence[str]:
     """Return the public addresses from which mail leaves."""
     bound = settings.relay.bind
-    return [each for each in ([bound] if bound else own()) if ip_address(each).is_global]
+    return [each for each in (bound or own()) if ip_address(each).is_global]
 
 
 def _addresses(name: str) -> Lookups[list[str] | None]:

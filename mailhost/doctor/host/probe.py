@@ -19,6 +19,7 @@ SECONDS = 2.0  # for the connection, for the TLS handshake, and for each whole r
 LONGEST_REPLY = 16_384  # octets
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _SMTP = ("EHLO {}", "STARTTLS")
+_HTTP = b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 _STARTTLS = {
     ListenProtocol.SMTP: _SMTP,
     ListenProtocol.SUBMISSION: _SMTP,
@@ -80,13 +81,14 @@ def _systemd(endpoint: Endpoint, protocol: ListenProtocol) -> ListenerPlace | No
 
 
 def greeting_of(place: ListenerPlace) -> str:
-    """Return the first line that a listener sends, empty for none in time. Raises NotReached."""
+    """Return the first line that a listener sends, empty for none in time. The web listener is
+    asked first, since its clients speak first. Raises NotReached."""
     with _connected(place) as wire:
         try:
             if place.protocol.implicit_tls or place.own_tls:
                 with _encrypted(wire, "") as encrypted:
-                    return _first_line(encrypted)
-            return _first_line(wire)
+                    return _first_line(encrypted, place)
+            return _first_line(wire, place)
         except TimeoutError:
             return ""
 
@@ -183,7 +185,9 @@ def _whole(text: bytes, protocol: ListenProtocol, command: str) -> bool:
     return protocol is ListenProtocol.POP3 or last[3:4] != b"-"
 
 
-def _first_line(wire: socket.socket) -> str:
+def _first_line(wire: socket.socket, place: ListenerPlace) -> str:
+    if place.protocol.web:
+        wire.sendall(_HTTP)
     text = _until(wire, lambda text: b"\n" in text)
     return text.partition(b"\n")[0].decode("utf-8", "replace").strip()
 

@@ -6,6 +6,7 @@ can be reached accepts a connection in much less time than is allowed here, from
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -15,6 +16,7 @@ from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from mailhost.config.sending import of_family
 from mailhost.interfaces.reactor import IReactor
 from mailhost.net.connect import ConnectFailed, connect
 
@@ -41,17 +43,18 @@ class Attempt:
 
 
 class PortAttempts:
-    """Connects from `bind`, an address of this machine, or from any where that is empty."""
+    """Connects from `bind`, addresses of this machine, or from any of an IP version that is not
+    among them."""
 
-    def __init__(self, reactor: IReactor, bind: str = "") -> None:
+    def __init__(self, reactor: IReactor, bind: Sequence[str] = ()) -> None:
         self._reactor = reactor
         self._bind = bind
 
     async def __call__(self, ip: str, port: int) -> Attempt:
         """Try one port. Raises nothing."""
-        six = ":" in ip
-        own = (self._bind, 0) if self._bind and (":" in self._bind) is six else None
-        make = TCP6ClientEndpoint if six else TCP4ClientEndpoint
+        bound = of_family(self._bind, ip)
+        own = (bound, 0) if bound else None
+        make = TCP6ClientEndpoint if ":" in ip else TCP4ClientEndpoint
         endpoint = make(self._reactor, ip, port, timeout=CONNECT_SECONDS + 1, bindAddress=own)
         connection = _Connection()
         try:

@@ -39,13 +39,14 @@ class MachineRoutes:
     ipv6_addresses: tuple[str, ...] = ()
 
 
-def routes_check(read: Callable[[], MachineRoutes], bind: str) -> Check:
-    """Return the check of the routes that `read` returns. `bind` is the address from which mail
-    leaves, empty for any."""
+def routes_check(read: Callable[[], MachineRoutes], bind: Sequence[str]) -> Check:
+    """Return the check of the routes that `read` returns. `bind` are the addresses from which
+    mail leaves, empty for any."""
 
     async def run() -> Sequence[Finding]:
-        if bind and ip_address(bind).is_loopback:
-            return [ok(_TRIED, f"not needed: mail leaves from {bind}, which is on this machine")]
+        if bind and all(ip_address(each).is_loopback for each in bind):
+            text = f"not needed: mail leaves from {' and '.join(bind)}, on this machine"
+            return [ok(_TRIED, text)]
         return list(_about(read()))
 
     return Check("Network", "there is a default route", SECONDS, run)

@@ -69,7 +69,7 @@ KNOWN = (
         r"7\.2[35]",
         "The sending address has no reverse name, or one that does not lead back to it.",
         "Have the provider of the address set its PTR record to the host's name. If IPv6 alone "
-        "lacks it, send by IPv4: `relay.bind`.",
+        "lacks it, send by IPv4: `relay.families`.",
     ),
     _gmail(
         r"7\.24",

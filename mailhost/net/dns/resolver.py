@@ -18,6 +18,7 @@ from twisted.names.error import DNSNameError
 from zope.interface import implementer
 
 from mailhost.config.model import DNS
+from mailhost.interfaces.counts import LOOK_UPS, ICounts, NoCounts
 from mailhost.interfaces.dns import (
     Found,
     IResolver,
@@ -29,6 +30,7 @@ from mailhost.interfaces.dns import (
     ResolveFailed,
 )
 from mailhost.interfaces.dns import Question as AnyQuestion
+from mailhost.interfaces.events import count_key
 from mailhost.interfaces.reactor import IReactor
 from mailhost.message.address import literal_address
 from mailhost.net.dns.cache import NEGATIVE_VALIDITY, AnswerCache, Answered, Question
@@ -48,11 +50,17 @@ MOST_CNAMES = 8
 
 @implementer(IResolver)
 class Resolver:
-    """Asks the servers of the settings, or the system's where they name none."""
+    """Asks the servers of the settings, or the system's where they name none. `counts` gets the
+    results of questions that the cache has no answer to."""
 
     def __init__(
-        self, reactor: IReactor, settings: DNS, system: SystemServers | None = None
+        self,
+        reactor: IReactor,
+        settings: DNS,
+        system: SystemServers | None = None,
+        counts: ICounts = NoCounts(),  # noqa: B008 -- without a state
     ) -> None:
+        self._counts = counts
         self._reactor = reactor
         self._system = system or SystemServers()
         self._cache = AnswerCache(reactor, self._ask)
@@ -106,7 +114,19 @@ class Resolver:
         return Reply(found, answer.records, answer.secure)
 
     async def _ask(self, question: Question) -> Answered:
-        """Ask the servers. Raises ResolveFailed, NoPossibleHost."""
+        """Ask the servers, and count the result. Raises ResolveFailed, NoPossibleHost."""
+        result = "failed"
+        try:
+            answer = await self._ask_in_time(question)
+            result = "found" if answer.records else "not found"
+        except NoPossibleHost:
+            result = "found"
+            raise
+        finally:
+            self._counts.count(count_key(LOOK_UPS, "", result))
+        return answer
+
+    async def _ask_in_time(self, question: Question) -> Answered:
         asking = Deferred.fromCoroutine(self._ask_through_aliases(question))
         try:
             return await asking.addTimeout(self._timeout, self._reactor)

@@ -7,8 +7,7 @@ that are there keep theirs. The other side is `client`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from time import monotonic
+from collections.abc import Sequence
 
 from OpenSSL import SSL
 from twisted.internet.interfaces import (
@@ -17,6 +16,7 @@ from twisted.internet.interfaces import (
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
+from mailhost.interfaces.challenges import ITLSChallenges
 from mailhost.message.client import TLSState
 from mailhost.net.tls.certificate import (
     PEM,
@@ -25,9 +25,10 @@ from mailhost.net.tls.certificate import (
     parse_certificate,
     read_certificate,
 )
-from mailhost.net.tls.server_contexts import STRICT, Minimums, Role, RoleContexts
+from mailhost.net.tls.server_contexts import HTTPS, STRICT, Minimums, Role, RoleContexts
 
 __all__ = [
+    "HTTPS",
     "STRICT",
     "BadCertificate",
     "Minimums",
@@ -41,8 +42,6 @@ CertificatePaths = tuple[str, str]
 """Files with a PEM chain, own certificate first, and its key."""
 
 CertificateSource = CertificatePaths | PEM | CertificateFiles
-
-TICKET_KEY_LIFETIME = 86_400.0  # seconds; RFC 9325 §3.4 wants them changed regularly
 
 
 def read_all(certificates: Sequence[CertificateSource]) -> tuple[CertificateFiles, ...]:
@@ -65,16 +64,16 @@ class ServerTLS:
 
     `certificates` are pairs of paths, or what another process read there; the first is for clients
     that name no server, or one without a certificate. Blocks for the disk. Raises BadCertificate.
-    `seconds` is a clock that is never set back.
+    `challenges` may be set at any time: listeners of a role with challenges ask it.
     """
+
+    challenges: ITLSChallenges | None = None
 
     def __init__(
         self,
         certificates: Sequence[CertificateSource],
         minimums: Minimums = Minimums(),  # noqa: B008 -- a frozen value
-        seconds: Callable[[], float] = monotonic,
     ) -> None:
-        self._seconds = seconds
         self.replace(certificates, minimums)
 
     def replace(self, certificates: Sequence[CertificateSource], minimums: Minimums) -> None:
@@ -93,7 +92,6 @@ class ServerTLS:
         self.certificates = tuple(certificates)
         self.minimums = minimums
         self._contexts = {STRICT: strict}
-        self._made = self._seconds()
 
     @property
     def pem(self) -> tuple[PEM, ...]:
@@ -106,17 +104,15 @@ class ServerTLS:
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """Return a connection with the default certificate; the handshake may change it."""
-        return self.connection(STRICT, tlsProtocol)
+        return self.connection(STRICT)
 
-    def connection(self, role: Role, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+    def connection(self, role: Role) -> SSL.Connection:
         """Return a connection for a listener of this role."""
-        if self._seconds() - self._made > TICKET_KEY_LIFETIME:
-            self.use(self.certificates, self.minimums)  # OpenSSL draws new keys for new contexts
         contexts = self._contexts.get(role)
         if contexts is None:
             contexts = RoleContexts(self.certificates, self.minimums, role)
             self._contexts[role] = contexts
-        return contexts.default.serverConnectionForTLS(tlsProtocol)
+        return contexts.connection(self.challenges if role.challenges else None)
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -128,7 +124,7 @@ class _InRole:
         self._role = role
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        return self._server.connection(self._role, tlsProtocol)
+        return self._server.connection(self._role)
 
 
 def tls_state(transport: object) -> TLSState | None:

@@ -1,13 +1,14 @@
-"""OpenSSL contexts for our side of handshakes: one for each certificate, found by server name.
+"""The contexts of our side of TLS: one for each certificate, found by server name.
 
-Session tickets (RFC 8446 §4.6.1) are accepted only by the process that issued them: their keys
-belong to a context, and pyOpenSSL can neither share keys between processes nor turn tickets off. A
-client whose ticket is not accepted makes a full handshake, as it would without a ticket.
+No session is resumed: the keys of session tickets belong to a context, and can neither be shared
+between processes nor be changed through pyOpenSSL. TLS 1.2 offers neither tickets nor session ids.
+In TLS 1.3 OpenSSL sends two tickets nevertheless, which no process accepts; a client that tries one
+makes a full handshake (RFC 8446 §4.2.11). docs/decisions.md has the measurements.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,9 @@ from OpenSSL import SSL
 from OpenSSL.crypto import X509, PKey
 from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
 
+from mailhost.interfaces.challenges import ITLSChallenges
 from mailhost.net.tls.certificate import BadCertificate, CertificateFiles, normal_name
+from mailhost.net.tls.challenges import ChallengedConnection, refuse_challenge
 
 # Ciphers of TLS 1.2 and older; those of 1.3 are all good (RFC 9325 §4.2).
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -28,9 +31,6 @@ VERSIONS = {
     "1.2": TLSVersion.TLSv1_2,
     "1.3": TLSVersion.TLSv1_3,
 }
-SESSION_ID_CONTEXT = (
-    b"mailhost"  # the same in all contexts, so that a ticket is valid for each server name
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,16 @@ class Role:
 
     `protocols` are its ALPN identifiers as IANA registered them (RFC 7301 §6); SMTP has none.
     `opportunistic` listeners accept older versions and ciphers, as their clients would otherwise
-    send in the clear.
+    send in the clear. Those with `challenges` answer authorities that check names (RFC 8737).
     """
 
     protocols: tuple[bytes, ...] = ()
     opportunistic: bool = False
+    challenges: bool = False
 
 
 STRICT = Role()
+HTTPS = Role((b"http/1.1",), challenges=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,49 +71,52 @@ class RoleContexts:
         self, certificates: Sequence[CertificateFiles], minimums: Minimums, role: Role
     ) -> None:
         self._of_name: dict[str, SSL.Context] = {}
-        minimum = minimums.of(role)
-        self.default = _options(certificates[0], minimum, role, self._choose)
-        contexts = [self.default.getContext()]
-        contexts += [_options(files, minimum, role).getContext() for files in certificates[1:]]
+        contexts = [_context(files, minimums.of(role), role) for files in certificates]
+        self._default = contexts[0]
+        self._default.set_tlsext_servername_callback(self._choose)
         for files, context in zip(certificates, contexts, strict=True):
             for name in files.names:
                 self._of_name.setdefault(name, context)
 
-    def _choose(self, server_name: bytes | None) -> SSL.Context | None:
-        """Return the context for a client's server name (RFC 6066 §3); None is the default's."""
-        if not server_name:
-            return None
-        name = normal_name(server_name.decode("ascii", "replace"))
+    def connection(self, challenges: ITLSChallenges | None = None) -> SSL.Connection:
+        """Return a connection with the default certificate; the handshake may change it."""
+        if challenges is not None:
+            return ChallengedConnection(self._default, challenges)
+        return SSL.Connection(self._default, None)
+
+    def _choose(self, connection: SSL.Connection) -> None:
+        """Use the certificate for a client's server name (RFC 6066 §3)."""
+        if isinstance(connection, ChallengedConnection) and connection.answer():
+            return
+        if server_name := connection.get_servername():
+            context = self._named(server_name.decode("ascii", "replace"))
+            if context is not None:
+                connection.set_context(context)
+
+    def _named(self, server_name: str) -> SSL.Context | None:
+        name = normal_name(server_name)
         return self._of_name.get(name) or self._of_name.get("*." + name.partition(".")[2])
 
 
-def _options(
-    files: CertificateFiles,
-    minimum: str,
-    role: Role,
-    choose: Callable[[bytes | None], SSL.Context | None] | None = None,
-) -> CertificateOptions:
+def _context(files: CertificateFiles, minimum: str, role: Role) -> SSL.Context:
     own, *others = map(X509.from_cryptography, files.chain)
     ciphers = OPPORTUNISTIC_CIPHERS if role.opportunistic else CIPHERS
     try:
-        options = CertificateOptions(
+        context = CertificateOptions(
             privateKey=PKey.from_cryptography_key(files.key),  # type: ignore[arg-type] # checked
             certificate=own,
             extraCertChain=others,
             acceptableCiphers=AcceptableCiphers.fromOpenSSLCipherString(ciphers),
-            contextForServerName=choose,
-            enableSessionTickets=True,
             **_oldest(minimum),
-        )
-        context = options.getContext()
+        ).getContext()
     except (SSL.Error, TypeError) as error:
         name = files.names[0] if files.names else "without a name"
         raise BadCertificate(f"OpenSSL does not take the certificate {name}: {error}") from error
+    context.set_options(SSL.OP_NO_RENEGOTIATION)  # type: ignore[attr-defined] # the stubs are old
     if minimum < "1.2":
         context.set_cipher_list((ciphers + _SHA1).encode())
-    context.set_session_id(SESSION_ID_CONTEXT)
     answer_alpn(context, role.protocols)
-    return options
+    return context
 
 
 def _oldest(minimum: str) -> dict[str, Any]:
@@ -128,6 +133,7 @@ def answer_alpn(context: SSL.Context, protocols: Sequence[bytes] = ()) -> None:
     """
 
     def choose(connection: SSL.Connection, offered: list[bytes]) -> Any:
+        refuse_challenge(connection, offered)
         shared = (name for name in offered if name in protocols)
         return next(shared, SSL.NO_OVERLAPPING_PROTOCOLS)
 

@@ -53,7 +53,8 @@ class Dialogue:
     """The dialogue over one connection. `hostname` is our name in EHLO, `peer` the host's name in
     its reply to EHLO; `greeted` is True once the host sent a greeting.
 
-    `offers` are the extensions in the reply to EHLO, `transactions` is the number of those begun.
+    `offers` are the extensions in the reply to EHLO, without REQUIRETLS unless there is TLS (RFC
+    8689 §2); `transactions` is the number of those begun.
     """
 
     def __init__(self, client: SMTPClient, hostname: str, timeouts: Timeouts) -> None:
@@ -242,6 +243,7 @@ class Dialogue:
             self.offers = {
                 word.upper(): rest.strip()
                 for word, _, rest in (line.partition(" ") for line in reply.lines[1:])
+                if self._client.secure or word.upper() != "REQUIRETLS"
             }
         elif 500 <= reply.code < 510:  # a host without EHLO (RFC 5321 §3.2)
             reply = await self.ask(b"HELO " + name)

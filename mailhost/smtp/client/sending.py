@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from mailhost.message.content import Content
 from mailhost.message.envelope import Body, Envelope, ForwardPath
 from mailhost.message.status import Status
+from mailhost.message.tls_demand import TLSDemand
 
 Offers = Mapping[str, str]
 """The extensions in the reply to EHLO: keywords in upper case, each with its parameters."""
@@ -117,6 +118,8 @@ def mail_command(envelope: Envelope, offers: Offers, size: int, utf8: bool) -> b
         text.append(f"BODY={envelope.body}")
     if utf8:
         text.append("SMTPUTF8")
+    if envelope.tls is TLSDemand.REQUIRED and "REQUIRETLS" in offers:
+        text.append("REQUIRETLS")
     if "DSN" in offers and envelope.returns:
         text.append(f"RET={envelope.returns}")
     if "DSN" in offers and envelope.envelope_id:

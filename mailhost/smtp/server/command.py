@@ -9,6 +9,7 @@ from typing import TypeVar
 from mailhost.message.address import Address, BadAddress, parse_address
 from mailhost.message.envelope import Body, Envelope, ForwardPath, Notify, Return
 from mailhost.message.status import Status
+from mailhost.message.tls_demand import TLSDemand
 from mailhost.smtp.grammar import (
     BDAT,
     CONTROLS,
@@ -62,8 +63,8 @@ def parse_mail(arguments: bytes) -> Envelope:
     """Return an envelope without recipients from the arguments of MAIL (RFC 5321 §4.1.1.2).
 
     The parameters are SIZE (RFC 1870), BODY (RFC 6152, RFC 3030), SMTPUTF8 (RFC 6531), RET and
-    ENVID (RFC 3461), and AUTH (RFC 4954 §5), which is not trusted and therefore ignored. Raises
-    BadCommand.
+    ENVID (RFC 3461), REQUIRETLS (RFC 8689 §2), and AUTH (RFC 4954 §5), which is not trusted and
+    therefore ignored. Raises BadCommand.
     """
     match = MAIL.fullmatch(arguments.rstrip(b" "))
     if not match:
@@ -79,6 +80,7 @@ def parse_mail(arguments: bytes) -> Envelope:
         returns=_take(parameters, b"RET", lambda v: Return(v.upper().decode()), None),
         envelope_id=_take(parameters, b"ENVID", _envelope_id, ""),
         smtputf8=_flag(parameters, b"SMTPUTF8"),
+        tls=TLSDemand.REQUIRED if _flag(parameters, b"REQUIRETLS") else TLSDemand.USUAL,
     )
     parameters.pop(b"AUTH", None)
     _refuse_unknown(parameters)

@@ -12,9 +12,12 @@ from functools import lru_cache
 from mailhost.interfaces.extensions import Extensions
 from mailhost.message.envelope import Body, Envelope, ForwardPath, Notify
 from mailhost.message.status import Status
+from mailhost.message.tls_demand import TLSDemand
 from mailhost.smtp.server.reply import encode_lines
 from mailhost.smtp.server.size_limit import refusal_of_size, size_keyword
 
+# RFC 8689 §2: the option is for sessions over TLS alone
+NEEDS_TLS = Status(530, "5.7.0", "REQUIRETLS needs TLS; use STARTTLS first")
 # RFC 6152, RFC 3030, RFC 6531, RFC 3461, RFC 2034. CHUNKING is always offered: the session itself
 # implements BDAT.
 _EXTENSIONS = ("8BITMIME", "BINARYMIME", "CHUNKING", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES")
@@ -22,31 +25,43 @@ _EXTENSIONS = ("8BITMIME", "BINARYMIME", "CHUNKING", "SMTPUTF8", "DSN", "ENHANCE
 
 @lru_cache(maxsize=64)
 def encode_hello(
-    hostname: str, extensions: Extensions, starttls: bool, mechanisms: tuple[str, ...]
+    hostname: str,
+    extensions: Extensions,
+    secure: bool,
+    starttls: bool,
+    mechanisms: tuple[str, ...],
 ) -> bytes:
-    """Return the whole reply to EHLO. `mechanisms` are those that AUTH accepts now."""
-    return encode_lines(250, [hostname, *_lines(extensions, starttls, mechanisms), "HELP"])
+    """Return the whole reply to EHLO. `secure` is True over TLS, and `starttls` where STARTTLS is
+    accepted; `mechanisms` are those that AUTH accepts now."""
+    lines = _lines(extensions, secure, starttls, mechanisms)
+    return encode_lines(250, [hostname, *lines, "HELP"])
 
 
-def _lines(extensions: Extensions, starttls: bool, mechanisms: Sequence[str]) -> Iterator[str]:
+def _lines(
+    extensions: Extensions, secure: bool, starttls: bool, mechanisms: Sequence[str]
+) -> Iterator[str]:
     yield "PIPELINING"  # RFC 2920
     yield size_keyword(extensions)
     for word in _EXTENSIONS:
         if word == "CHUNKING" or word in extensions.offered:
             yield word
     yield f"LIMITS RCPTMAX={extensions.recipients}"  # RFC 9422
+    if secure and "REQUIRETLS" in extensions.offered:
+        yield "REQUIRETLS"  # RFC 8689
     if starttls:
         yield "STARTTLS"  # RFC 3207
     if mechanisms:
         yield f"AUTH {' '.join(mechanisms)}"  # RFC 4954
 
 
-def refusal_of_sender(envelope: Envelope, extensions: Extensions) -> Status | None:
+def refusal_of_sender(envelope: Envelope, extensions: Extensions, secure: bool) -> Status | None:
     """Return the refusal of a MAIL that exceeds the SIZE limit or uses an extension that was not
-    offered, None if it may pass."""
+    offered, None if it may pass. `secure` is True over TLS."""
     too_large = refusal_of_size(envelope.size, extensions.message_size)
     if too_large is not None:
         return too_large
+    if envelope.tls is TLSDemand.REQUIRED and not secure:
+        return NEEDS_TLS
     offered = extensions.offered | extensions.ignored
     return _not_offered(word for word in _extensions_used(envelope) if word not in offered)
 
@@ -58,6 +73,8 @@ def _extensions_used(envelope: Envelope) -> Iterator[str]:
         yield "SMTPUTF8"
     if envelope.returns or envelope.envelope_id:
         yield "DSN"
+    if envelope.tls is TLSDemand.REQUIRED:
+        yield "REQUIRETLS"
 
 
 def refusal_of_recipient(path: ForwardPath, extensions: Extensions) -> Status | None:

@@ -188,9 +188,10 @@ class Session:
         if verb == b"HELO":
             return context.done(verb, Status(250, "", hostname))
         context.state = NEXT_STATE[context.state][verb]
-        starttls = self._options.starttls and context.client.tls is None
+        secure = context.client.tls is not None
+        starttls = self._options.starttls and not secure
         mechanisms = self._auth.mechanisms()
-        reply = encode_hello(hostname, context.extensions, starttls, mechanisms)
+        reply = encode_hello(hostname, context.extensions, secure, starttls, mechanisms)
         return self._replies.write_encoded(reply)
 
     # --- STARTTLS --------------------------------------------------------------------------------

@@ -94,7 +94,8 @@ class TransactionCommands:
             envelope = parse_mail(arguments)
         except BadCommand as bad:
             return context.replies.error("MAIL " + printable(arguments), bad.status)
-        refusal = refusal_of_sender(envelope, context.extensions)
+        secure = context.client.tls is not None
+        refusal = refusal_of_sender(envelope, context.extensions, secure)
         if refusal is not None:
             return context.replies.refused_by_reception("MAIL " + printable(arguments), refusal)
         self._envelope = envelope

@@ -16,11 +16,12 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from mailhost.message.flags import DELETED, SEEN
 
 MOST_IN_PAGE = 1000  # messages
-MOST_ADDED_TO = 250  # the same for a page that a few messages are added to: it is written anew
+MOST_ADDED_TO = 50  # the same for a page that a few messages are added to: it is written anew
 LARGEST_SIZE = (1 << 32) - 1  # octets of a message that can be told
 
 COLUMNS = "first_uid, changed, uids, flags, modseqs, sizes, dates"
@@ -123,6 +124,22 @@ class Page:
         )
         return page
 
+    def joined(self, after: Page, modseq: int) -> Page:
+        """Return a page with the messages of this one and of the page after it, written with this
+        MODSEQ. The names of both must be known."""
+        assert self.names is not None
+        assert after.names is not None
+        page = Page(self.first_uid, modseq)
+        page.uids = self.uids + after.uids
+        page.flags = self.flags + after.flags
+        page.modseqs = self.modseqs + after.modseqs
+        page.sizes = self.sizes + after.sizes
+        page.dates = self.dates + after.dates
+        page.names = Names(
+            [*self.names.bases, *after.names.bases], self.names.saved + after.names.saved
+        )
+        return page
+
     def without(self, uids: frozenset[int], modseq: int) -> Page:
         """Return a copy in which these are missing; the removal has this MODSEQ. The names must be
         known."""
@@ -211,6 +228,8 @@ def _read(connection: sqlite3.Connection, folder: int, first: int) -> Page:
 
 def names_of(connection: sqlite3.Connection, folder: int, page: Page) -> Names:
     """Return the names of the files of a page's messages."""
+    if not page.uids:
+        return Names((), array("q"))
     if page.names is None:
         bases, octets = connection.execute(
             "SELECT bases, saved FROM names WHERE folder = ? AND first_uid = ?",
@@ -260,15 +279,35 @@ def add_entries(
     most = MOST_IN_PAGE if end > FEW else MOST_ADDED_TO
     while start < end:
         page = pages[next(reversed(pages))] if pages else None
-        if page is None or len(page.uids) >= most:
+        if page is not None and len(page.uids) >= most:
+            _join_last(connection, folder, pages, modseq)
+            page = None
+        if page is None:
             page = Page(entries.uids[start])
-        else:
-            names_of(connection, folder, page)
+        names_of(connection, folder, page)
         some = entries.part(start, start + most - len(page.uids))
         page = page.extended(some, modseq, saved)
         write_whole_page(connection, folder, page)
         pages[page.first_uid] = page
         start += len(some.uids)
+
+
+def _join_last(
+    connection: sqlite3.Connection, folder: int, pages: dict[int, Page], modseq: int
+) -> None:
+    """Make one page of the last two, where it has room for both: messages are added to small pages,
+    and most messages lie in large ones."""
+    if len(pages) < 2:
+        return
+    last, before = map(pages.__getitem__, islice(reversed(pages), 2))
+    if len(before.uids) + len(last.uids) > MOST_IN_PAGE:
+        return
+    names_of(connection, folder, before)
+    names_of(connection, folder, last)
+    write_whole_page(connection, folder, Page(last.first_uid))  # which has no message: removed
+    del pages[last.first_uid]
+    pages[before.first_uid] = before.joined(last, modseq)
+    write_whole_page(connection, folder, pages[before.first_uid])
 
 
 def remove_entries(

@@ -58,11 +58,12 @@ class Times:
 class Dotlock:
     """A lock that is held, on `path`. To be released, once, also after an error."""
 
-    def __init__(self, dotlocks: Dotlocks, path: str, fd: int) -> None:
+    def __init__(self, dotlocks: Dotlocks, path: str, fd: int, line: int) -> None:
         self.path = path
         self._lock_path = f"{path}.lock"
         self._dotlocks = dotlocks
         self._fd = fd
+        self._line = line  # the descriptor of the folder, -1 for none
         self._touched = dotlocks.times.steady()
 
     def held(self) -> bool:
@@ -93,7 +94,8 @@ class Dotlock:
                     self._dotlocks.system.remove(self._lock_path)
         finally:
             os.close(fd)
-        self._dotlocks.step_back(self.path)
+        line, self._line = self._line, -1
+        self._dotlocks.step_back(line)
 
     def __enter__(self) -> Dotlock:
         return self
@@ -125,18 +127,21 @@ class Dotlocks:
         line = self._line_up(path, begin, patience)
         try:
             fd = self._make(path, begin, patience, stale)
-        finally:
-            if line >= 0:
-                os.close(line)
-        return Dotlock(self, path, fd)
+        except BaseException:
+            _close(line)
+            raise
+        if line >= 0:
+            with suppress(OSError):  # a file system without such locks
+                fcntl.flock(line, fcntl.LOCK_UN)  # the next one may wait for the lock
+        return Dotlock(self, path, fd, line)
 
-    def step_back(self, path: str) -> None:
-        """Pause where another waits for the lock on `path`."""
-        fd = self._try_line(path)
-        if fd is None:
+    def step_back(self, line: int) -> None:
+        """Pause where another waits for the lock. `line` is the descriptor of the folder, which is
+        closed; -1 for none."""
+        waits = line >= 0 and not _flocked(line)
+        _close(line)
+        if waits:
             self.times.pause(STEP_BACK)
-        elif fd >= 0:
-            os.close(fd)
 
     def _line_up(self, path: str, begin: float, patience: float) -> int:
         """Return the descriptor of the folder, locked; -1 where folders cannot be locked."""
@@ -271,6 +276,11 @@ def _change(path: str) -> tuple[int, ...]:
     except OSError:
         return ()
     return found.st_mtime_ns, found.st_ctime_ns, found.st_dev, found.st_ino, found.st_size
+
+
+def _close(fd: int) -> None:
+    if fd >= 0:
+        os.close(fd)
 
 
 def _flocked(fd: int) -> bool:

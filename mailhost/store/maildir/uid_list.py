@@ -23,6 +23,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import count
 from operator import lt
 
@@ -236,6 +237,7 @@ def whole_lines(octets: bytes) -> bytes:
     return octets[: octets.rfind(b"\n") + 1]
 
 
+@lru_cache(maxsize=100)  # the list of a folder is read for each message that is added
 def parse_header(line: str) -> tuple[Header | None, bool]:
     """Return a first line's values, None without a UIDVALIDITY, and whether it is damaged."""
     version, *fields = line.removesuffix("\r").split(" ")

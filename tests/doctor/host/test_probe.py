@@ -78,6 +78,14 @@ class ProbeTests(Folder):
         with self.serving(lambda wire: wire.sendall(b"220-mail\r\n220 ready\r\n")) as port:
             self.assertEqual("220-mail", greeting_of(self.place(port)))
 
+    def test_the_web_listener_answers_a_request(self) -> None:
+        def talk(wire: socket.socket) -> None:
+            self.assertTrue(wire.recv(1000).startswith(b"OPTIONS * HTTP/1.1\r\n"))
+            wire.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+        with self.serving(talk) as port:
+            self.assertEqual("HTTP/1.1 204 No Content", greeting_of(self.place(port, "http")))
+
     def test_a_greeting_behind_the_handshake(self) -> None:
         def talk(wire: socket.socket) -> None:
             with self.context.wrap_socket(wire, server_side=True) as encrypted:

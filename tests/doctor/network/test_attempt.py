@@ -48,7 +48,7 @@ class AttemptTests(TestCase):
 
     async def test_a_hostile_greeting_is_cut(self) -> None:
         port = self.listen(b"2" * 100_000)
-        found = await PortAttempts(self.reactor, "127.0.0.2")("127.0.0.1", port)
+        found = await PortAttempts(self.reactor, ["127.0.0.2"])("127.0.0.1", port)
         self.assertEqual(Attempt(Result.ANSWERED, "2" * 200), found)
 
     async def test_a_closed_port(self) -> None:

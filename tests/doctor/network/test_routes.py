@@ -13,7 +13,7 @@ from tests.doctor.running import findings_of
 GLOBAL = ("2600::1",)
 
 
-def finding(routes: MachineRoutes, bind: str = "") -> Finding:
+def finding(routes: MachineRoutes, *bind: str) -> Finding:
     """The finding about a machine."""
     [found] = findings_of(routes_check(lambda: routes, bind))
     return found

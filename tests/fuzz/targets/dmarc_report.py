@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from mailhost.aggregate_reports.report import BadReport
+from mailhost.aggregate_reports.unpack import file_of_message, unpack
 from mailhost.dmarc_reports.read import read_report
-from mailhost.dmarc_reports.report import BadReport
-from mailhost.dmarc_reports.unpack import unpack, xml_of_message
+from mailhost.dmarc_reports.unpack import XML
 
 
 def target(data: bytes) -> None:
-    for reading in (xml_of_message, unpack):
+    for reading in (file_of_message, unpack):
         try:
-            xml = reading(data)
+            xml = reading(data, XML)
             report = read_report(data if xml is None else xml)
         except BadReport as bad:
             assert str(bad)

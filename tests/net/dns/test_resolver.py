@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
@@ -11,8 +12,10 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.trial.unittest import TestCase
 
 from mailhost.config.model import DNS
+from mailhost.interfaces.counts import LOOK_UPS
 from mailhost.interfaces.dns import MXRecord, NoPossibleHost, NoSuchDomain, ResolveFailed
 from mailhost.net.dns.resolver import Resolver
+from mailhost.observe.counts import Counts
 from tests.dns_server import DNSServer, Records
 
 reactor: Any = running_reactor
@@ -64,6 +67,20 @@ class ResolverCase(TestCase):
         with self.assertRaises(kind) as caught:
             await asked
         return str(caught.exception)
+
+
+class Counted(ResolverCase):
+    @run
+    async def test_the_results_of_questions_that_the_cache_has_no_answer_to(self) -> None:
+        counts = Counts()
+        settings = DNS(servers=(f"127.0.0.1:{self.port}",))
+        resolver = Resolver(reactor, settings, counts=counts)
+        for name in ("a.example", "a.example", "nowhere.example", "six.example", "broken.example"):
+            with contextlib.suppress(NoSuchDomain, ResolveFailed):
+                await resolver.mx(name)
+        found = {key.result: number for key, number in counts.events.items()}
+        self.assertEqual({"found": 1, "not found": 2, "failed": 1}, found)
+        self.assertEqual({LOOK_UPS}, {key.event for key in counts.events})
 
 
 class Records_(ResolverCase):

@@ -31,6 +31,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from mailhost.message.client import TLSState
+from mailhost.net.tls.certificate import names_of
 from mailhost.net.tls.client import client_tls
 from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.net.tls.server import tls_state
@@ -44,6 +45,7 @@ class Peer(Protocol):
 
     state: TLSState | None = None
     subject: str = ""
+    names: tuple[str, ...] = ()
     protocol: bytes = b""
     reason: BaseException | None = None
 
@@ -54,6 +56,7 @@ class Peer(Protocol):
         certificate = handle.get_peer_certificate()
         if certificate is not None:
             self.subject = str(certificate.get_subject().CN)
+            self.names = names_of(certificate.to_cryptography())
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.reason = reason.value
@@ -94,16 +97,19 @@ def trusted(path: str) -> Certificate:
 
 @implementer(IOpenSSLClientConnectionCreator)
 class Offering:
-    """A client that offers protocols."""
+    """A client that offers protocols, with TLS 1.3 or an older version."""
 
-    def __init__(self, name: str, *protocols: bytes) -> None:
+    def __init__(self, name: str, *protocols: bytes, newest: str = "1.3") -> None:
         self._client = client_tls(name, verify=False)
         self._protocols = protocols
+        self._newest = newest
 
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         connection = self._client.clientConnectionForTLS(tlsProtocol)
         if self._protocols:
             connection.set_alpn_protos(self._protocols)
+        if self._newest == "1.2":
+            connection.set_options(SSL.OP_NO_TLSv1_3)
         return connection
 
 

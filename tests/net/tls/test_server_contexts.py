@@ -1,18 +1,21 @@
-"""Handshakes by the role of a listener: TLS versions and ciphers, session tickets, ALPN."""
+"""Handshakes by the role of a listener: versions, ciphers, resumption, renegotiation, ALPN."""
 
 from __future__ import annotations
 
 import contextlib
 import ssl
 
+from OpenSSL import SSL
 from twisted.internet.interfaces import (
     IOpenSSLServerConnectionCreator,
 )
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.test import iosim
+from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.net.tls.server import Minimums, Role, ServerTLS
+from mailhost.net.tls.server import HTTPS, Minimums, Role, ServerTLS
+from tests.authority import Authority
 from tests.net.tls.handshakes import Folder, Offering, Peer, shake
 
 OPPORTUNISTIC = Role(opportunistic=True)
@@ -111,37 +114,85 @@ class Versions(PythonClient):
         )
 
 
-class Tickets(PythonClient):
-    """A session ticket that was sent is accepted (RFC 8446 §4.6.1, RFC 5077)."""
+class Resumption(PythonClient):
+    """No session is resumed, over any process; a client that tries makes a full handshake."""
 
     def setUp(self) -> None:
-        self.now = 0.0
-        self.server = ServerTLS(
-            [self.certificate("a.example"), self.certificate("b.example")],
-            seconds=lambda: self.now,
-        )
+        pairs = [self.certificate("a.example"), self.certificate("b.example")]
+        self.server, self.other = ServerTLS(pairs), ServerTLS(pairs)
 
-    def test_each_version_each_server_name(self) -> None:
-        for newest in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
-            context = self.client(newest)
-            for name in ("a.example", "b.example", "x.example"):
-                session = self.shake(self.server, context, name)
-                assert session is not None
-                self.assertTrue(session.has_ticket)
-                self.assertFalse(self.reused)
-                self.shake(self.server, context, name, session)
-                self.assertTrue(self.reused, (newest, name))
+    def test_tls_1_2_offers_neither_a_ticket_nor_a_session_id(self) -> None:
+        for role in (Role(), OPPORTUNISTIC, HTTPS):
+            context = self.client(ssl.TLSVersion.TLSv1_2)
+            session = self.shake(self.server.factory(role), context)
+            assert session is not None
+            self.assertEqual((False, b""), (session.has_ticket, session.id))
 
-    def test_keys_are_changed_after_a_day_and_such_a_client_is_served(self) -> None:
-        context = self.client(ssl.TLSVersion.TLSv1_3)
-        session = self.shake(self.server, context)
-        self.now = 86_000.0
-        self.shake(self.server, context, session=session)
-        self.assertTrue(self.reused)
-        self.now = 86_500.0
-        self.shake(self.server, context, session=session)
-        self.assertFalse(self.reused)
-        self.assertEqual("TLSv1.3", self.version)
+    def test_tickets_of_tls_1_3_are_not_accepted_and_do_no_harm(self) -> None:
+        for name in ("a.example", "b.example", "x.example"):
+            context = self.client(ssl.TLSVersion.TLSv1_3)
+            session = self.shake(self.server, context, name)
+            for server in (self.server, self.other):
+                self.shake(server, context, name, session)
+                self.assertEqual(("TLSv1.3", False), (self.version, self.reused))
+
+
+class Profile(SynchronousTestCase):
+    """What each context allows, apart from versions and ciphers."""
+
+    def test_the_options_of_all_roles(self) -> None:
+        server = ServerTLS([Authority.new().issue("a.example")])
+        for role in (Role(), OPPORTUNISTIC, HTTPS):
+            connection = server.connection(role)
+            options = connection.set_options(0)
+            for option in (
+                SSL.OP_NO_RENEGOTIATION,  # type: ignore[attr-defined] # the stubs are old
+                SSL.OP_NO_COMPRESSION,
+                SSL.OP_CIPHER_SERVER_PREFERENCE,
+                SSL.OP_NO_TICKET,
+                SSL.OP_NO_SSLv3,
+            ):
+                self.assertTrue(options & option, (role, option))
+            self.assertEqual(SSL.SESS_CACHE_OFF, connection.get_context().get_session_cache_mode())
+
+    def test_the_ciphers_of_strict_listeners(self) -> None:
+        ciphers = ServerTLS([Authority.new().issue("a.example")]).connection(Role())
+        for name in ciphers.get_cipher_list():
+            self.assertRegex(name, "^(TLS_|ECDHE-).*(GCM|CHACHA20|CCM)", name)
+
+    def test_renegotiation_is_refused(self) -> None:
+        server = ServerTLS([Authority.new().issue("a.example")])
+        for role in (Role(), OPPORTUNISTIC):
+            here, there = _both_ends(server.connection(role), SSL.TLS1_2_VERSION)
+            self.assertTrue(here.renegotiate())
+            with self.assertRaises(SSL.Error):
+                for _ in range(4):
+                    _step(here, there)
+            self.assertEqual(0, there.total_renegotiations())
+
+
+def _both_ends(there: SSL.Connection, newest: int) -> tuple[SSL.Connection, SSL.Connection]:
+    """Return a client's connection and the server's, after their handshake."""
+    context = SSL.Context(SSL.TLS_METHOD)
+    context.set_max_proto_version(newest)
+    here = SSL.Connection(context, None)
+    here.set_connect_state()
+    there.set_accept_state()
+    for _ in range(4):
+        _step(here, there)
+    return here, there
+
+
+def _step(here: SSL.Connection, there: SSL.Connection) -> None:
+    """Let both ends take their part of a handshake."""
+    for one, other in ((here, there), (there, here)):
+        with contextlib.suppress(SSL.WantReadError):
+            one.do_handshake()
+        with contextlib.suppress(SSL.WantReadError):
+            other.bio_write(one.bio_read(65_536))
+        if one is here:
+            with contextlib.suppress(SSL.WantReadError):
+                other.recv(1)
 
 
 class Alpn(Folder):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.envelope import Envelope
+from mailhost.message.tls_demand import TLSDemand
 from mailhost.smtp.client.sending import (
     NEEDS_SMTPUTF8,
     TOO_LARGE,
@@ -97,3 +100,25 @@ class UTF8Header(SendCase):
         self.text = TEXT
         self.open_up()
         self.assertEqual("550", self.send("C: MAIL FROM:<sue@far.example>\nS: 550 no"))
+
+
+class RequireTLS(SendCase):
+    envelope = replace(envelope_to("a@x.example"), tls=TLSDemand.REQUIRED)
+
+    def test_a_host_that_offers_it_over_tls(self) -> None:
+        self.client.secure = True
+        self.open_up("REQUIRETLS")
+        self.assertEqual("550", self.send("C: MAIL FROM:<sue@far.example> REQUIRETLS\nS: 550 no"))
+
+    def test_an_offer_in_the_clear_does_not_count(self) -> None:
+        self.open_up("requiretls", "DSN")
+        self.assertEqual({"DSN"}, set(self.dialogue.offers))
+
+    def test_other_mail_goes_without_it(self) -> None:
+        self.client.secure = True
+        self.open_up("REQUIRETLS")
+        for tls in (TLSDemand.USUAL, TLSDemand.OPTIONAL):
+            self.assertEqual(
+                b"MAIL FROM:<sue@far.example>",
+                mail_command(replace(self.envelope, tls=tls), self.dialogue.offers, 0, False),
+            )

@@ -5,6 +5,8 @@ twisted.mail runs what an attacker put behind STARTTLS as if it had come encrypt
 
 from __future__ import annotations
 
+from mailhost.interfaces.extensions import Extensions
+from mailhost.message.tls_demand import TLSDemand
 from tests.smtp.fakes import TLS, FakeAuthenticator, TalkCase
 
 PLAIN = "AUTH PLAIN AGFubkBleGFtcGxlLmNvbQBzZWNyZXQ="
@@ -60,3 +62,34 @@ class StartTLSTests(TalkCase):
         talk.session.secured(TLS)
         self.assertIn(b"AUTH SCRAM-SHA-256 PLAIN LOGIN", talk.say(b"EHLO x\r\n"))
         self.assertEqual(talk.lines(PLAIN), ["235 2.7.0"])
+
+
+class RequireTLSTests(TalkCase):
+    """RFC 8689 §2: offered and accepted over TLS only."""
+
+    def secure(self) -> str:
+        """Start TLS, and return the reply to EHLO."""
+        self.talk.lines("STARTTLS")
+        self.talk.session.secured(TLS)
+        return self.talk.say(b"EHLO safe.example\r\n").decode()
+
+    def test_it_is_refused_in_the_clear(self) -> None:
+        self.assertNotIn(b"REQUIRETLS", self.talk.say(b"EHLO x.example\r\n"))
+        said = self.talk.lines("MAIL FROM:<a@b.example> REQUIRETLS", "MAIL FROM:<a@b.example>")
+        self.assertEqual(said, ["530 5.7.0", "250 2.1.0"])
+
+    def test_it_is_accepted_over_tls(self) -> None:
+        self.assertIn("250-REQUIRETLS\r\n", self.secure())
+        self.assertEqual(self.talk.lines("MAIL FROM:<a@b.example> requiretls"), ["250 2.1.0"])
+        self.assertIs(self.talk.last.envelope.tls, TLSDemand.REQUIRED)
+        self.talk.lines("RSET", "MAIL FROM:<a@b.example> SIZE=9")
+        self.assertIs(self.talk.last.envelope.tls, TLSDemand.USUAL)
+
+    def test_it_takes_no_value(self) -> None:
+        self.secure()
+        self.assertEqual(self.talk.lines("MAIL FROM:<a@b.example> REQUIRETLS=x"), ["501 5.5.4"])
+
+    def test_it_is_refused_where_the_reception_does_not_offer_it(self) -> None:
+        self.talk.reception.answers["hello"] = Extensions(1000, 2, frozenset())
+        self.assertNotIn("REQUIRETLS", self.secure())
+        self.assertEqual(self.talk.lines("MAIL FROM:<a@b.example> REQUIRETLS"), ["555 5.5.4"])

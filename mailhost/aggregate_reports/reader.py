@@ -1,4 +1,4 @@
-"""Reads the reports that came in, from time to time, and keeps them in the database.
+"""Reads the reports that came in, from time to time, and has each kept by its kind.
 
 A message that is no report about a domain of this host is delivered as mail: to the account with
 the address for reports, or else to the admin. While neither exists, the message waits. A message is
@@ -7,20 +7,17 @@ removed only when its report, or the message itself, is safe elsewhere.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+from mailhost.aggregate_reports.report import DAY, BadReport, NoReport, fault_text
+from mailhost.aggregate_reports.unpack import LARGEST_MESSAGE
 from mailhost.concurrency.rounds import Rounds
 from mailhost.concurrency.threads import InThread
-from mailhost.dmarc_reports.read import read_report
-from mailhost.dmarc_reports.received import forget_old, keep_report
-from mailhost.dmarc_reports.report import DAY, WHERE, AggregateReport, BadReport, fault_text
-from mailhost.dmarc_reports.unpack import LARGEST_MESSAGE, xml_of_message
 from mailhost.interfaces.accounts import Account, DirectoryView
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
 from mailhost.interfaces.reception import IHandover
@@ -37,8 +34,21 @@ from mailhost.message.status import Status
 PERIOD = 10.0  # seconds between two rounds
 RETRY = 3600.0  # seconds until a message that cannot be kept or delivered is tried again
 WAITING = Status(451, "4.3.0", "it waits, as there is neither an account of this name nor an admin")
-LONGEST_PERIOD = 32 * DAY  # seconds of a report that is believed
-_LONGEST_NAME = 100  # characters of the name of a reporter in the log
+WHERE = "reports"  # in the log
+LONGEST_NAME = 100  # characters of the name of a reporter in the log
+
+
+class ReportKind(Protocol):
+    """One kind of reports, such as those of DMARC."""
+
+    def keep(self, content: Content, is_here: Callable[[str], bool]) -> Awaitable[str]:
+        """Keep the report in a message, and return what the log is to say. `is_here` says whether a
+        domain is one of this host, or one below it. Raises NoReport where the message has no report
+        of this kind, BadReport for a report that is not believed, and Exception where the report
+        has to wait."""
+
+    def forget_old(self) -> Awaitable[None]:
+        """Remove reports that were kept long enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,10 @@ class ReportPlaces:
     admin: Address | None
     hostname: str
     collects: bool = True
+
+    def is_here(self, domain: str) -> bool:
+        """True for a domain of this host, and for one below it."""
+        return any(map(self.view().domain, (domain, *names_above(domain))))
 
     async def deliver(self, content: Content, header: bytes) -> Status:
         """Deliver a message that is no report to the account with the address for reports, or to
@@ -83,24 +97,22 @@ def _reverse_path(header: bytes) -> Address | None:
 
 
 class ReportReader:
-    """The head has it. `places` returns what the present settings say; `data` is the data folder,
-    `wall` gives seconds since 1970."""
+    """The head has it. `places` returns what the present settings say; the first of `kinds` that
+    finds a report in a message keeps it."""
 
     def __init__(
         self,
         clock: IReactorTime,
         in_thread: InThread,
-        data: str,
         places: Callable[[], ReportPlaces],
+        kinds: Sequence[ReportKind],
         events: IEventSink,
-        wall: Callable[[], float] = time.time,
     ) -> None:
         self._clock = clock
         self._in_thread = in_thread
-        self._data = data
         self._places = places
+        self._kinds = kinds
         self._events = events
-        self._wall = wall
         self._later: dict[str, float] = {}  # when each message that waits is tried again, by name
         self._may_have_mail = True  # of the former process, or of former settings
         self._rounds = Rounds(clock, PERIOD, self._read_all, self._failed)
@@ -141,7 +153,7 @@ class ReportReader:
         try:
             content = await places.incoming.open(message)
             try:
-                await self._keep(places, content)
+                self._events.emit(Notice(await self._keep(places, content)))
             except BadReport as bad:
                 if not await self._deliver(places, content, str(bad)):
                     return False
@@ -151,42 +163,28 @@ class ReportReader:
             return False
         return True
 
-    async def _keep(self, places: ReportPlaces, content: Content) -> None:
+    async def _keep(self, places: ReportPlaces, content: Content) -> str:
         """Keep the report in a message. One that a filter has marked as junk is not believed, since
         false reports could recommend a wrong policy (RFC 9990 §8.2). Raises BadReport."""
         if is_junk(await self._in_thread(content.header), places.hostname):
             raise BadReport("its author is not authenticated")
-        report = await self._in_thread(partial(_report_of, content))
-        domain = report.published.domain
-        if not _is_here(places.view(), domain):
-            raise BadReport(f"the report is about {domain}, which is no domain of this host")
-        if report.end > self._wall() + 2 * DAY or report.end - report.begin > LONGEST_PERIOD:
-            raise BadReport("its period is in the future, or longer than a month")
-        added = await self._in_thread(partial(keep_report, self._data, report))
-        again = "" if added else ", which is there already"
-        by = (report.organization or report.email)[:_LONGEST_NAME]
-        self._events.emit(Notice(f"DMARC report of {by} about {domain}{again}"))
+        if content.size > LARGEST_MESSAGE:
+            raise BadReport(f"the message has more than {LARGEST_MESSAGE} octets")
+        missing = NoReport("there are no reports of any kind")
+        for kind in self._kinds:
+            try:
+                return await kind.keep(content, places.is_here)
+            except NoReport as found:
+                missing = found
+        raise missing
 
     async def _deliver(self, places: ReportPlaces, content: Content, why: str) -> bool:
         """Deliver a message that is no report to a person. True if it is safe there."""
         status = await places.deliver(content, await self._in_thread(content.header))
-        text = (
-            f"mail for the DMARC reports is delivered as mail, as it is no report: {why}; {status}"
-        )
+        text = f"mail for the reports is delivered as mail, as it is no report: {why}; {status}"
         self._events.emit(Notice(text) if status.ok else Faulted(WHERE, text))
         return status.ok
 
     async def _forget_old(self) -> None:
-        await self._in_thread(partial(forget_old, self._data, self._wall()))
-
-
-def _report_of(content: Content) -> AggregateReport:
-    """Read the report in a message. Blocks. Raises BadReport, OSError."""
-    if content.size > LARGEST_MESSAGE:
-        raise BadReport(f"the message has more than {LARGEST_MESSAGE} octets")
-    return read_report(xml_of_message(content.read()))
-
-
-def _is_here(view: DirectoryView, domain: str) -> bool:
-    """True for a domain of this host, and for one below it."""
-    return any(map(view.domain, (domain, *names_above(domain))))
+        for kind in self._kinds:
+            await kind.forget_old()

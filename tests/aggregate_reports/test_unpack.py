@@ -10,8 +10,9 @@ import zlib
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.dmarc_reports.report import BadReport
-from mailhost.dmarc_reports.unpack import LARGEST_XML, unpack, xml_of_message
+from mailhost.aggregate_reports.report import BadReport
+from mailhost.aggregate_reports.unpack import file_of_message, unpack
+from mailhost.dmarc_reports.unpack import XML
 from tests.dmarc_reports.samples import NEW, gzipped, message
 
 
@@ -28,29 +29,31 @@ class UnpackingTests(SynchronousTestCase):
     """The attachments of reporters."""
 
     def test_gzip(self) -> None:
-        self.assertEqual(xml_of_message(gzipped()), NEW)
+        self.assertEqual(file_of_message(gzipped(), XML), NEW)
 
     def test_zip(self) -> None:
         for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED):
             packed = archive(method, ("readme.txt", b"text"), ("r.xml", NEW))
-            found = xml_of_message(message(packed, "r.zip", "application/zip"))
+            found = file_of_message(message(packed, "r.zip", "application/zip"), XML)
             self.assertEqual(found.strip(), NEW.strip())
 
     def test_plain_as_octet_stream(self) -> None:
-        found = xml_of_message(message(NEW, "r.xml", "application/octet-stream"))
+        found = file_of_message(message(NEW, "r.xml", "application/octet-stream"), XML)
         self.assertEqual(found, NEW)
 
     def test_message_that_is_the_attachment(self) -> None:
         whole = b"Content-Type: application/gzip\r\nContent-Transfer-Encoding: binary\r\n\r\n"
-        self.assertEqual(xml_of_message(whole + gzip.compress(NEW)), NEW)
+        self.assertEqual(file_of_message(whole + gzip.compress(NEW), XML), NEW)
 
     def test_no_report(self) -> None:
         for text in (b"Subject: hello\r\n\r\nhello", message(b"nothing"), b""):
-            self.assertIn("no attachment", str(self.assertRaises(BadReport, xml_of_message, text)))
+            self.assertIn(
+                "no attachment", str(self.assertRaises(BadReport, file_of_message, text, XML))
+            )
 
     def test_broken_gzip(self) -> None:
         broken = b"\x1f\x8b\x08\x00" + b"\xff" * 50
-        self.assertIn("broken", str(self.assertRaises(BadReport, unpack, broken)))
+        self.assertIn("broken", str(self.assertRaises(BadReport, unpack, broken, XML)))
 
 
 class BombTests(SynchronousTestCase):
@@ -60,12 +63,12 @@ class BombTests(SynchronousTestCase):
         """Unpacking is refused, and takes little memory."""
         tracemalloc.start()
         try:
-            error = self.assertRaises(BadReport, unpack, packed)
+            error = self.assertRaises(BadReport, unpack, packed, XML)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
         self.assertIn("more than", str(error))
-        self.assertLess(peak, 3 * LARGEST_XML)
+        self.assertLess(peak, 3 * XML.largest)
 
     def test_gzip_of_ten_gigabytes(self) -> None:
         # one piece of zeros, compressed once and repeated
@@ -75,4 +78,4 @@ class BombTests(SynchronousTestCase):
         self.check(start + piece * 600)
 
     def test_zip(self) -> None:
-        self.check(archive(zipfile.ZIP_DEFLATED, ("r.xml", b"<" + bytes(2 * LARGEST_XML))))
+        self.check(archive(zipfile.ZIP_DEFLATED, ("r.xml", b"<" + bytes(2 * XML.largest))))

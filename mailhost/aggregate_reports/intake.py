@@ -1,4 +1,4 @@
-"""Takes reports out of the mail stream: mail for an address for DMARC reports goes to a Maildir of
+"""Takes reports out of the mail stream: mail for an address for reports goes to a Maildir of
 its own, as safe as mail that goes to a mailbox. `reader` reads it later."""
 
 from __future__ import annotations

@@ -9,17 +9,18 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.aggregate_reports.intake import ReportDelivery
+from mailhost.aggregate_reports.reader import PERIOD, RETRY, ReportPlaces, ReportReader
+from mailhost.aggregate_reports.report import DAY
 from mailhost.dmarc_reports import received
-from mailhost.dmarc_reports.intake import ReportDelivery
+from mailhost.dmarc_reports.collected import CollectedDMARCReports
 from mailhost.dmarc_reports.read import read_report
-from mailhost.dmarc_reports.reader import PERIOD, RETRY, ReportPlaces, ReportReader
 from mailhost.dmarc_reports.received import (
     KEPT,
     forget_old,
     keep_report,
     results_about,
 )
-from mailhost.dmarc_reports.report import DAY
 from mailhost.interfaces.accounts import Account
 from mailhost.interfaces.delivery import LocalRecipient
 from mailhost.message.address import Address
@@ -105,9 +106,8 @@ class ReaderTests(SynchronousTestCase):
         self.admin: Address | None = address("ann@example.org")
         self.handover = FakeHandover()
         self.collects = True
-        self.reader = ReportReader(
-            self.clock, here, self.data, self.places, self.events, lambda: self.wall
-        )
+        self.kind = CollectedDMARCReports(here, self.data, lambda: self.wall)
+        self.reader = ReportReader(self.clock, here, self.places, [self.kind], self.events)
         self.addCleanup(self.reader.stop)
 
     def places(self) -> ReportPlaces:
@@ -261,7 +261,7 @@ class ReaderTests(SynchronousTestCase):
             calls.append(work)
             return fail(OSError(5, "Input/output error")) if len(calls) == 1 else here(work)
 
-        self.reader._in_thread = failing_once
+        self.patch(self.kind, "_in_thread", failing_once)
         self.reader.start()
         self.assertEqual(["old.example"], self.organizations())
         self.assertEqual(1, len(self.store.boxes["incoming"]))

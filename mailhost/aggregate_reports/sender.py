@@ -1,0 +1,184 @@
+"""Sends the reports about the days that are over, at most one about each domain and day.
+
+A report is removed from the database only when all its destinations have it, or when it is too old.
+After a crash in between, a report is sent again with the same identifier, by which its receiver
+knows it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Generic, Protocol, TypeVar
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from mailhost.aggregate_reports.report import DAY, fault_text
+from mailhost.aggregate_reports.waiting import Waiting, WaitingReports
+from mailhost.concurrency.rounds import Rounds
+from mailhost.concurrency.threads import InThread
+from mailhost.interfaces.events import Faulted, IEventSink, Notice
+
+LOOKUPS_LIMIT = 30.0  # seconds of look-ups for one report
+
+Destination = TypeVar("Destination", bound=Hashable)
+Report = TypeVar("Report")
+
+
+class NotNow(Exception):
+    """Something failed that a later attempt may do; the text of the exception says why."""
+
+
+class NotSent(Exception):
+    """A destination gets no report; the text of the exception says why."""
+
+
+class ReportsToSend(Protocol[Destination, Report]):
+    """One kind of reports.
+
+    `where` names it in the log. `period` is the time between two rounds, `longest` the time after
+    the end of its day in which a report is tried, both in seconds. `growth` is the factor by which
+    the time between two attempts grows, which is `period` at first.
+    """
+
+    where: str
+    period: float
+    longest: float
+    growth: float
+
+    def active(self) -> bool:
+        """True if the present settings say that reports are sent."""
+
+    def due(self, waiting: Waiting) -> float:
+        """Return when a report is to be tried first, in seconds since 1970."""
+
+    def destinations(self, domain: str) -> Awaitable[Sequence[Destination]]:
+        """Return where the report about a domain is to go. Raises NotNow."""
+
+    def make(self, waiting: Waiting) -> Report:
+        """Make the report. Blocks."""
+
+    def send(self, report: Report, destination: Destination) -> Awaitable[None]:
+        """Send to one destination, whose `str` names it. Raises NotNow, NotSent."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Retry:
+    """When a report is tried again, in seconds since 1970, after `delay` seconds, and why."""
+
+    at: float
+    delay: float
+    reason: str
+
+
+class ReportSender(Generic[Destination, Report]):
+    """The head has it. `kind` knows the reports that are kept in `waiting`; `wall` gives seconds
+    since 1970."""
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        in_thread: InThread,
+        waiting: WaitingReports,
+        kind: ReportsToSend[Destination, Report],
+        events: IEventSink,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._in_thread = in_thread
+        self._waiting = waiting
+        self._kind = kind
+        self._events = events
+        self._wall = wall
+        self._retries: dict[tuple[int, str], _Retry] = {}  # by day and domain
+        self._sent = Counter[int]()  # reports by day, until all of the day are done with
+        self._rounds = Rounds(clock, kind.period, self._send_all, self._failed)
+
+    def start(self) -> None:
+        """Send from time to time, for the first time after one period."""
+        self._rounds.start(now=False)
+
+    def stop(self) -> None:
+        """Begin no further report."""
+        self._rounds.stop()
+
+    async def _send_all(self) -> None:
+        if not self._kind.active():
+            return
+        today = int(self._wall()) // DAY
+        days_left = set()
+        for waiting in await self._in_thread(partial(self._waiting.before, today)):
+            if not (self._rounds.running and self._kind.active()):
+                return
+            if not await self._send(waiting):
+                days_left.add(waiting.day)
+        for day in sorted(self._sent.keys() - days_left):
+            number = self._sent.pop(day)
+            noun = "report" if number == 1 else "reports"
+            self._events.emit(Notice(f"{self._kind.where}: sent {number} {noun} of {_date(day)}"))
+
+    def _failed(self, failure: Failure) -> None:
+        """Log why a round ended early; the reports wait for the next one."""
+        self._events.emit(Faulted(self._kind.where, fault_text(failure.value)))
+
+    async def _send(self, waiting: Waiting) -> bool:
+        """Send one report to all its destinations, and remove it when that is done. False if it
+        has to wait."""
+        now, place = self._wall(), (waiting.day, waiting.domain)
+        retry = self._retries.get(place)
+        if now > (waiting.day + 1) * DAY + self._kind.longest:
+            self._give_up(waiting, retry)
+        elif now < (retry.at if retry else self._kind.due(waiting)):
+            return False
+        else:
+            reason = await self._try(waiting)
+            if reason:
+                delay = retry.delay * self._kind.growth if retry else self._kind.period
+                at = now + delay - self._kind.period / 2  # rounds are not on the second
+                self._retries[place] = _Retry(at, delay, reason)
+                return False
+        self._retries.pop(place, None)
+        await self._in_thread(partial(self._waiting.remove, waiting))
+        return True
+
+    def _give_up(self, waiting: Waiting, retry: _Retry | None) -> None:
+        reason = retry.reason if retry else "the host did not run"
+        text = f"{_about(waiting)} is not sent: {reason}"
+        self._events.emit(Faulted(self._kind.where, text))
+
+    async def _try(self, waiting: Waiting) -> str:
+        """Return why a later attempt is to be made, empty if none is."""
+        try:
+            destinations = await self._kind.destinations(waiting.domain)
+        except NotNow as reason:
+            return str(reason)
+        left = [each for each in destinations if str(each) not in waiting.sent]
+        if not left:
+            return ""
+        report = await self._in_thread(partial(self._kind.make, waiting))
+        reasons = []
+        for each in left:
+            try:
+                await self._kind.send(report, each)
+                self._sent[waiting.day] += 1
+            except NotNow as reason:
+                reasons.append(f"{each}: {reason}")
+                continue
+            except NotSent as reason:
+                text = f"{_about(waiting)} is not sent to {each}: {reason}"
+                self._events.emit(Notice(f"{self._kind.where}: {text}"))
+            note = partial(self._waiting.note_sent, waiting, str(each))
+            waiting = await self._in_thread(note)
+        return "; ".join(reasons)
+
+
+def _about(waiting: Waiting) -> str:
+    return f"the report about {waiting.domain} of {_date(waiting.day)}"
+
+
+def _date(day: int) -> str:
+    """Return the date of a day since 1970."""
+    return time.strftime("%Y-%m-%d", time.gmtime(day * DAY))

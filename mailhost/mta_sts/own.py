@@ -1,0 +1,49 @@
+"""The policies of MTA-STS that this host publishes: their values, their text, and their records.
+
+The id of the TXT record follows from the content of the policy, so a change of the settings is a
+new policy for other hosts once DNS shows the new record.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from mailhost.config.model import Settings
+from mailhost.config.mta_sts import DomainMTASTS
+from mailhost.mta_sts.policy import Mode, STSPolicy
+
+_ID_LENGTH = 20  # letters and digits; RFC 8461 §3.1 allows 32
+
+
+def own_policy(settings: Settings, domain: str) -> STSPolicy:
+    """Return the policy of a domain of this host. Its MX hosts are this host, as in the plan of
+    `mailhost dns`, and those of the settings. `domain` is in A-labels."""
+    common, own = settings.mta_sts, _own(settings, domain)
+    mode = common.mode if own.mode is None else own.mode
+    max_age = common.max_age if own.max_age is None else own.max_age
+    others = common.mx if own.mx is None else own.mx
+    hosts = dict.fromkeys((settings.hostname, *others))
+    return STSPolicy(Mode(mode.value), int(max_age), tuple(hosts))
+
+
+def _own(settings: Settings, domain: str) -> DomainMTASTS:
+    in_file = settings.domain.get(domain)
+    return in_file.mta_sts if in_file else settings.mta_sts.domain.get(domain, DomainMTASTS())
+
+
+def policy_text(policy: STSPolicy) -> bytes:
+    """Return the octets of a policy, with CRLF at the end of each line (RFC 8461 §3.2)."""
+    lines = ["version: STSv1", f"mode: {policy.mode.value}"]
+    lines += [f"mx: {host}" for host in policy.mx]
+    lines.append(f"max_age: {policy.max_age}")
+    return "".join(f"{line}\r\n" for line in lines).encode("ascii")
+
+
+def own_id(policy: STSPolicy) -> str:
+    """Return the id of a policy, which is the same for equal policies alone."""
+    return sha256(policy_text(policy)).hexdigest()[:_ID_LENGTH]
+
+
+def own_record(policy: STSPolicy) -> str:
+    """Return the text of the TXT record at `record_name` (RFC 8461 §3.1)."""
+    return f"v=STSv1; id={own_id(policy)};"

@@ -1,0 +1,103 @@
+"""Reads a request of Twisted's HTTP server into a WebRequest, and writes the WebResponse.
+
+An exception of a page is logged and answered 500, without its text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from http import HTTPStatus
+from io import BytesIO
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import Request
+
+from mailhost.net.peer import peer_of
+from mailhost.net.tls.server import tls_state
+from mailhost.web.channel import LARGEST_BODY, Channel
+from mailhost.web.responses import header_of
+from mailhost.web.target import BadTarget, read_target
+from mailhost.web.values import WebRequest, WebResponse, in_words
+
+_LOG = Logger("mailhost.web")
+_FAILED = in_words(500, "The request failed by a fault of this host. Its log has the reason.")
+
+
+class SiteRequest(Request):
+    """A request of one connection."""
+
+    channel: Channel
+    content: BytesIO
+
+    def gotLength(self, length: int | None) -> None:
+        """The header section has arrived, and announces a body of `length` octets, or of a length
+        that only its end shows (None)."""
+        self.content = BytesIO()  # Twisted's own choice is a file for some bodies
+        if length is not None and length > LARGEST_BODY:
+            self._refuse_body()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Keep octets of the body."""
+        if self.channel.refused:
+            return
+        self.content.write(data)
+        if self.content.tell() > LARGEST_BODY:
+            self._refuse_body()
+
+    def _refuse_body(self) -> None:
+        self.requestHeaders.removeHeader(b"Expect")  # no 100 follows
+        text = f"The body of the request is larger than {LARGEST_BODY} octets."
+        self.channel.refuse(413, text)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """The request is complete. Unlike Twisted's, this method reads neither forms nor cookies,
+        which no page uses."""
+        if self.channel.refused:
+            return
+        self.method, self.uri, self.clientproto = command, path, version
+        try:
+            answer = self.channel.factory.respond(self._read())
+        except BadTarget as bad:
+            self._respond(in_words(400, str(bad)))
+        except Exception:  # noqa: BLE001 - a fault of one page must not end the connection
+            self._fail(Failure())
+        else:
+            self._later(answer) if isinstance(answer, Awaitable) else self._respond(answer)
+
+    def _read(self) -> WebRequest:
+        hosts = self.requestHeaders.getRawHeaders(b"Host", [])
+        if self.clientproto == b"HTTP/1.0" and not hosts:
+            hosts = [b""]
+        target = read_target(self.uri, hosts)
+        return WebRequest(
+            self.method.decode("ascii"),
+            target.host,
+            target.path,
+            target.query,
+            self.content.getvalue(),
+            secure=tls_state(self.channel.transport) is not None,
+            client=peer_of(self.client)[0],
+        )
+
+    def _later(self, answer: Awaitable[WebResponse]) -> None:
+        async def wait() -> WebResponse:
+            return await answer
+
+        Deferred.fromCoroutine(wait()).addCallbacks(self._respond, self._fail)
+
+    def _fail(self, failure: Failure) -> None:
+        _LOG.failure("A page of the web listener failed", failure)
+        self._respond(_FAILED)
+
+    def _respond(self, response: WebResponse) -> None:
+        if self._disconnected:
+            return
+        connection = self.responseHeaders.getRawHeaders(b"Connection", [])
+        self.responseHeaders = header_of(response, self.channel.factory.now)
+        if connection or not self.channel.persistent:
+            self.responseHeaders.setRawHeaders(b"Connection", [b"close"])
+        self.setResponseCode(response.code, HTTPStatus(response.code).phrase.encode())
+        Request.write(self, response.body)
+        Request.finish(self)

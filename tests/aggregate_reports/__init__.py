@@ -1,0 +1,1 @@
+"""Tests of what reports of all kinds share."""

@@ -1,0 +1,58 @@
+"""The event for the TLS of a connection: once for each, and none for routes."""
+
+from __future__ import annotations
+
+from mailhost.interfaces.tls_sessions import PolicyType, TLSFailure, TLSSession
+from tests.relay.carrying import RelayCase
+
+
+class Sessions(RelayCase):
+    """Connections to mx.y.example at 192.0.2.3."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.mx.offers = ("PIPELINING", "STARTTLS")
+
+    @property
+    def sessions(self) -> list[TLSSession]:
+        return self.events.of(TLSSession)
+
+    def test_once_for_a_connection(self) -> None:
+        self.send("a@y.example")
+        self.send("b@y.example")
+        (session,) = self.sessions
+        self.assertEqual(("y.example", "mx.y.example"), (session.domain, session.mx))
+        self.assertEqual("192.0.2.3", session.ip)
+        self.assertEqual(PolicyType.NONE, session.policy.kind)
+        self.assertIsNone(session.failure)
+
+    def test_a_handshake_that_failed(self) -> None:
+        self.mx.tls = "bad"
+        self.send("a@y.example")
+        (session,) = self.sessions
+        self.assertEqual((TLSFailure.OTHER, True), (session.failure, session.delivered))
+        self.assertEqual(
+            "TLS to y.example at mx.y.example [192.0.2.3] failed (validation-failure), "
+            "mail goes on, decided by opportunistic TLS: the TLS handshake failed: "
+            "Connection to the other side was lost in a non-clean fashion: no shared cipher.",
+            session.line,
+        )
+
+    def test_starttls_that_is_refused(self) -> None:
+        self.mx.replies["STARTTLS"] = "454 4.7.0 not now"
+        self.send("a@y.example")
+        (session,) = self.sessions
+        self.assertEqual(TLSFailure.STARTTLS_NOT_SUPPORTED, session.failure)
+        self.assertIn("the host offers STARTTLS and refuses it", session.line)
+
+    def test_none_where_no_tls_was_tried(self) -> None:
+        self.mx.offers = ()
+        self.send("a@y.example")
+        self.assertEqual([], self.sessions)
+
+    def test_none_for_a_route(self) -> None:
+        self.smart.offers = ("STARTTLS",)
+        for tls in ("opportunistic", "require"):
+            self.make({"route": [{"via": "smart.example:25", "tls": tls}]})
+            self.send("a@y.example")
+        self.assertEqual([], self.sessions)

@@ -1,0 +1,90 @@
+"""A connection to a Site without a network, and directories and requests for pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailhost.interfaces.accounts import DirectoryView, Domain
+from mailhost.web.channel import Channel
+from mailhost.web.hosts import WebHosts
+from mailhost.web.site import Site
+from mailhost.web.values import Respond, WebRequest
+
+VIEW = DirectoryView(
+    {name: Domain(name) for name in ("example.org", "example.net")},
+    {"alias.example": "example.org"},
+)
+
+
+def hosts(hostname: str = "mx.example.org") -> WebHosts:
+    """The names of a host with three domains, one of them an alias."""
+    return WebHosts(hostname, lambda: VIEW)
+
+
+class Transport(StringTransport):
+    """Notes that it was cut. A transport of TCP with an empty buffer closes at once; this one is
+    like a TLS session whose peer does not close it."""
+
+    aborted = False
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A response as the client reads it."""
+
+    code: int
+    header: dict[str, str]
+    body: bytes
+
+
+def read_reply(octets: bytes) -> tuple[Reply, bytes]:
+    """Read the first response, and return it with the octets behind it."""
+    head, _, rest = octets.partition(b"\r\n\r\n")
+    first, *lines = head.decode("ascii").split("\r\n")
+    header = {}
+    for line in lines:
+        name, _, value = line.partition(": ")
+        assert name.lower() not in header, name
+        header[name.lower()] = value
+    length = int(header.get("content-length", "0"))
+    return Reply(int(first.split(" ")[1]), header, rest[:length]), rest[length:]
+
+
+class SiteCase(SynchronousTestCase):
+    """Each test has a site whose responses come from `respond`."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(1_000_000_000)
+
+    def connect(self, respond: Respond) -> tuple[Channel, Transport]:
+        """Return a new connection."""
+        site = Site(respond, self.clock, self.clock.seconds)
+        address = IPv4Address("TCP", "192.0.2.7", 4711)
+        channel = site.buildProtocol(address)
+        transport = Transport(peerAddress=address)
+        channel.makeConnection(transport)
+        return channel, transport
+
+    def ask(self, respond: Respond, *lines: str, body: bytes = b"") -> Reply:
+        """Send a request of these lines, and return the response."""
+        channel, transport = self.connect(respond)
+        channel.dataReceived("\r\n".join([*lines, "", ""]).encode() + body)
+        head = lines[0].startswith("HEAD")
+        reply, rest = read_reply(transport.value())
+        self.assertEqual(rest, b"")
+        self.assertEqual(head and bool(reply.body), False)
+        return reply
+
+
+def get(host: str, path: str, **query: str) -> WebRequest:
+    """A GET request."""
+    return WebRequest("GET", host, path, query)
