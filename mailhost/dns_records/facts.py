@@ -89,7 +89,7 @@ class DomainFacts:
     `unknown_routes` are smarthosts that carry its mail, and for which no mechanism is known.
     `reports` takes its DMARC reports. `policy_of` is the nearest domain of this host above it,
     whose DMARC record applies to it too; empty if there is none. `sts_id` is the id of its policy
-    of MTA-STS, empty if it has none. `tls_reports` are the URIs for reports about TLS."""
+    of MTA-STS, empty if it has none. `tls_reports` takes reports about TLS to it."""
 
     domain: str
     receives: bool = True
@@ -100,4 +100,4 @@ class DomainFacts:
     reports: Address | None = None
     policy_of: str = ""
     sts_id: str = ""
-    tls_reports: tuple[str, ...] = ()
+    tls_reports: Address | None = None

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator
 
 from mailhost.dns_records.facts import CertificateKey, DomainFacts, HostFacts
+from mailhost.dns_records.mailto import mailto
 from mailhost.dns_records.record import PlannedRecord, Topic
 from mailhost.mta_sts.record import record_name
 
@@ -28,7 +29,7 @@ def web_names(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
 def mta_sts(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
     """Yield the record that says that the domain has a policy (RFC 8461 §3.1)."""
     if own.receives and own.sts_id:
-        text = f"v=STSv1; id={own.sts_id}"
+        text = f"v=STSv1; id={own.sts_id};"
         purpose = "Other hosts fetch the policy of MTA-STS when this id changes."
         yield PlannedRecord(record_name(own.domain), "TXT", text, Topic.MTA_STS, purpose)
 
@@ -36,7 +37,7 @@ def mta_sts(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
 def tls_reports(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
     """Yield the record that asks for reports about TLS (RFC 8460 §3)."""
     if own.receives and own.tls_reports:
-        text = f"v=TLSRPTv1; rua={','.join(own.tls_reports)}"
+        text = f"v=TLSRPTv1; rua={mailto(own.tls_reports)}"
         purpose = "Other hosts report there whether TLS with this host works (TLS-RPT)."
         name = f"_smtp._tls.{own.domain}"
         yield PlannedRecord(name, "TXT", text, Topic.TLS_RPT, purpose)

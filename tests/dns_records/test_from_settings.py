@@ -7,6 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.model import Settings
+from mailhost.dns_records.facts import HostFacts
 from mailhost.dns_records.from_settings import domain_facts, host_facts
 from tests.dns_records.facts import ADDRESSES
 
@@ -46,6 +47,41 @@ class HostTests(SynchronousTestCase):
         facts = host_facts(settings(relay={"bind": "1.2.3.4"}), ADDRESSES)
         self.assertEqual(("1.2.3.4",), facts.senders)
         self.assertEqual((), host_facts(settings(relay={"bind": "10.0.0.1"}), ADDRESSES).senders)
+
+
+class WebTests(SynchronousTestCase):
+    """Records that follow from the web listener."""
+
+    def test_the_default_listeners_with_the_table(self) -> None:
+        more = settings(web={}, mta_sts={"mode": "enforce"})
+        host, own = host_facts(more, ADDRESSES), domain_facts(more, "example.com")
+        self.assertEqual((443, ("_autodiscover._tcp", 443)), (host.https, _last_service(host)))
+        other = domain_facts(settings(web={}), "example.com")
+        self.assertEqual((20, 20), (len(own.sts_id), len(other.sts_id)))
+        self.assertNotEqual(own.sts_id, other.sts_id)
+
+    def test_none(self) -> None:
+        self.assertEqual(0, host_facts(settings(), ADDRESSES).https)
+        self.assertEqual("", domain_facts(settings(), "example.com").sts_id)
+
+    def test_behind_a_reverse_proxy_and_at_another_port(self) -> None:
+        smtp = {"protocol": "smtp", "endpoint": "tcp:25"}
+        for protocol, endpoint, port in (
+            ("http", "tcp:127.0.0.1:8080", 443),
+            ("https", "tcp:8443", 8443),
+        ):
+            listen = [smtp, {"protocol": protocol, "endpoint": endpoint}]
+            found = host_facts(settings(web={}, listen=listen), ADDRESSES)
+            self.assertEqual(port, found.https)
+
+    def test_the_address_for_reports_about_tls(self) -> None:
+        more = settings(tls_reports={"addresses": {"example.com": "tls@example.com"}})
+        facts = domain_facts(more, "example.com")
+        self.assertEqual("tls@example.com", str(facts.tls_reports))
+
+
+def _last_service(host: HostFacts) -> tuple[str, int]:
+    return host.services[-1].label, host.services[-1].port
 
 
 class ReportTests(SynchronousTestCase):

@@ -17,6 +17,7 @@ from mailhost.dns_records.plan import make_plan
 from mailhost.dns_records.record import Topic
 from mailhost.dns_records.zone import nsupdate_text, zone_text
 from mailhost.interfaces.dns import CAARecord, Found, TLSARecord
+from mailhost.message.address import parse_address
 from tests.dns_records.facts import HOST, OWN
 from tests.dns_records.fake_dns import FakeServers
 from tests.lookups import RecordsLookUp
@@ -29,7 +30,7 @@ TLS_HOST = replace(
     https=443,
     certificates=HostCertificates((NOW, NEXT), Authority(("acme.example", "old.example"), ACCOUNT)),
 )
-TLS_OWN = replace(OWN, sts_id="abc123", tls_reports=("mailto:tls@example.com",))
+TLS_OWN = replace(OWN, sts_id="abc123", tls_reports=parse_address("tls@example.com"))
 TOPICS = (Topic.SERVICE, Topic.WEB, Topic.MTA_STS, Topic.TLS_RPT, Topic.TLSA, Topic.CAA)
 STS, RPT = ("TXT", "_mta-sts.example.com"), ("TXT", "_smtp._tls.example.com")
 TLSA, CAA = ("TLSA", "_25._tcp.mail.example.com"), ("CAA", "mail.example.com")
@@ -66,7 +67,7 @@ class PlanTests(SynchronousTestCase):
                 ("autoconfig.example.com", "CNAME", "mail.example.com."),
                 ("autodiscover.example.com", "CNAME", "mail.example.com."),
                 ("mta-sts.example.com", "CNAME", "mail.example.com."),
-                ("_mta-sts.example.com", "TXT", "v=STSv1; id=abc123"),
+                ("_mta-sts.example.com", "TXT", "v=STSv1; id=abc123;"),
                 ("_smtp._tls.example.com", "TXT", "v=TLSRPTv1; rua=mailto:tls@example.com"),
                 ("_25._tcp.mail.example.com", "TLSA", f"3 1 1 {digest(NOW)}"),
                 ("_25._tcp.mail.example.com", "TLSA", f"3 1 1 {digest(NEXT)}"),
@@ -117,8 +118,8 @@ class CheckTests(SynchronousTestCase):
         self.finds(DNSVerdict.MISSING, "no record", {STS: [b"other"]})
         stale = self.finds(DNSVerdict.DIFFERENT, "is not the id", {STS: [b"v=STSv1; id=old"]})
         self.assertEqual(['"v=STSv1; id=old"'], [each.data for each in stale.remove])
-        self.assertEqual(["v=STSv1; id=abc123"], [each.data for each in stale.add])
-        two = [b"v=STSv1; id=old", b"v=STSv1; id=abc123"]
+        self.assertEqual(["v=STSv1; id=abc123;"], [each.data for each in stale.add])
+        two = [b"v=STSv1; id=old", b"v=STSv1; id=abc123;"]
         found = self.finds(DNSVerdict.DIFFERENT, "several", {STS: two})
         self.assertEqual((1, ()), (len(found.remove), found.add))
         self.finds(DNSVerdict.UNKNOWN, "SERVFAIL", {STS: Found.FAILED})

@@ -107,7 +107,7 @@ class FakeLookUp:
         self.found = {"34.216.184.93.in-addr.arpa": Found.RECORDS}
         self.asked: list[str] = []
 
-    def look_up(self, question: Question[str]) -> Any:
+    def look_up(self, question: Question[Any]) -> Any:
         self.asked.append(question.name)
         return succeed(Reply(self.found.get(question.name, Found.NO_DOMAIN)))
 
