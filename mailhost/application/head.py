@@ -19,6 +19,7 @@ from mailhost.application.doctor import HeadDoctor
 from mailhost.application.foundation import Foundation
 from mailhost.application.housekeeping import Housekeeping
 from mailhost.application.privileges import as_user
+from mailhost.application.relay import Relaying, read_authority
 from mailhost.application.reports import HeadReports, make_tally, reconfigure_tally
 from mailhost.application.services import Services, Shared
 from mailhost.application.trace import make_trace
@@ -30,7 +31,6 @@ from mailhost.directory.place import in_use
 from mailhost.directory.sqlite import note_uses
 from mailhost.durable.writer_process import WriterProcess
 from mailhost.interfaces.events import Faulted, Warned
-from mailhost.interfaces.outgoing import IForwarding
 from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.sightings import Sightings
 from mailhost.logins.authenticator import Authenticator
@@ -55,8 +55,6 @@ from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
 from mailhost.relay.reverse_names import ReverseNames
 from mailhost.relay.sources import Sources
-from mailhost.relay.transport import RelayTransport
-from mailhost.signing.forwarding import Forwarding
 from mailhost.signing.keeper import KeyKeeper
 from mailhost.signing.key_work import KeyWork
 from mailhost.signing.servers import Servers
@@ -124,7 +122,8 @@ class Head:
         self._revocations = Revocations(self._end_sessions)
         base.directory.changed = self._revocations.changed
         self.rates = Rates(reactor)
-        self.relay = _make_relay(reactor, base, loaded)
+        self._relaying = Relaying(reactor, base, loaded)
+        self.relay = self._relaying.transport
         self.reverse_names = ReverseNames(reactor, base.resolver, events, self._use_sources)
         self.queue = QueueRunner(reactor, base.spool, events)
         self.key_work = KeyWork(base.key_ring.files)
@@ -235,6 +234,7 @@ class Head:
         self.trace.start()
         self.trace_expiry.start()
         self.keys.start()
+        self._relaying.start()
         self.certificates.start()
         self._log_warnings()
         return queue_read
@@ -265,7 +265,7 @@ class Head:
         await self.keys.stop()
         self.certificates.stop()
         await self.queue.stop(seconds)
-        await self.relay.stop()
+        await self._relaying.stop()
         self.trace_expiry.stop()
         await self.trace.stop()
         await self.foundation.stop()
@@ -275,6 +275,7 @@ class Head:
     def replace(self, loaded: Loaded) -> None:
         """Take new settings. Raises BadCertificate, BadFilter and OSError, with nothing changed."""
         services = self._new_services(loaded)
+        read_authority(loaded.settings)  # it must raise before anything is changed
         self.foundation.reconfigure(loaded, _certificates(loaded.settings))
         self.loaded = loaded
         self._use(services)
@@ -295,13 +296,7 @@ class Head:
         reconfigure_tally(self.tally, settings)
         self.trace.reconfigure(settings.trace.off)
         self.trace_expiry.reconfigure(settings.trace.keep, settings.trace.size)
-        self.relay.reconfigure(
-            settings.relay,
-            self.loaded.secrets,
-            settings.hostname,
-            settings.listen,
-            _forwarding(self.foundation, settings),
-        )
+        self._relaying.reconfigure(self.loaded)
         self.reverse_names.reconfigure(settings)
 
     def _use_sources(self, sources: Sources) -> None:
@@ -411,28 +406,6 @@ def process_count(settings: Settings) -> int:
     """Return how many processes serve, the head included."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return settings.workers or min(cores or 1, MOST_BY_DEFAULT)
-
-
-def _make_relay(reactor: IReactor, foundation: Foundation, loaded: Loaded) -> RelayTransport:
-    settings = loaded.settings
-    return RelayTransport(
-        reactor,
-        foundation.resolver,
-        settings.relay,
-        loaded.secrets,
-        settings.hostname,
-        foundation.events,
-        listeners=settings.listen,
-        forwarding=_forwarding(foundation, settings),
-    )
-
-
-def _forwarding(foundation: Foundation, settings: Settings) -> IForwarding | None:
-    """Return what seals forwarded mail, None where the settings ask for no seals."""
-    if not settings.relay.arc:
-        return None
-    in_thread = foundation.in_thread
-    return Forwarding(foundation.key_ring, settings.hostname, settings.relay.arc, in_thread)
 
 
 def _certificates(settings: Settings) -> list[CertificateSource]:

@@ -20,6 +20,8 @@ from itertools import groupby
 
 from twisted.internet.defer import Deferred
 
+from mailhost.concurrency.answers import result_of
+from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.dns import IResolver
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.outcome import Fate, Outcome, outcome_of
@@ -79,24 +81,26 @@ Open = Callable[[Destination, HostFacts, str, TLSDecision], Awaitable[Connection
 
 @dataclass(frozen=True, slots=True)
 class RelayServices:
-    """The services by which hosts are found and connected to."""
+    """The services by which hosts are found and connected to. `facts` are those of a host that a
+    decision about TLS depends on; `refused` is called for a host that must not be connected to."""
 
     resolver: IResolver
     own_addresses: OwnAddresses
     connect: Open
+    facts: Callable[[Destination, RelayHost], Answer[HostFacts]]
+    refused: Callable[[Destination, HostFacts, TLSDecision], Status]
 
 
 class Attempt:
     """`outcomes` are known so far; `reached` is true once a host was ready for mail. `policies`
-    decide about TLS."""
+    decide about TLS, and are set before anything is sent."""
 
-    def __init__(
-        self, destination: Destination, sending: Sending, pool: Pool, policies: TLSPolicies
-    ) -> None:
+    policies: TLSPolicies
+
+    def __init__(self, destination: Destination, sending: Sending, pool: Pool) -> None:
         self._destination = destination
         self._sending = sending
         self._pool = pool
-        self._policies = policies
         self.outcomes: dict[ForwardPath, Outcome] = {}
         self.reached = False
         self._tried = 0
@@ -117,7 +121,7 @@ class Attempt:
         return self._pool.take(self._destination, self._fits)
 
     def _fits(self, connection: Connection) -> bool:
-        return connection.target.tls.fulfils(decide(self._policies, connection.host))
+        return connection.target.tls.fulfils(decide(self.policies, connection.host))
 
     async def send(self, connection: Connection) -> Fault:
         """Send over this connection, then leave it to the pool.
@@ -172,15 +176,22 @@ class Attempt:
             if self._ended(faults):
                 break
             if not isinstance(addresses, Status):
-                faults += await self._try_addresses(host, addresses, services.connect)
+                faults += await self._try_host(host, addresses, services)
         return faults
 
+    async def _try_host(
+        self, host: RelayHost, addresses: Sequence[str], services: RelayServices
+    ) -> list[Fault]:
+        facts = await result_of(services.facts(self._destination, host))
+        decision = decide(self.policies, facts)
+        if decision.refused:
+            return [Fault(services.refused(self._destination, facts, decision))]
+        return await self._try_addresses(facts, addresses, decision, services.connect)
+
     async def _try_addresses(
-        self, host: RelayHost, addresses: Sequence[str], connect: Open
+        self, facts: HostFacts, addresses: Sequence[str], decision: TLSDecision, connect: Open
     ) -> list[Fault]:
         faults: list[Fault] = []
-        facts = HostFacts(host.name)
-        decision = decide(self._policies, facts)
         for ip in addresses[: FAULTS_LIMIT - self._tried]:
             self._tried += 1
             try:

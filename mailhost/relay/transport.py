@@ -26,17 +26,21 @@ from mailhost.interfaces.queue import Carried, IRelay, Lane
 from mailhost.interfaces.reactor import IReactor
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
+from mailhost.message.status import Status
 from mailhost.message.trace import alias_fields
-from mailhost.net.tls.client import client_tls
+from mailhost.net.tls.peer import PeerProblem
 from mailhost.relay.attempt import Attempt, Fault, RelayServices, reported
-from mailhost.relay.connect import ClientTLS, Connector, Target, TLSUnusable
+from mailhost.relay.connect import Connector, Target, TLSUnusable
 from mailhost.relay.mx import NO_HOST
 from mailhost.relay.nexthop import Destination, choose_destination
 from mailhost.relay.own_addresses import OwnAddresses, where_we_take_mail
 from mailhost.relay.pool import Connection, Pool
 from mailhost.relay.sources import Sources
-from mailhost.relay.tls.decision import MX_HOSTS, HostFacts, TLSDecision, TLSPolicies
-from mailhost.relay.tls.session import TLSResult, session_event
+from mailhost.relay.sts.policies import STSPolicies
+from mailhost.relay.tls.decision import HostFacts, TLSDecision, TLSPolicies
+from mailhost.relay.tls.handshakes import Handshakes
+from mailhost.relay.tls.policies import PolicyFinder
+from mailhost.relay.tls.session import TLSResult, session_event, unusable
 from mailhost.smtp.client.sending import Sending
 
 FAILURE_MEMORY = 10.0  # seconds for which a destination is not tried after no host could be reached
@@ -55,19 +59,23 @@ class RelayTransport:
         secrets: Secrets,
         hostname: str,
         events: IEventSink,
-        tls: ClientTLS = client_tls,
+        handshakes: Handshakes | None = None,
         listeners: Sequence[Listen] = (),
         forwarding: IForwarding | None = None,
+        sts: STSPolicies | None = None,
         sources: Sources | None = None,
     ) -> None:
         self.sources = sources or Sources()
         self._clock = reactor
         self._resolver = resolver
         self._events = events
-        self._connector = Connector(reactor, hostname, tls)
+        handshakes = handshakes or Handshakes()
+        self._connector = Connector(reactor, hostname, handshakes.begin)
+        self._finder = PolicyFinder(reactor, resolver, settings, sts)
         self._pool = Pool(reactor, settings)
         self._failures: dict[Destination, tuple[float, Fault]] = {}
-        self.reconfigure(settings, secrets, hostname, listeners, forwarding)
+        self.settings = settings
+        self.reconfigure(settings, secrets, hostname, listeners, forwarding, handshakes)
 
     def reconfigure(
         self,
@@ -76,17 +84,25 @@ class RelayTransport:
         hostname: str,
         listeners: Sequence[Listen] = (),
         forwarding: IForwarding | None = None,
+        handshakes: Handshakes | None = None,
     ) -> None:
-        """Take new settings; connections that are open go on. `listeners` are all of the host's.
-        With `forwarding` messages that aliases send on may be sealed."""
+        """Take new settings. `listeners` are all of the host's. With `forwarding` messages that
+        aliases send on may be sealed. Connections that are open go on, unless the settings for TLS
+        have changed: those that are idle are ended then, and the others after their message."""
         self._forwarding = forwarding
-        self.settings = settings
+        if settings.tls != self.settings.tls:
+            self._pool.renew()
+        self.settings = self._finder.settings = settings
+        if handshakes is not None:
+            self._connector.begin_tls = handshakes.begin
         self._secrets = secrets
         self._pool.settings = settings
         self._connector.hostname = hostname
         self._connector.connect_timeout = settings.connect_timeout
         own = OwnAddresses(hostname, where_we_take_mail(listeners), settings.allow_loopback)
-        self.services = RelayServices(self._resolver, own, self._connect)
+        self.services = RelayServices(
+            self._resolver, own, self._connect, self._finder.facts, self._refused
+        )
         self._failures.clear()
 
     async def stop(self) -> None:
@@ -109,9 +125,13 @@ class RelayTransport:
         if lane.recipients[0].through:
             marked = await self._marked(lane, content, envelope.smtputf8)
         sending = Sending(envelope, marked, lane.recipients)
-        attempt = Attempt(destination, sending, self._pool, _policies(destination))
+        attempt = Attempt(destination, sending, self._pool)
         stopped: Exception | None = None
         try:
+            policies = self._finder.policies(destination)
+            if not isinstance(policies, TLSPolicies):
+                policies = await policies
+            attempt.policies = policies
             await self._pool.enter(destination)
             try:
                 await self._try(destination, attempt)
@@ -163,7 +183,7 @@ class RelayTransport:
         self, destination: Destination, host: HostFacts, ip: str, decision: TLSDecision
     ) -> Connection:
         route = destination.route
-        source = destination.source
+        epoch, source = self._pool.epoch, destination.source
         target = Target(host.name, ip, destination.port, decision, source=source)
         if route is not None and route.user:
             password = self._secrets.of(route.password)
@@ -174,7 +194,14 @@ class RelayTransport:
             self._report(destination, target, unusable.tls, delivered=False)
             raise
         self._report(destination, target, opened.tls, delivered=True)
-        return Connection(opened.dialogue, target, host)
+        return Connection(opened.dialogue, target, host, epoch)
+
+    def _refused(self, destination: Destination, host: HostFacts, decision: TLSDecision) -> Status:
+        """Emit that a host must not be connected to, and return the deferral."""
+        problem = cast("PeerProblem", decision.problem)
+        target = Target(host.name, "", destination.port, decision)
+        self._report(destination, target, TLSResult.failed(problem), delivered=False)
+        return unusable(host.name, decision, problem.text)
 
     def _report(
         self, destination: Destination, target: Target, result: TLSResult, *, delivered: bool
@@ -184,9 +211,3 @@ class RelayTransport:
             name, ip, tls = target.name, target.ip, target.tls
             event = session_event(destination.name, name, ip, tls, result, delivered)
             self._events.emit(event)
-
-
-def _policies(destination: Destination) -> TLSPolicies:
-    """Return what decides about TLS at a destination."""
-    route = destination.route
-    return MX_HOSTS if route is None else TLSPolicies(route.tls, bool(route.user))

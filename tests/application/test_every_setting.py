@@ -57,6 +57,7 @@ admin = "ann@example.org"
 [doctor]
 [trace]
 [relay]
+[relay.tls]
 
 [[relay.route]]
 via = "127.0.0.1:2526"
@@ -93,6 +94,7 @@ OTHERS = {
     "relay.route.via": '"127.0.0.1:2527"',
     "relay.route.user": None,  # not without a password
     "relay.route.password": None,
+    "relay.tls.authority": None,  # read from a file, see tests.application.test_relay
     "doctor.shared_addresses": '["192.0.2.0/24"]',
     "dkim.algorithms": '["rsa"]',
     "dkim.sign_as": '{ "*.example.org" = "example.org" }',
@@ -137,6 +139,7 @@ OWN = {
     "_nobody",
     "_made",
     "_token",
+    "epoch",
     "port",
 }
 

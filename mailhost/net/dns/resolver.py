@@ -111,7 +111,7 @@ class Resolver:
         if not answer.exists:
             return Reply(Found.NO_DOMAIN)
         found = Found.RECORDS if answer.records else Found.NO_RECORDS
-        return Reply(found, answer.records, answer.secure)
+        return Reply(found, answer.records, answer.secure, canonical=answer.canonical)
 
     async def _ask(self, question: Question) -> Answered:
         """Ask the servers, and count the result. Raises ResolveFailed, NoPossibleHost."""
@@ -136,7 +136,7 @@ class Resolver:
     async def _ask_through_aliases(self, question: Question) -> Answered:
         """Ask the servers, following CNAMEs."""
         kind, name = question
-        seconds, secure = float("inf"), True
+        seconds, secure, canonical = float("inf"), True, ""
         for _ in range(MOST_CNAMES):
             try:
                 response = await self._query(name, TYPES[kind])
@@ -147,13 +147,15 @@ class Resolver:
             if followed and not is_possible_target(kind, name):
                 text = f"a CNAME leads to {ascii(name)[:100]}, which is no host name"
                 raise ResolveFailed(f"{question[1]}: {text}")
+            canonical = name if followed else canonical
             seconds = min([seconds, *(float(record.ttl or 0) for record in answers)])
             secure = secure and response.secure
             wanted = records_of(answers, name, kind)
             if kind == "MX" and not wanted:
                 refuse_impossible_hosts(answers)
             if wanted or not followed:
-                return Answered(wanted, seconds if wanted else NEGATIVE_VALIDITY, secure=secure)
+                seconds = seconds if wanted else NEGATIVE_VALIDITY
+                return Answered(wanted, seconds, secure=secure, canonical=canonical)
         raise ResolveFailed(f"{question[1]}: more than {MOST_CNAMES} CNAMEs in a row")
 
     async def _query(self, name: str, kind: int) -> Response:

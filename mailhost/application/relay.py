@@ -1,0 +1,94 @@
+"""Makes the relay, with what it needs to obey other domains' policies about TLS."""
+
+from __future__ import annotations
+
+from twisted.internet.ssl import Certificate
+
+from mailhost.application.foundation import Foundation
+from mailhost.config.load import Loaded
+from mailhost.config.model import Settings
+from mailhost.interfaces.outgoing import IForwarding
+from mailhost.interfaces.reactor import IReactor
+from mailhost.net.tls.certificate import BadCertificate
+from mailhost.relay.sts.policies import STSPolicies
+from mailhost.relay.sts.policy_hosts import PolicyHosts
+from mailhost.relay.sts.store import PolicyStore
+from mailhost.relay.tls.handshakes import Handshakes
+from mailhost.relay.transport import RelayTransport
+from mailhost.signing.forwarding import Forwarding
+
+
+class Relaying:
+    """`transport` sends mail to other hosts. Raises BadCertificate."""
+
+    def __init__(self, reactor: IReactor, foundation: Foundation, loaded: Loaded) -> None:
+        settings = loaded.settings
+        authority = read_authority(settings)
+        self._foundation = foundation
+        self._used = settings.relay
+        hosts = PolicyHosts(reactor, foundation.resolver)
+        store = PolicyStore(foundation.data)
+        self._sts = STSPolicies(reactor, foundation.in_thread, hosts, store, foundation.events)
+        self._use_hosts(settings, authority)
+        self.transport = RelayTransport(
+            reactor,
+            foundation.resolver,
+            settings.relay,
+            loaded.secrets,
+            settings.hostname,
+            foundation.events,
+            Handshakes(authority),
+            settings.listen,
+            self._forwarding(settings),
+            self._sts,
+        )
+
+    def start(self) -> None:
+        """Renew policies of other domains from time to time."""
+        self._sts.start()
+
+    async def stop(self) -> None:
+        """End idle connections."""
+        self._sts.stop()
+        await self.transport.stop()
+
+    def reconfigure(self, loaded: Loaded) -> None:
+        """Take new settings. Raises BadCertificate, with nothing changed."""
+        settings = loaded.settings
+        authority = read_authority(settings)
+        if settings.relay.tls != self._used.tls:
+            self._sts.forget()
+        self._used = settings.relay
+        self._use_hosts(settings, authority)
+        self.transport.reconfigure(
+            settings.relay,
+            loaded.secrets,
+            settings.hostname,
+            settings.listen,
+            self._forwarding(settings),
+            Handshakes(authority),
+        )
+
+    def _use_hosts(self, settings: Settings, authority: Certificate | None) -> None:
+        relay = settings.relay
+        self._sts.hosts.reconfigure(relay.tls.mta_sts_port, authority, relay.allow_loopback)
+
+    def _forwarding(self, settings: Settings) -> IForwarding | None:
+        """Return what seals forwarded mail, None where the settings ask for no seals."""
+        if not settings.relay.arc:
+            return None
+        base = self._foundation
+        return Forwarding(base.key_ring, settings.hostname, settings.relay.arc, base.in_thread)
+
+
+def read_authority(settings: Settings) -> Certificate | None:
+    """Return the authority that replaces those of this machine, None for these. Blocks for the
+    disk. Raises BadCertificate."""
+    path = settings.relay.tls.authority
+    if path is None:
+        return None
+    try:
+        with open(path, "rb") as file:
+            return Certificate.loadPEM(file.read())
+    except Exception as error:  # OpenSSL's have no common base with OSError
+        raise BadCertificate(f"relay.tls.authority: cannot use {path}: {error}") from error
