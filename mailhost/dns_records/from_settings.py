@@ -19,7 +19,7 @@ from mailhost.dns_records.facts import (
 from mailhost.interfaces.dns import is_for_tests
 from mailhost.interfaces.signing import DomainKey
 from mailhost.message.domains import fits, is_at_or_below
-from mailhost.mta_sts.own import own_id, own_policy
+from mailhost.mta_sts.own import own_policy
 
 # each service: its listener with TLS from the first octet, which RFC 8314 §3 prefers, and the one
 # with STARTTLS. RFC 6186 §3.3: IMAP before POP3.
@@ -90,7 +90,7 @@ def domain_facts(
         spf=mechanisms,
         unknown_routes=unknown,
         reports=settings.report_addresses.get(domain),
-        sts_id=own_id(own_policy(settings, domain)) if https_port(settings) else "",
+        sts=own_policy(settings, domain) if https_port(settings) else None,
         tls_reports=settings.tls_report_addresses.get(domain),
     )
 

@@ -24,8 +24,8 @@ def make_plan(host: HostFacts, own: DomainFacts) -> DNSPlan:
     """Return the plan of a domain, or of the host's own name."""
     records = tuple(record for part in _PARTS for record in part(host, own))
     notes = tuple(_notes(host, own))
-    authority = host.certificates.authority
-    return DNSPlan(own.domain, host.hostname, own.signer, records, notes, authority)
+    authority, sts = host.certificates.authority, own.sts if own.receives else None
+    return DNSPlan(own.domain, host.hostname, own.signer, records, notes, authority, sts)
 
 
 def _mail(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:

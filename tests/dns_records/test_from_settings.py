@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.config.model import Settings
 from mailhost.dns_records.facts import HostFacts
 from mailhost.dns_records.from_settings import domain_facts, host_facts
+from mailhost.mta_sts.policy import Mode
 from tests.dns_records.facts import ADDRESSES
 
 
@@ -57,12 +58,13 @@ class WebTests(SynchronousTestCase):
         host, own = host_facts(more, ADDRESSES), domain_facts(more, "example.com")
         self.assertEqual((443, ("_autodiscover._tcp", 443)), (host.https, _last_service(host)))
         other = domain_facts(settings(web={}), "example.com")
-        self.assertEqual((20, 20), (len(own.sts_id), len(other.sts_id)))
-        self.assertNotEqual(own.sts_id, other.sts_id)
+        assert own.sts is not None and other.sts is not None
+        self.assertEqual((Mode.ENFORCE, ("mail.example.com",)), (own.sts.mode, own.sts.mx))
+        self.assertIs(Mode.TESTING, other.sts.mode)
 
     def test_none(self) -> None:
         self.assertEqual(0, host_facts(settings(), ADDRESSES).https)
-        self.assertEqual("", domain_facts(settings(), "example.com").sts_id)
+        self.assertIsNone(domain_facts(settings(), "example.com").sts)
 
     def test_behind_a_reverse_proxy_and_at_another_port(self) -> None:
         smtp = {"protocol": "smtp", "endpoint": "tcp:25"}
