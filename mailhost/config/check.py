@@ -8,6 +8,7 @@ import pwd
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
+from mailhost.config.acme_check import check_acme
 from mailhost.config.client_endpoint import parse_client_endpoint
 from mailhost.config.endpoint import parse_endpoint
 from mailhost.config.files import unreadable
@@ -37,6 +38,7 @@ def check(settings: Settings) -> Iterator[Problem]:
     """Yield the faults that concern several settings, or the settings and this machine."""
     yield from _listeners(settings)
     yield from _certificates(settings)
+    yield from check_acme(settings.tls.acme)
     yield from _routes(settings)
     yield from sending_faults(settings)
     yield from _user(settings)

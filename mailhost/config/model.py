@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from mailhost.config.acme import ACME
 from mailhost.config.dkim import DKIM, DomainDKIM
 from mailhost.config.dmarc import DMARC
 from mailhost.config.doctor import Doctor
@@ -118,11 +119,13 @@ class SMTPTLSVersion(StrEnum):
 
 
 class TLS(Section):
-    """`[tls]`. Without certificates a self-signed one is made below the data folder."""
+    """`[tls]`. Without certificates, also those of `acme`, a self-signed one is made below the data
+    folder."""
 
     certificate: tuple[Certificate, ...] = ()
     minimum: TLSVersion = TLSVersion.V1_2
     smtp_minimum: SMTPTLSVersion = SMTPTLSVersion.V1_2
+    acme: ACME = ACME()
 
 
 class OfferDSN(StrEnum):

@@ -14,6 +14,7 @@ from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
 from typing import Any, TypeAlias
 
+from mailhost.config.acme_check import acme_warnings
 from mailhost.config.check import NamesInFile
 from mailhost.config.client_endpoint import host_and_port
 from mailhost.config.endpoint import PATHS, parse_endpoint
@@ -116,6 +117,7 @@ def warnings(settings: Settings) -> Iterator[Problem]:
     yield from _listeners(settings)
     yield from _durations(settings)
     yield from sending_warnings(settings)
+    yield from acme_warnings(settings.tls.acme)
     judges = any(isinstance(each, Authenticity) for each in settings.filter)
     if settings.dmarc.send_reports and not judges:
         yield Problem("dmarc.send_reports", _NOTHING_TO_REPORT)

@@ -60,6 +60,9 @@ def read_secrets(
 
 def secret_sources(settings: Settings) -> Iterator[tuple[str, Secret]]:
     """Yield every source of a secret, with the key of the setting."""
+    if settings.tls.acme.external_account:
+        key = ("tls", "acme", "external_account", "key")
+        yield key_of(key), settings.tls.acme.external_account.key
     for number, route in enumerate(settings.relay.route):
         if route.password:
             yield key_of(("relay", "route", number, "password")), route.password

@@ -78,6 +78,17 @@ def _path(value: Any, info: ValidationInfo) -> str:
     return _below(value, info)
 
 
+def _optional_path(value: Any, info: ValidationInfo) -> str:
+    return "" if value == "" else _path(value, info)
+
+
+def _command(value: Any, info: ValidationInfo) -> tuple[str, ...]:
+    parts = [value] if isinstance(value, str) and value else value or ()
+    if not isinstance(parts, list | tuple) or not all(isinstance(e, str) and e for e in parts):
+        raise ValueError("write the path of a program, or a list of the path and its arguments")
+    return (_below(parts[0], info), *parts[1:]) if parts else ()
+
+
 def _below(path: str, info: ValidationInfo) -> str:
     if info.context is None:
         return path
@@ -372,6 +383,8 @@ Capability = Annotated[str, BeforeValidator(capability)]
 Count = Annotated[int, BeforeValidator(_count)]
 Switch = Annotated[bool, BeforeValidator(_switch)]
 Path = Annotated[str, BeforeValidator(_path)]
+OptionalPath = Annotated[str, BeforeValidator(_optional_path)]
+Command = Annotated[tuple[str, ...], BeforeValidator(_command)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 PublicAddress = Annotated[str, BeforeValidator(_public_address)]
 SPFMechanism = Annotated[str, BeforeValidator(_spf_mechanism)]

@@ -42,6 +42,8 @@ data = "{data}"
 admin = "ann@example.org"
 
 [tls]
+[tls.acme]
+agree = true
 [limits]
 [login]
 [imap]
@@ -78,6 +80,16 @@ OTHERS = {
     "hostname": '"other.example.org"',
     "admin": '"team@example.org"',
     "tls.certificate": None,  # read from files, see CertificateTests
+    "tls.acme.agree": "false",
+    "tls.acme.contact": '["ann@example.org"]',
+    "tls.acme.directory": '"staging"',
+    "tls.acme.try_first": '"staging"',
+    "tls.acme.challenges": '["http-01"]',
+    "tls.acme.names": '["imap.example.org"]',
+    "tls.acme.ca_file": None,  # must be a file with certificates
+    "tls.acme.external_account": None,  # not without a secret
+    "tls.acme.dns_command": '"/bin/true"',
+    "tls.acme.nsupdate": None,  # not without a file
     "login.gateways": '["192.0.2.0/24"]',
     "imap.disable": '{ "ann@example.org" = ["QRESYNC"] }',
     "dns.servers": '["192.0.2.53"]',

@@ -69,6 +69,10 @@ KEYS: list[tuple[Event, tuple[str, str, str, str]]] = [
         ("login refused", "submission", "5xx", "PLAIN"),
     ),
     (Faulted("disk", "full"), ("faulted", "", "", "other")),
+    (
+        TLSSession("example.org", AppliedPolicy(PolicyType.STS, "example.org"), "mta-sts enforce"),
+        ("tls session", "sts", "success", ""),
+    ),
     (Warned("settings", "doubtful"), ("warned", "", "", "")),
     (Diagnosed("doctor/no-domain", "failure: none"), ("diagnosed", "", "", "")),
     (Notice("all is well"), ("notice", "", "", "")),

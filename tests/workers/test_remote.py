@@ -241,6 +241,9 @@ class FakeSpool:
     def name(self, identity: str, taken: object) -> str:
         return identity
 
+    async def header_of(self, content: Content) -> bytes:
+        return content.header()
+
     async def write(self, *what: object) -> object:
         return self.status
 

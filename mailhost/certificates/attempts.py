@@ -1,0 +1,93 @@
+"""One attempt at one certificate: the account, a trial at another directory, then the order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from twisted.internet.interfaces import IReactorTime
+
+from mailhost.certificates.failure import NO_ACCOUNT
+from mailhost.certificates.folder import CertificateFolder
+from mailhost.certificates.order import Obtained, Orders, Wanted, bounded_call
+from mailhost.certificates.provers import IProver
+from mailhost.certificates.values import (
+    Account,
+    AccountWanted,
+    AuthorityError,
+    IAuthority,
+    Window,
+)
+from mailhost.concurrency.threads import InThread
+
+MakeAuthority = Callable[[AccountWanted], IAuthority]
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """The means of an attempt: how an authority is made of the settings of its account, and the
+    provers of challenges by kind, in the order in which they are tried."""
+
+    authority: MakeAuthority
+    provers: Mapping[str, IProver]
+
+
+class Attempts:
+    """`means` returns those of the present settings."""
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        in_thread: InThread,
+        folder: CertificateFolder,
+        means: Callable[[], Means],
+    ) -> None:
+        self._clock = clock
+        self._in_thread = in_thread
+        self._folder = folder
+        self._means = means
+
+    async def obtain(
+        self,
+        account: AccountWanted,
+        wanted: Wanted,
+        accept: Callable[[Sequence[str]], bool] = bool,
+    ) -> Obtained:
+        """Order a certificate. Raises AuthorityError, OSError."""
+        try:
+            return await self._obtain(account, wanted, accept)
+        except AuthorityError as error:
+            if error.problem.kind != NO_ACCOUNT:
+                raise
+        await self._forget(account.directory)
+        return await self._obtain(account, wanted, accept)
+
+    async def _obtain(
+        self, wanted_account: AccountWanted, wanted: Wanted, accept: Callable[[Sequence[str]], bool]
+    ) -> Obtained:
+        means = self._means()
+        authority = means.authority(wanted_account)
+        known = await self._account(wanted_account.directory)
+        opened = await bounded_call(self._clock, self._in_thread, partial(authority.open, known))
+        if opened != known:
+            await self._in_thread(partial(self._folder.save_account, opened))
+        orders = Orders(self._clock, self._in_thread, means.provers)
+        return await orders.obtain(authority, wanted, accept)
+
+    async def window(self, account: AccountWanted, certificate_id: str) -> Window | None:
+        """Return when a certificate is to be renewed (RFC 9773), None if the authority does not
+        say. Raises AuthorityError."""
+        authority = self._means().authority(account)
+        work = partial(authority.window, certificate_id)
+        return await bounded_call(self._clock, self._in_thread, work)
+
+    async def _account(self, directory: str) -> Account | None:
+        return await self._in_thread(partial(self._folder.account, directory))
+
+    async def _forget(self, directory: str) -> None:
+        """Forget the URL of an account that the authority does not know; its key is used again."""
+        account = await self._account(directory)
+        if account is not None:
+            gone = replace(account, url="")
+            await self._in_thread(partial(self._folder.save_account, gone))
