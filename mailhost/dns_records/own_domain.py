@@ -36,11 +36,14 @@ class OwnDomain:
         host = host_facts(self.settings, addresses, self.host_receives, self.certificates)
         return make_plan(host, self.facts)
 
+    def plan_without_addresses(self) -> DNSPlan:
+        """Return the plan as far as it does not depend on the addresses of the host."""
+        return self.plan(HostAddresses((), AddressSource.UNKNOWN))
+
     @property
     def planned_topics(self) -> frozenset[Topic]:
         """The subjects of the records in the plan, whatever the addresses of the host are."""
-        plan = self.plan(HostAddresses((), AddressSource.UNKNOWN))
-        return frozenset(record.topic for record in plan.records)
+        return frozenset(record.topic for record in self.plan_without_addresses().records)
 
     def known_addresses(self) -> HostAddresses | None:
         """Return the addresses of the host as far as they need no DNS; None if they do."""

@@ -16,6 +16,7 @@ from mailhost.doctor.finding import Finding
 from mailhost.doctor.host.certificates import certificates_check
 from mailhost.doctor.host.data_folder import data_folder_check
 from mailhost.doctor.host.directory import directory_check
+from mailhost.doctor.host.domain_certificates import domain_certificates_check
 from mailhost.doctor.host.host_name import host_name_check
 from mailhost.doctor.host.listeners import listeners_check
 from mailhost.doctor.host.local_facts import LocalFacts
@@ -48,6 +49,7 @@ def checks_of_this_host(
             *network_checks(context, loaded),
             *_always(context, loaded, local),
             served_certificates_check(settings, local.listening, in_thread),
+            domain_certificates_check(context, settings),
             *([] if local.user_fault else inside),
             own_domains_check(context),
             lost_addresses_check(ask),
@@ -70,7 +72,7 @@ def _always(context: DoctorContext, loaded: Loaded, local: LocalFacts) -> list[C
     ]
     return [
         host_name_check(settings, context.resolver, context.reactor),
-        certificates_check(settings, local.files, in_thread),
+        certificates_check(settings, local.files, in_thread, context.own.domains),
         *([] if local.user_fault else inside),
     ]
 
