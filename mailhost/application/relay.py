@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
 from twisted.internet.ssl import Certificate
 
 from mailhost.application.foundation import Foundation
 from mailhost.config.load import Loaded
 from mailhost.config.model import Settings
+from mailhost.interfaces.events import Notice
 from mailhost.interfaces.outgoing import IForwarding
 from mailhost.interfaces.reactor import IReactor
+from mailhost.net.dns.validation import validation_line, validation_of
 from mailhost.net.tls.certificate import BadCertificate
 from mailhost.relay.sts.policies import STSPolicies
 from mailhost.relay.sts.policy_hosts import PolicyHosts
@@ -25,7 +28,7 @@ class Relaying:
         settings = loaded.settings
         authority = read_authority(settings)
         self._foundation = foundation
-        self._used = settings.relay
+        self._settings = settings
         hosts = PolicyHosts(reactor, foundation.resolver)
         store = PolicyStore(foundation.data)
         self._sts = STSPolicies(reactor, foundation.in_thread, hosts, store, foundation.events)
@@ -44,8 +47,18 @@ class Relaying:
         )
 
     def start(self) -> None:
-        """Renew policies of other domains from time to time."""
+        """Renew policies of other domains from time to time, and log whether DNS is validated."""
         self._sts.start()
+        settings = self._settings
+        # a proxy alone relays no mail, and the demo asks no DNS
+        if settings.receives and settings.demo is None and settings.relay.tls.dane:
+            Deferred.fromCoroutine(self._log_validation())
+
+    async def _log_validation(self) -> None:
+        base = self._foundation
+        servers = base.resolver.servers()
+        found = await validation_of(base.resolver, servers)
+        base.events.emit(Notice(validation_line(found, servers)))
 
     async def stop(self) -> None:
         """End idle connections."""
@@ -56,9 +69,9 @@ class Relaying:
         """Take new settings. Raises BadCertificate, with nothing changed."""
         settings = loaded.settings
         authority = read_authority(settings)
-        if settings.relay.tls != self._used.tls:
+        if settings.relay.tls != self._settings.relay.tls:
             self._sts.forget()
-        self._used = settings.relay
+        self._settings = settings
         self._use_hosts(settings, authority)
         self.transport.reconfigure(
             settings.relay,

@@ -127,6 +127,10 @@ def ns_of(name: str) -> Question[str]:
     return Question("NS", name)
 
 
+ROOT_SERVERS: Question[str] = Question("NS", "")
+"""Ask for the servers of the root, whose answer is signed."""
+
+
 def cname_of(name: str) -> Question[str]:
     """Ask for the CNAME at the very name `name`."""
     return Question("CNAME", name)

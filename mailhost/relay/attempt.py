@@ -39,7 +39,7 @@ from mailhost.relay.mx import (
 from mailhost.relay.nexthop import Destination
 from mailhost.relay.own_addresses import OwnAddresses
 from mailhost.relay.pool import Connection, Pool
-from mailhost.relay.tls.decision import HostFacts, TLSDecision, TLSPolicies, decide
+from mailhost.relay.tls.decision import HostFacts, TLSPlan, TLSPolicies, plan_for
 from mailhost.smtp.client.connect import Unreachable
 from mailhost.smtp.client.dialogue import Dialogue, with_reason
 from mailhost.smtp.client.protocol import ConnectionBroken
@@ -76,7 +76,7 @@ def reported(faults: Sequence[Fault]) -> Fault:
     return Fault(no_hosts([fault.status for fault in faults]))
 
 
-Open = Callable[[Destination, HostFacts, str, TLSDecision], Awaitable[Connection]]
+Open = Callable[[Destination, TLSPlan, str], Awaitable[Connection]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class RelayServices:
     own_addresses: OwnAddresses
     connect: Open
     facts: Callable[[Destination, RelayHost], Answer[HostFacts]]
-    refused: Callable[[Destination, HostFacts, TLSDecision], Status]
+    refused: Callable[[Destination, TLSPlan], Status]
 
 
 class Attempt:
@@ -121,7 +121,7 @@ class Attempt:
         return self._pool.take(self._destination, self._fits)
 
     def _fits(self, connection: Connection) -> bool:
-        return connection.target.tls.fulfils(decide(self.policies, connection.host))
+        return connection.plan.fulfils(self.policies)
 
     async def send(self, connection: Connection) -> Fault:
         """Send over this connection, then leave it to the pool.
@@ -183,19 +183,19 @@ class Attempt:
         self, host: RelayHost, addresses: Sequence[str], services: RelayServices
     ) -> list[Fault]:
         facts = await result_of(services.facts(self._destination, host))
-        decision = decide(self.policies, facts)
-        if decision.refused:
-            return [Fault(services.refused(self._destination, facts, decision))]
-        return await self._try_addresses(facts, addresses, decision, services.connect)
+        plan = plan_for(self.policies, facts)
+        if plan.decision.refused:
+            return [Fault(services.refused(self._destination, plan))]
+        return await self._try_addresses(plan, addresses, services.connect)
 
     async def _try_addresses(
-        self, facts: HostFacts, addresses: Sequence[str], decision: TLSDecision, connect: Open
+        self, plan: TLSPlan, addresses: Sequence[str], connect: Open
     ) -> list[Fault]:
         faults: list[Fault] = []
         for ip in addresses[: FAULTS_LIMIT - self._tried]:
             self._tried += 1
             try:
-                connection = await connect(self._destination, facts, ip, decision)
+                connection = await connect(self._destination, plan, ip)
             except LeadsBack as back:
                 by_route = self._destination.route is not None  # settings may be mended
                 met = Fault(back.status, back.by) if by_route else Fault(loop(back.by))

@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from mailhost.config.model import Relay
 from mailhost.relay.connect import Target
 from mailhost.relay.nexthop import Destination
-from mailhost.relay.tls.decision import HostFacts
+from mailhost.relay.tls.decision import TLSPlan
 from mailhost.smtp.client.dialogue import Dialogue
 
 PLACES_WITHOUT_PAUSE = 20  # places that are given without a pause
@@ -26,12 +26,12 @@ PLACES_WITHOUT_PAUSE = 20  # places that are given without a pause
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """A dialogue with a host, ready for mail. `host` is what the decision about its TLS, which is
-    that of its target, was made from. `epoch` is that of the pool when it was opened."""
+    """A dialogue with a host, ready for mail. `plan` has the decision about its TLS. `epoch` is
+    that of the pool when it was opened."""
 
     dialogue: Dialogue
     target: Target
-    host: HostFacts
+    plan: TLSPlan
     epoch: int = 0
     timer: IDelayedCall | None = None
 

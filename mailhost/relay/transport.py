@@ -37,7 +37,7 @@ from mailhost.relay.own_addresses import OwnAddresses, where_we_take_mail
 from mailhost.relay.pool import Connection, Pool
 from mailhost.relay.sources import Sources
 from mailhost.relay.sts.policies import STSPolicies
-from mailhost.relay.tls.decision import HostFacts, TLSDecision, TLSPolicies
+from mailhost.relay.tls.decision import TLSPlan, TLSPolicies
 from mailhost.relay.tls.handshakes import Handshakes
 from mailhost.relay.tls.policies import PolicyFinder
 from mailhost.relay.tls.session import TLSResult, session_event, unusable
@@ -183,12 +183,10 @@ class RelayTransport:
         for each in list(over):
             del self._failures[each]
 
-    async def _connect(
-        self, destination: Destination, host: HostFacts, ip: str, decision: TLSDecision
-    ) -> Connection:
+    async def _connect(self, destination: Destination, plan: TLSPlan, ip: str) -> Connection:
         route = destination.route
         epoch, source = self._pool.epoch, destination.source
-        target = Target(host.name, ip, destination.port, decision, source=source)
+        target = Target(plan.host.name, ip, destination.port, plan.decision, source=source)
         if route is not None and route.user:
             password = self._secrets.of(route.password)
             target = replace(target, user=route.user, password=password)
@@ -198,10 +196,11 @@ class RelayTransport:
             self._report(destination, target, unusable.tls, delivered=False)
             raise
         self._report(destination, target, opened.tls, delivered=True)
-        return Connection(opened.dialogue, target, host, epoch)
+        return Connection(opened.dialogue, target, plan, epoch)
 
-    def _refused(self, destination: Destination, host: HostFacts, decision: TLSDecision) -> Status:
+    def _refused(self, destination: Destination, plan: TLSPlan) -> Status:
         """Emit that a host must not be connected to, and return the deferral."""
+        host, decision = plan.host, plan.decision
         problem = cast("PeerProblem", decision.problem)
         target = Target(host.name, "", destination.port, decision)
         self._report(destination, target, TLSResult.failed(problem), delivered=False)

@@ -68,20 +68,18 @@ class PolicyStore:
         return _policy(row) if row else None
 
     def write(self, domain: str, known: KnownPolicy, now: float) -> None:
-        """Keep the policy of a domain in place of its former one."""
+        """Keep the policy of a domain in place of its former one. A new domain is in use."""
         policy = known.policy
         row = (domain, known.id, policy.mode.value, json.dumps(policy.mx), policy.max_age)
         with self._opened() as database:
             database.execute(
-                "INSERT OR REPLACE INTO policy VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO policy VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                "id = excluded.id, mode = excluded.mode, mx = excluded.mx, "
+                "max_age = excluded.max_age, fetched = excluded.fetched, "
+                "expires = excluded.expires",
                 (*row, known.fetched, known.expires, now),
             )
             _bound(database, now)
-
-    def remove(self, domain: str) -> None:
-        """Forget the policy of a domain."""
-        with self._opened() as database:
-            database.execute("DELETE FROM policy WHERE domain = ?", (domain,))
 
     def note_uses(self, uses: Mapping[str, float]) -> None:
         """Keep when the policies of domains were used last."""

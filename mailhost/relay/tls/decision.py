@@ -135,6 +135,26 @@ class TLSDecision:
 OPPORTUNISTIC = TLSDecision()
 
 
+@dataclass(frozen=True, slots=True)
+class TLSPlan:
+    """The decision about TLS with one host, and what it was made from."""
+
+    policies: TLSPolicies
+    host: HostFacts
+    decision: TLSDecision
+
+    def fulfils(self, policies: TLSPolicies) -> bool:
+        """True if a connection by this plan may carry a message with other policies."""
+        if policies == self.policies:  # nearly always, and for a tenth of the time
+            return True
+        return self.decision.fulfils(decide(policies, self.host))
+
+
+def plan_for(policies: TLSPolicies, host: HostFacts) -> TLSPlan:
+    """Return the decision for a message with these policies at this host, as a plan."""
+    return TLSPlan(policies, host, decide(policies, host))
+
+
 def decide(policies: TLSPolicies, host: HostFacts) -> TLSDecision:
     """Return the decision for a message with these policies, at this host."""
     if policies.route is not None:
