@@ -8,10 +8,9 @@ from collections.abc import Sequence
 
 from mailhost.doctor.checks import Check
 from mailhost.doctor.finding import Finding, Verdict, ok
-from mailhost.interfaces.dns import Found, ILookUp, ns_of
+from mailhost.interfaces.dns import ROOT_SERVERS, Found, ILookUp
 
 SECONDS = 3.8
-SIGNED = "arpa"  # a zone that DNSSEC has signed since 2010
 _TRIED = "DNSSEC"
 
 
@@ -20,7 +19,7 @@ def dnssec_check(resolver: ILookUp) -> Check:
     alone."""
 
     async def run() -> Sequence[Finding]:
-        reply = await resolver.look_up(ns_of(SIGNED))
+        reply = await resolver.look_up(ROOT_SERVERS)
         if reply.found is Found.FAILED:
             return []  # the check of the servers reports the reason
         if reply.secure:
