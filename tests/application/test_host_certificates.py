@@ -8,6 +8,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mailhost.application.host_certificates import host_certificates
+from mailhost.certificates.folder import FOLDER, CertificateFolder
+from mailhost.certificates.values import Account
+from mailhost.durable.blocking import BlockingCommitter
+from mailhost.durable.system import OperatingSystem
 from mailhost.net.tls.certificate import PEM
 from tests.authority import Authority
 from tests.doctor.host.case import HostCase
@@ -43,6 +47,24 @@ class HostCertificatesTests(HostCase):
             self.assertEqual([own], self.keys(TWO))
         self.write("own", authority.issue("third.example.test"))
         self.assertEqual([other], self.keys(TWO))
+
+    def test_the_authority_and_our_account_there(self) -> None:
+        agreed = "[tls.acme]\nagree = true\n"
+        for more, names in (
+            ("", None),
+            (agreed, ("letsencrypt.org",)),
+            (f'{agreed}directory = "https://ca.example.test/acme"\n', None),
+        ):
+            found = host_certificates(self.load(more).settings).authority
+            self.assertEqual(names, found and found.names)
+        settings = self.load(agreed).settings
+        directory, url = settings.tls.acme.directory, "https://acme.example/acct/1"
+        os.mkdir(os.path.join(self.data, FOLDER))
+        commit = BlockingCommitter(OperatingSystem()).commit
+        CertificateFolder(self.data, commit).save_account(Account(directory, b"key", url))
+        authority = host_certificates(settings).authority
+        assert authority is not None
+        self.assertEqual(url, authority.account)
 
     def test_files_that_are_not_there(self) -> None:
         self.assertEqual([], self.keys(""))  # the first start makes a certificate
