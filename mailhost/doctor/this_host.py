@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from mailhost.doctor.host.domain_certificates import domain_certificates_check
 from mailhost.doctor.host.host_name import host_name_check
 from mailhost.doctor.host.listeners import listeners_check
 from mailhost.doctor.host.local_facts import LocalFacts
+from mailhost.doctor.host.ordered_certificates import ordered_certificates_check
 from mailhost.doctor.host.queue import queue_check
 from mailhost.doctor.host.served_certificates import served_certificates_check
 from mailhost.doctor.host.settings_file import TOPIC, settings_findings, wrong_settings
@@ -40,6 +42,7 @@ def checks_of_this_host(
     ask = ask_host(in_thread, settings.data)
     inside = [
         queue_check(settings.data, in_thread),
+        ordered_certificates_check(context, settings, time.time),
         *other_host_checks(context, settings.data, settings.trace.off),
     ]
     return _in_time(
