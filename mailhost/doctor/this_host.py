@@ -25,6 +25,8 @@ from mailhost.doctor.host.ordered_certificates import ordered_certificates_check
 from mailhost.doctor.host.queue import queue_check
 from mailhost.doctor.host.served_certificates import served_certificates_check
 from mailhost.doctor.host.settings_file import TOPIC, settings_findings, wrong_settings
+from mailhost.doctor.host.web_listener import web_listener_check
+from mailhost.doctor.network.attempt import PortAttempts
 from mailhost.doctor.network.checks import network_checks
 from mailhost.doctor.other_hosts.checks import other_host_checks
 from mailhost.doctor.running_host import ask_host
@@ -53,6 +55,7 @@ def checks_of_this_host(
             *_always(context, loaded, local),
             served_certificates_check(settings, local.listening, in_thread),
             domain_certificates_check(context, settings),
+            web_listener_check(context, settings, PortAttempts(context.reactor)),
             *([] if local.user_fault else inside),
             own_domains_check(context),
             lost_addresses_check(ask),
