@@ -56,7 +56,8 @@ def checks_of_domain(
         records = [own_domain_check(context, own, topic)]
     else:
         records = [first, *_of_any(context, topic, domain)]
-    hosts = [host.name for host in usable_hosts(published, reachable)]
+    # an alias is a fault of its own; the name that replaces it in the remedy is examined
+    hosts = [host.alias or host.name for host in usable_hosts(published, reachable)]
     return [*records, *_further(context, topic, domain, hosts, fetch)]
 
 
