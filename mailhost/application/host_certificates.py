@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mailhost.certificates.folder import CertificateFolder
+from mailhost.certificates.next_key import public_of, read_next_key
 from mailhost.config.model import Settings
 from mailhost.dns_records.facts import Authority, CertificateKey, HostCertificates
 from mailhost.doctor.host.certificate_files import certificate_paths
@@ -38,7 +39,8 @@ def host_certificates(settings: Settings) -> HostCertificates:
 
 
 def _keys(settings: Settings) -> Iterator[CertificateKey]:
-    """Yield the key at port 25 for the host's name."""
+    """Yield the key at port 25 for the host's name, and the next one that ordered certificates will
+    have."""
     found: list[x509.Certificate] = []
     for chain, _ in certificate_paths(settings):
         with suppress(OSError, ValueError), open(chain, "rb") as file:
@@ -49,6 +51,11 @@ def _keys(settings: Settings) -> Iterator[CertificateKey]:
     for certificate in [*fitting, *found][:1]:
         form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         yield CertificateKey(certificate.public_key().public_bytes(*form))
+    if found and settings.tls.acme.agree:
+        with suppress(OSError):
+            coming = read_next_key(settings.data, settings.hostname)
+            if coming is not None:
+                yield CertificateKey(public_of(coming), coming=True)
 
 
 def _authority(settings: Settings) -> Authority | None:

@@ -9,7 +9,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mailhost.application.host_certificates import host_certificates
 from mailhost.certificates.folder import FOLDER, CertificateFolder
+from mailhost.certificates.keys import key_pem, make_key
+from mailhost.certificates.next_key import next_key_path, public_of
 from mailhost.certificates.values import Account
+from mailhost.config.acme import KeyKind
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
 from mailhost.net.tls.certificate import PEM
@@ -65,6 +68,18 @@ class HostCertificatesTests(HostCase):
         authority = host_certificates(settings).authority
         assert authority is not None
         self.assertEqual(url, authority.account)
+
+    def test_the_key_of_the_next_certificate(self) -> None:
+        self.write("other", Authority.new().issue("other.example.test"))
+        present = self.write("own", Authority.new().issue("mail.example.test"))
+        settings = self.load(f"{TWO}[tls.acme]\nagree = true\n").settings
+        os.mkdir(os.path.join(self.data, FOLDER))
+        key = key_pem(make_key(KeyKind.P256))
+        with open(next_key_path(self.data, settings.hostname), "wb") as file:
+            file.write(key)
+        keys = host_certificates(settings).keys
+        self.assertEqual([present, public_of(key)], [each.public for each in keys])
+        self.assertEqual([False, True], [each.coming for each in keys])
 
     def test_files_that_are_not_there(self) -> None:
         self.assertEqual([], self.keys(""))  # the first start makes a certificate
