@@ -436,5 +436,3 @@ def process_count(settings: Settings) -> int:
     """Return how many processes serve, the head included."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return settings.workers or min(cores or 1, MOST_BY_DEFAULT)
-
-

@@ -98,7 +98,7 @@ def domain_facts(
 def https_port(settings: Settings) -> int:
     """Return the port at which other hosts reach the web listener over HTTPS, 0 for none. That of a
     reverse proxy is taken to be the usual one."""
-    port = next(_ports(settings.listen, ListenProtocol.HTTPS), 0)
+    port = next(service_ports(settings.listen, ListenProtocol.HTTPS), 0)
     behind_proxy = settings.web is not None and any(each.protocol.web for each in settings.listen)
     return port or (_HTTPS if behind_proxy else 0)
 
