@@ -31,6 +31,7 @@ from mailhost.doctor.host.disk import Disk
 from mailhost.interfaces.reactor import IReactor
 from mailhost.net.limited import LimitedFactory
 from mailhost.net.limits import Bounds, ConnectionLimits
+from mailhost.web.forwarded import TrustedProxies
 from mailhost.web.site import Site
 
 BOUNDS = Bounds(total=20, per_client=10)  # connections
@@ -120,7 +121,7 @@ class MetricsListener:
         base, events = self._head.foundation, self._head.events
         reasons = partial(reasons_against, self._head, self._disk)
         pages = MetricsPages(self._snapshots.make, reasons, base.pause)
-        site = Site(pages.answer, self._reactor, time.time)
+        site = Site(pages.answer, TrustedProxies(()), self._reactor, time.time)
         limits = ConnectionLimits(BOUNDS)
         return LimitedFactory(site, NAME, self._reactor, limits, base.tls, events)
 

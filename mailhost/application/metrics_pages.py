@@ -16,12 +16,12 @@ from mailhost.concurrency.pauses import Pause
 from mailhost.interfaces.answer import Answer
 from mailhost.observe.metrics.snapshot import Snapshot
 from mailhost.observe.metrics.text import CONTENT_TYPE, text_of
-from mailhost.web.values import WebRequest, WebResponse, in_words
+from mailhost.web.values import WebRequest, WebResponse, text_response
 
 METHODS = ("GET", "HEAD")
 NEVER_KEPT = ("Cache-Control", "no-store")
-NOT_FOUND = in_words(404, "There is nothing here but /metrics and /healthz.")
-NOT_ALLOWED = in_words(405, "This page is for GET and HEAD.", ("Allow", ", ".join(METHODS)))
+NOT_FOUND = text_response(404, "There is nothing here but /metrics and /healthz.")
+NOT_ALLOWED = text_response(405, "This page is for GET and HEAD.", ("Allow", ", ".join(METHODS)))
 
 
 class MetricsPages:
@@ -40,7 +40,7 @@ class MetricsPages:
 
         async def health() -> WebResponse:
             found = await reasons()
-            return in_words(503 if found else 200, "\n".join(found) or "ok", NEVER_KEPT)
+            return text_response(503 if found else 200, "\n".join(found) or "ok", NEVER_KEPT)
 
         self._pages = {"/metrics": _Page(metrics), "/healthz": _Page(health)}
 

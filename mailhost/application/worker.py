@@ -28,7 +28,7 @@ from mailhost.application.filters import BadFilter
 from mailhost.application.foundation import Foundation
 from mailhost.application.listeners import outermost
 from mailhost.application.protocols import make_factory, serve
-from mailhost.application.reports import make_tally, reconfigure_tally
+from mailhost.application.reports import make_result_tally, reconfigure_results
 from mailhost.application.services import Services, Shared
 from mailhost.application.trace import make_trace
 from mailhost.config.load import Loaded
@@ -90,7 +90,7 @@ class Worker:
         self._log = _log(reactor, self._channel, startup.logs)
         self._counts = CountsForHead(self._channel, reactor)
         own = FanOut(self._log, self._counts.counts)
-        self._tally = make_tally(reactor, own)
+        self._results = make_result_tally(reactor, own)
         self._trace = make_trace(reactor, startup.loaded.settings.data, own)
         self._watch = client_watch(
             reactor,
@@ -98,7 +98,9 @@ class Worker:
             lambda: self._foundation.directory.view,
             lambda: self._loaded.settings,
         )
-        self._events = FanOut(self._log, self._counts.counts, self._tally, self._watch, self._trace)
+        self._events = FanOut(
+            self._log, self._counts.counts, self._results, self._watch, self._trace
+        )
         self._lag = Lag(reactor)
         self._served: dict[SocketKey, _Served] = {}
         self._factories: list[tuple[ListenProtocol, IServerFactory]] = []  # of closed sockets too
@@ -124,7 +126,7 @@ class Worker:
         attach(self._reactor, self._channel, CHANNEL)
         self._use(self._loaded, self._new_services(self._loaded))
         self._foundation.start()
-        self._tally.start()
+        self._results.start()
         self._watch.start()
         self._trace.start()
         gc.freeze()  # as in the head
@@ -204,7 +206,7 @@ class Worker:
         """Have the parts that live on work with the services of a new generation."""
         self._loaded, self._services = loaded, services
         self._watch.forget()  # other networks may be listed now
-        reconfigure_tally(self._tally, loaded.settings)
+        reconfigure_results(self._results, loaded.settings)
         self._trace.reconfigure(loaded.settings.trace.off)
         self._lag.measure(loaded.settings.metrics is not None)
 
@@ -266,7 +268,7 @@ class Worker:
         if self._ending:
             return
         self._ending = True
-        await self._tally.stop()
+        await self._results.stop()
         await self._trace.stop()
         await self._foundation.stop()
         self._log.flush()

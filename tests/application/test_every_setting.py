@@ -60,6 +60,7 @@ agree = true
 [doctor]
 [trace]
 [relay]
+[relay.tls]
 
 [[relay.route]]
 via = "127.0.0.1:2526"
@@ -106,11 +107,13 @@ OTHERS = {
     "relay.route.via": '"127.0.0.1:2527"',
     "relay.route.user": None,  # not without a password
     "relay.route.password": None,
+    "relay.tls.authority": None,  # read from a file, see tests.application.test_relay
     "doctor.shared_addresses": '["192.0.2.0/24"]',
     "dkim.algorithms": '["rsa"]',
     "dkim.sign_as": '{ "*.example.org" = "example.org" }',
     "dkim.domain": '{ "other.example" = { off = true } }',
     "doctor.port_25_hosts": '["mx.example.net"]',
+    "web.trusted_proxies": '["127.0.0.1"]',
     "mta_sts.mx": '["*.example.net"]',
     "mta_sts.domain": '{ "other.example" = { mode = "none" } }',
     "domain.dkim": "{ off = true }",
@@ -151,6 +154,7 @@ OWN = {
     "_nobody",
     "_made",
     "_token",
+    "epoch",
     "port",
 }
 

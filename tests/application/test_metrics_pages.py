@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.application.metrics_pages import MetricsPages
 from mailhost.concurrency.pauses import no_pause
 from mailhost.observe.metrics.snapshot import Snapshot
+from mailhost.web.forwarded import TrustedProxies
 from mailhost.web.site import Site
 from tests.observe.metrics.pages import values_on
 
@@ -28,7 +29,7 @@ class PagesTests(SynchronousTestCase):
         self.snapshot: Callable[[], Awaitable[Snapshot]] = lambda: succeed(Snapshot(now=1.0))
         self.reasons: list[str] = []
         pages = MetricsPages(self.make, self.find_reasons, no_pause)
-        self.site = Site(pages.answer, Clock(), lambda: 0.0)
+        self.site = Site(pages.answer, TrustedProxies(()), Clock(), lambda: 0.0)
 
     async def make(self) -> Snapshot:
         self.asked += 1
