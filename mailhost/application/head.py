@@ -13,12 +13,14 @@ from functools import partial
 from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 
+from mailhost.application.acme import HeadCertificates
+from mailhost.application.certificate_sources import certificate_sources
 from mailhost.application.certificates import CertificateWatch
 from mailhost.application.clients import client_watch, make_lost_addresses
 from mailhost.application.doctor import HeadDoctor
 from mailhost.application.foundation import Foundation
 from mailhost.application.housekeeping import Housekeeping
-from mailhost.application.privileges import as_user
+from mailhost.application.relay import Relaying, read_authority
 from mailhost.application.reports import (
     HeadReports,
     make_result_tally,
@@ -36,7 +38,6 @@ from mailhost.directory.place import in_use
 from mailhost.directory.sqlite import note_uses
 from mailhost.durable.writer_process import WriterProcess
 from mailhost.interfaces.events import Faulted, Warned
-from mailhost.interfaces.outgoing import IForwarding
 from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.sightings import Sightings
 from mailhost.logins.authenticator import Authenticator
@@ -47,9 +48,7 @@ from mailhost.logins.revocations import Revocations
 from mailhost.logins.salt_key import lasting_key
 from mailhost.message.address import Address
 from mailhost.net.dns.authoritative import AuthoritativeServers
-from mailhost.net.tls.certificate import read_certificate
-from mailhost.net.tls.selfsigned import make_self_signed
-from mailhost.net.tls.server import CertificateSource
+from mailhost.net.tls.server import BadCertificate, read_all
 from mailhost.observe.attempts import RecentAttempts
 from mailhost.observe.counts import Counts
 from mailhost.observe.critical import CriticalEvents
@@ -59,10 +58,6 @@ from mailhost.observe.log import LogSink
 from mailhost.queue.attempt import QueueServices
 from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
-from mailhost.relay.reverse_names import ReverseNames
-from mailhost.relay.sources import Sources
-from mailhost.relay.transport import RelayTransport
-from mailhost.signing.forwarding import Forwarding
 from mailhost.signing.keeper import KeyKeeper
 from mailhost.signing.key_work import KeyWork
 from mailhost.signing.servers import Servers
@@ -126,7 +121,7 @@ class Head:
         self.foundation = base = Foundation(
             reactor,
             loaded,
-            _certificates(settings),
+            certificate_sources(settings),
             events,
             self.connection_counts,
             counts=self.counts,
@@ -137,8 +132,8 @@ class Head:
         self._revocations = Revocations(self._end_sessions)
         base.directory.changed = self._revocations.changed
         self.rates = Rates(reactor)
-        self.relay = _make_relay(reactor, base, loaded)
-        self.reverse_names = ReverseNames(reactor, base.resolver, events, self._use_sources)
+        self.relaying = Relaying(reactor, base, loaded)
+        self.relay = self.relaying.transport
         self.queue = QueueRunner(reactor, base.spool, events)
         self.key_work = KeyWork(base.key_ring.files)
         self.keys = self._make_keys(reactor)
@@ -151,6 +146,10 @@ class Head:
             reactor, base, lambda: self.services, self._stop_addresses
         )
         self.certificates = self._make_watch(reactor)
+        self.acme = HeadCertificates(
+            reactor, base, lambda: self.loaded, lambda: self.services, self._use_ordered
+        )
+        base.http_challenges = base.tls.challenges = self.acme.answers
         self.writer = WriterProcess(reactor, base.writer_socket, events)
         self.workers = self._make_pool(reactor, key)
         notified = FolderChanges(reactor, self.workers.folders_changed)
@@ -239,7 +238,6 @@ class Head:
         # the queue first removes what dead processes left half written: nobody may write yet
         queue_read = self.queue.start(self._queue_services()).addCallback(self._queue_was_read)
         self.housekeeping.start()
-        self.reverse_names.start()
         self.last_uses.start()
         self.daily_reports.start()
         self.sessions.start()
@@ -249,7 +247,9 @@ class Head:
         self.trace.start()
         self.trace_expiry.start()
         self.keys.start()
+        self.relaying.start()
         self.certificates.start()
+        self.acme.start()
         self._log_warnings()
         return queue_read
 
@@ -272,14 +272,14 @@ class Head:
         self._watch.stop()
         self.lost_addresses.stop()
         self.housekeeping.stop()
-        self.reverse_names.stop()
         self.doctor.stop()
         await self.daily_reports.stop()
         await self.last_uses.stop()
         await self.keys.stop()
         self.certificates.stop()
+        await self.acme.stop()
         await self.queue.stop(seconds)
-        await self.relay.stop()
+        await self.relaying.stop()
         await self.sessions.stop()
         self.trace_expiry.stop()
         await self.trace.stop()
@@ -290,7 +290,8 @@ class Head:
     def replace(self, loaded: Loaded) -> None:
         """Take new settings. Raises BadCertificate, BadFilter and OSError, with nothing changed."""
         services = self._new_services(loaded)
-        self.foundation.reconfigure(loaded, _certificates(loaded.settings))
+        read_authority(loaded.settings)  # it must raise before anything is changed
+        self.foundation.reconfigure(loaded, certificate_sources(loaded.settings))
         self.loaded = loaded
         self._use(services)
         self.queue.reconfigure(self._queue_services())
@@ -311,17 +312,7 @@ class Head:
         reconfigure_sessions(self.sessions, settings)
         self.trace.reconfigure(settings.trace.off)
         self.trace_expiry.reconfigure(settings.trace.keep, settings.trace.size)
-        self.relay.reconfigure(
-            settings.relay,
-            self.loaded.secrets,
-            settings.hostname,
-            settings.listen,
-            _forwarding(self.foundation, settings),
-        )
-        self.reverse_names.reconfigure(settings)
-
-    def _use_sources(self, sources: Sources) -> None:
-        self.relay.sources = sources
+        self.relaying.reconfigure(self.loaded)
 
     def _queue_services(self) -> QueueServices:
         """Return what attempts of the queue use in the present generation."""
@@ -362,6 +353,19 @@ class Head:
 
     def _hostname(self) -> str:
         return self.services.settings.hostname
+
+    async def _use_ordered(self) -> None:
+        """Use the certificates that were ordered, in all processes."""
+        base = self.foundation
+        try:
+            sources = await base.in_thread(partial(certificate_sources, self.services.settings))
+            base.tls.use(await base.in_thread(partial(read_all, sources)), base.tls.minimums)
+        except (BadCertificate, OSError) as error:  # of the settings: they are read again too
+            text = f"{error}. The certificates read before stay in use"
+            self.events.emit(Faulted("certificates", text))
+            return
+        self._renewed()
+        self.certificates.log_findings()
 
     def _renewed(self) -> None:
         """Other certificates are in use: hand them to the workers."""
@@ -427,34 +431,3 @@ def process_count(settings: Settings) -> int:
     """Return how many processes serve, the head included."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return settings.workers or min(cores or 1, MOST_BY_DEFAULT)
-
-
-def _make_relay(reactor: IReactor, foundation: Foundation, loaded: Loaded) -> RelayTransport:
-    settings = loaded.settings
-    return RelayTransport(
-        reactor,
-        foundation.resolver,
-        settings.relay,
-        loaded.secrets,
-        settings.hostname,
-        foundation.events,
-        listeners=settings.listen,
-        forwarding=_forwarding(foundation, settings),
-    )
-
-
-def _forwarding(foundation: Foundation, settings: Settings) -> IForwarding | None:
-    """Return what seals forwarded mail, None where the settings ask for no seals."""
-    if not settings.relay.arc:
-        return None
-    in_thread = foundation.in_thread
-    return Forwarding(foundation.key_ring, settings.hostname, settings.relay.arc, in_thread)
-
-
-def _certificates(settings: Settings) -> list[CertificateSource]:
-    """The certificates of the settings, or one that we sign ourselves."""
-    if settings.tls.certificate:
-        return [(pair.chain, pair.key) for pair in settings.tls.certificate]
-    with as_user(settings.user):  # so that root follows no link in the user's folder
-        paths = make_self_signed(os.path.join(settings.data, "tls"), settings.hostname)
-        return [read_certificate(*paths)]

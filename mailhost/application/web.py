@@ -10,7 +10,7 @@ from mailhost.application.foundation import Foundation
 from mailhost.application.services import Services
 from mailhost.config.model import Listen
 from mailhost.net.limited import LimitedFactory
-from mailhost.net.tls.server import Role
+from mailhost.net.tls.server import HTTPS
 from mailhost.web import challenge, sts_policy
 from mailhost.web.challenge import ChallengePage
 from mailhost.web.hosts import HostKind, WebHosts
@@ -18,13 +18,11 @@ from mailhost.web.routes import ANY_HOST, Route, Routes
 from mailhost.web.site import Site
 from mailhost.web.sts_policy import PolicyPage
 
-_ROLE = Role(protocols=(b"http/1.1",))
-
 
 def make_web_factory(foundation: Foundation, listen: Listen) -> LimitedFactory:
     """Return the factory for one listener. Before the first connection it must be given a site."""
     clock, limits, events = foundation.reactor, foundation.limits, foundation.events
-    tls = foundation.tls.factory(_ROLE)
+    tls = foundation.tls.factory(HTTPS)
     name = listen.protocol.value
     return LimitedFactory(ServerFactory(), name, clock, limits, tls, events)
 

@@ -20,6 +20,7 @@ from mailhost.config.doctor import Doctor
 from mailhost.config.filters.kinds import AnyFilter, Mode
 from mailhost.config.mta_sts import MTASTS, DomainMTASTS
 from mailhost.config.protocol import ListenProtocol
+from mailhost.config.relay_tls import RelayTLS
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
 from mailhost.config.sending import DomainSending, Families, SourceAddresses
 from mailhost.config.tls_reports import TLSReports
@@ -210,6 +211,7 @@ class Relay(Section):
     families: Families = Families.BOTH
     allow_loopback: Switch = False
     arc: tuple[DomainPattern, ...] = ()
+    tls: RelayTLS = RelayTLS()
     domain: dict[DomainName, DomainSending] = {}
     route: tuple[Route, ...] = ()
 

@@ -46,11 +46,13 @@ _HEADERS = {b"User-Agent": [b"mailhost"]}
 
 class FetchFailed(Exception):
     """The file was not fetched; the text of the exception says why. `certain` is false where the
-    network, DNS or this machine may be the reason."""
+    network, DNS or this machine may be the reason. `certificate` is true for a wrong
+    certificate."""
 
-    def __init__(self, reason: str, certain: bool = True) -> None:
+    def __init__(self, reason: str, certain: bool = True, certificate: bool = False) -> None:
         super().__init__(reason)
         self.certain = certain
+        self.certificate = certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +170,16 @@ class Fetcher:
         except ResponseFailed as error:  # while the request is sent, or the response is received
             if any(failure.check(CancelledError) for failure in error.reasons):
                 raise CancelledError from error
-            raise FetchFailed(_why(error)) from error
+            certificate = any(_is_about_certificate(each.value) for each in error.reasons)
+            raise FetchFailed(_why(error), certificate=certificate) from error
         except (SSL.Error, VerificationError, ConnectionClosed) as error:
-            raise FetchFailed(_reason(error)) from error
+            raise FetchFailed(_reason(error), certificate=_is_about_certificate(error)) from error
+
+
+def _is_about_certificate(error: BaseException) -> bool:
+    if isinstance(error, SSL.Error):
+        return "certificate verify failed" in str(error)
+    return isinstance(error, VerificationError)
 
 
 def _why(failed: ResponseFailed) -> str:

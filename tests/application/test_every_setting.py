@@ -59,6 +59,7 @@ agree = true
 [doctor]
 [trace]
 [relay]
+[relay.tls]
 
 [[relay.route]]
 via = "127.0.0.1:2526"
@@ -105,6 +106,7 @@ OTHERS = {
     "relay.route.via": '"127.0.0.1:2527"',
     "relay.route.user": None,  # not without a password
     "relay.route.password": None,
+    "relay.tls.authority": None,  # read from a file, see tests.application.test_relay
     "doctor.shared_addresses": '["192.0.2.0/24"]',
     "dkim.algorithms": '["rsa"]',
     "dkim.sign_as": '{ "*.example.org" = "example.org" }',
@@ -149,6 +151,7 @@ OWN = {
     "_nobody",
     "_made",
     "_token",
+    "epoch",
     "port",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import smtplib
+import ssl
 import threading
 import time
 from typing import Any, ClassVar, cast
@@ -20,6 +21,7 @@ from mailhost.dmarc_reports.sender import DMARCReportsToSend, SenderServices
 from mailhost.dmarc_reports.waiting import waiting_reports as waiting_results
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
+from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.outgoing import Outgoing
 from mailhost.signing.key_files import KeyFiles
 from mailhost.signing.key_work import KeyWork
@@ -67,6 +69,11 @@ port = {2}
 bind = "{3}"
 allow_loopback = true
 arc = ["*"]
+[relay.tls]
+authority = "{4}"
+[[relay.route]]
+to = "safe.internal"
+via = "mx.two.internal:{2}"
 [queue]
 first_retry = "1 second"
 longest_retry = "1 second"
@@ -129,10 +136,12 @@ class TwoHosts(TestCase):
             atexit.register(remove_folder, host.folder)
             atexit.register(host.stop)
             self.hosts.append(host)
+        self.hosts[1].add_accounts(PASSWORD, "ann@safe.internal")
+        chain, _ = make_self_signed(str(self.hosts[1].data / "tls"), "mx.two.internal")
         dns = DNSProcess(records)
         atexit.register(dns.stop)
         for host, name in zip(self.hosts, ("one", "two"), strict=True):
-            host.write_settings(SETTINGS.format(name, dns.port, port, host.address))
+            host.write_settings(SETTINGS.format(name, dns.port, port, host.address, chain))
 
     def send(self, *recipients: str, options: tuple[str, ...] = ()) -> None:
         """ann@one.internal sends to these."""
@@ -176,6 +185,7 @@ class TwoHosts(TestCase):
         self.assertIn(b"Return-Path: <ann@one.internal>", stored)
         self.assertIn(b"with ESMTPS id", stored)
         self.assertIn(b"from mx.one.internal ([127.0.0.2])", stored)
+        self.assertIn("mx.two.internal", self.one.command("relay", "seen-tls").stdout)
 
     def test_the_trace_tells_what_happened(self) -> None:
         self.send("ann@one.internal", "ann@two.internal")
@@ -255,6 +265,39 @@ class TwoHosts(TestCase):
     def waits(self, address: str) -> bool:
         """True where `queue list` has it; a host that has just started may still read its queue."""
         return address in self.one.command("queue", "list").stdout
+
+    def test_requiretls_over_two_hops_and_back(self) -> None:
+        """The second hop, by an alias, leads to a host that neither DNSSEC nor a policy names."""
+        self.two.command("alias", "add", "away@safe.internal", "ann@one.internal")
+        with smtplib.SMTP(ONE, self.one.ports["submission"], timeout=30) as client:
+            client.ehlo()
+            self.assertFalse(client.has_extn("requiretls"))
+            client.starttls(context=ssl._create_unverified_context())
+            client.login("ann@one.internal", PASSWORD)
+            self.assertTrue(client.has_extn("requiretls"))
+            content = b"From: ann@one.internal\r\nSubject: secret\r\n\r\nnot for all\r\n"
+            to = ["ann@safe.internal", "away@safe.internal"]
+            client.sendmail("ann@one.internal", to, content, mail_options=("REQUIRETLS",))
+        self.mail(self.two, "ann@safe.internal")
+        self.two.until(lambda: bool(self.waiting_entries()), "the copy of the alias is not queued")
+        (id,) = self.waiting_entries()
+        reason = "neither DNSSEC nor an MTA-STS policy names mx.one.internal"
+        self.two.until(lambda: reason in self.shown(id), "the entry has no reason")
+        self.assertIn("required by the sender (REQUIRETLS)", self.shown(id))
+        self.assertIn("451 4.7.5 No mail is sent to mx.one.internal without", self.shown(id))
+        self.two.command("queue", "remove", "--bounce", id)
+        (bounce,) = self.mail(self.one, "ann@one.internal")
+        self.assertIn(b"Content-Type: text/rfc822-headers", bounce)
+        self.assertNotIn(b"not for all", bounce)
+
+    def waiting_entries(self) -> list[str]:
+        """The ids of the entries of the second host."""
+        listed = json.loads(self.two.command("queue", "list", "--json").stdout)
+        return [each["id"] for each in listed]
+
+    def shown(self, id: str) -> str:
+        """All that the second host shows of an entry."""
+        return self.two.command("queue", "show", id).stdout
 
     def test_a_report_of_success_where_it_is_asked_for(self) -> None:
         self.send("ann@two.internal", options=("NOTIFY=SUCCESS",))

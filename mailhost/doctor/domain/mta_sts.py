@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from mailhost.doctor.finding import Fault, Finding, failure, ok, unknown, warning
 from mailhost.doctor.unanswered import unanswered
 from mailhost.interfaces.dns import Found, Lookups, ask, txt_of
-from mailhost.mta_sts.policy import BadPolicy, Mode, STSPolicy, parse_policy, policy_url
+from mailhost.mta_sts.lookups import policy_in_reply
+from mailhost.mta_sts.policy import BadPolicy, Mode, STSPolicy, policy_url
 from mailhost.mta_sts.record import BadSTSRecord, is_sts, policy_id, record_name
 from mailhost.net.https_fetch import Fetched, FetchFailed
 
@@ -22,7 +23,6 @@ MTA_STS_MX = Fault(
 )
 Fetch = Callable[[str], Awaitable[Fetched]]
 OK = 200
-_TEXT = "text/plain"
 
 
 def record_findings(domain: str) -> Lookups[tuple[bool, list[Finding]]]:
@@ -53,7 +53,8 @@ async def policy_findings(domain: str, hosts: Sequence[str], fetch: Fetch) -> li
     url = policy_url(domain)
     tried = f"MTA-STS policy {url}"
     try:
-        policy = _read(await fetch(url))
+        reply = await fetch(url)
+        policy = policy_in_reply(reply.status, reply.media_type, reply.body)
     except FetchFailed as failed:
         remedy = f"Serve the file at {url}, with a certificate for mta-sts.{domain}."
         if not failed.certain:
@@ -64,16 +65,6 @@ async def policy_findings(domain: str, hosts: Sequence[str], fetch: Fetch) -> li
         remedy = "Correct the file. One that names the present MX hosts is:"
         return [warning(MTA_STS_POLICY, tried, str(bad), remedy, *_example(hosts))]
     return [_compared(tried, policy, hosts)]
-
-
-def _read(reply: Fetched) -> STSPolicy:
-    """Return the policy in a reply. Raises BadPolicy."""
-    if reply.status != OK:
-        redirect = "; redirects are not followed" if 300 <= reply.status < 400 else ""
-        raise BadPolicy(f"the web server answers {reply.status}{redirect}")
-    if reply.media_type != _TEXT:
-        raise BadPolicy(f"its media type is {reply.media_type or 'missing'}, and not {_TEXT}")
-    return parse_policy(reply.body)
 
 
 def _compared(tried: str, policy: STSPolicy, hosts: Sequence[str]) -> Finding:

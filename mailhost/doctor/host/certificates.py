@@ -59,8 +59,11 @@ def _chain_finding(files: CertificateFiles, demo: bool) -> Finding:
     if demo:
         return ok(tried, names)
     if is_self_signed(files.chain[0]):
-        remedy = "Get a certificate with an ACME client, and name its files in the settings:"
-        lines = ("[[tls.certificate]]", 'chain = "fullchain.pem"', 'key = "privkey.pem"')
+        remedy = (
+            "Let the host order a certificate by the two lines below, once port 80 or 443 can be "
+            "reached; or name the files of your own ACME client as [[tls.certificate]]."
+        )
+        lines = ("[tls.acme]", "agree = true")
         return warning(
             CERTIFICATE_SELF_SIGNED,
             tried,
