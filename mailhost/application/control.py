@@ -32,7 +32,8 @@ def control_commands(
 ) -> Commands:
     """Return the commands by name, each taking its arguments by keyword. Called at the start of the
     host."""
-    queue = QueueControl(head.queue, pauses_of(head.foundation.reactor)).commands()
+    pause = pauses_of(head.foundation.reactor)
+    queue = QueueControl(head.queue, pause, head.events).commands()
     started = time.time()
 
     async def refresh() -> None:

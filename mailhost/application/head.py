@@ -53,6 +53,7 @@ from mailhost.observe.attempts import RecentAttempts
 from mailhost.observe.counts import Counts
 from mailhost.observe.critical import CriticalEvents
 from mailhost.observe.fan_out import FanOut
+from mailhost.observe.lag import Lag
 from mailhost.observe.lines import LineLog
 from mailhost.observe.log import LogSink
 from mailhost.queue.attempt import QueueServices
@@ -117,7 +118,9 @@ class Head:
         self._critical_events = CriticalEvents(reactor, self.counts)
         self.loaded = loaded  # the settings in use
         self._sockets = sockets
-        self._queue_is_read = False
+        self.queue_is_read = False
+        self.stopping = False  # set by the host, when it takes no more connections
+        self.lag = Lag(reactor)
         self.foundation = base = Foundation(
             reactor,
             loaded,
@@ -254,14 +257,14 @@ class Head:
         return queue_read
 
     def _queue_was_read(self, _: object) -> None:
-        self._queue_is_read = True
+        self.queue_is_read = True
         self.assign_workers()
 
     def assign_workers(self) -> None:
         """Have workers serve by the settings as they are now. No worker starts before the queue was
         read, since reading it begins with the removal of files that dead processes left half
         written: files that a worker is writing would be taken for such."""
-        if not self._queue_is_read:
+        if not self.queue_is_read:
             return
         sockets = self._sockets()
         count = process_count(self.services.settings) - 1 if sockets else 0
@@ -269,6 +272,7 @@ class Head:
 
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
+        self.lag.measure(False)
         self._watch.stop()
         self.lost_addresses.stop()
         self.housekeeping.stop()
@@ -311,6 +315,7 @@ class Head:
         reconfigure_results(self.results, settings)
         reconfigure_sessions(self.sessions, settings)
         self.trace.reconfigure(settings.trace.off)
+        self.lag.measure(settings.metrics is not None)
         self.trace_expiry.reconfigure(settings.trace.keep, settings.trace.size)
         self.relaying.reconfigure(self.loaded)
 

@@ -122,13 +122,17 @@ def _quota(box: dict[str, Any]) -> str:
 
 def _next_hop(hop: dict[str, Any]) -> Iterator[str]:
     where = f"the route via {hop['route']}" if hop["route"] else "MX hosts"
-    yield f"{hop['address']} goes to {where}, port {hop['port']}; {hop['tls']}"
+    tls = f"; {hop['tls']}" if hop["tls"] else ""
+    yield f"{hop['address']} goes to {where}, port {hop['port']}{tls}"
+    if hop.get("policy"):
+        yield f"  {hop['policy']}"
     if hop["trouble"]:
         yield f"  no host: {hop['trouble']}"
     for host in hop["hosts"]:
         found = ", ".join(host["addresses"]) or f"not usable: {host['trouble']}"
         preference = "" if hop["route"] else f"{host['preference']} "
-        yield f"  {preference}{host['name']}: {found}"
+        differs = host.get("tls") if not hop["tls"] else ""
+        yield f"  {preference}{host['name']}: {found}{f'; {differs}' if differs else ''}"
 
 
 def _wrapped(start: str, text: str, width: int) -> list[str]:

@@ -38,6 +38,7 @@ _GROUPS = {
     "login": "mailhost.cli.login",
     "mail": "mailhost.cli.mail",
     "mailbox": "mailhost.cli.mailbox",
+    "web": "mailhost.cli.web",
     "doctor": "mailhost.cli.doctor",
     "playground": "mailhost.cli.playground",
 }

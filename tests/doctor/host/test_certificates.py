@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import crypto
 
 from mailhost.config.load import Loaded
+from mailhost.dns_records.facts import DomainFacts
+from mailhost.dns_records.own_domain import OwnDomain
 from mailhost.doctor.finding import Finding, Verdict
 from mailhost.doctor.host import certificates
 from mailhost.doctor.host.certificate_files import certificate_findings, certificate_paths
@@ -21,6 +24,7 @@ from mailhost.doctor.host.listeners import HostState
 from mailhost.doctor.host.probe import ListenerPlace, NoHandshake, NotReached
 from mailhost.doctor.host.served_certificates import served_certificates_check
 from mailhost.doctor.host.sockets import ListeningSocket, Process
+from mailhost.mta_sts.policy import Mode, STSPolicy
 from mailhost.net.tls.certificate_checks import CertificateFault, CertificateFinding
 from mailhost.net.tls.selfsigned import make_self_signed
 from tests.doctor.host.case import HostCase, found_by
@@ -101,6 +105,22 @@ class FilesTests(CertificateCase):
     def test_self_signed(self) -> None:
         self.write(*issue(NAME, life=life(60)))
         self.only(self.found(), "certificate-self-signed", Verdict.WARNING)
+
+    def test_a_policy_that_demands_a_certificate_that_can_be_verified(self) -> None:
+        policy = STSPolicy(Mode.ENFORCE, 86400, (NAME,))
+        settings = self.loaded().settings
+        for mode, name in (
+            (Mode.ENFORCE, "mta-sts-certificate"),
+            (Mode.TESTING, "certificate-self-signed"),
+        ):
+            self.write(*issue(NAME, life=life(60)))
+            sts = replace(policy, mode=mode)
+            own = OwnDomain(settings, DomainFacts("example.test", sts=sts), False)
+            verdict = Verdict.FAILURE if mode is Mode.ENFORCE else Verdict.WARNING
+            check = certificates_check(settings, (), here, [own])
+            self.only(found_by(check), name, verdict)
+            self.write(*self.issued())
+            self.assert_fine(found_by(check))
 
     def test_a_chain_without_its_middle(self) -> None:
         middle, key = issue("middle", self.root, self.root_key, life=life(900))
