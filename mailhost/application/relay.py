@@ -60,7 +60,7 @@ class Relaying:
 
     def start(self) -> None:
         """Read what is remembered of other hosts: blocks. Renew policies of other domains, and look
-        up the reverse names of own addresses, from time to time."""
+        up the reverse names of own addresses, from time to time. Log whether DNS is validated."""
         self._memory_file.start()
         self._sts.start()
         self._reverse_names.start()

@@ -160,7 +160,7 @@ def decide(policies: TLSPolicies, host: HostFacts) -> TLSDecision:
 def _by_route(tls: RouteTLS, login: bool, host: HostFacts) -> TLSDecision:
     by = "the route of the settings"
     if tls is RouteTLS.REQUIRE:
-        return TLSDecision(TLSUse.REQUIRED, by, Verification.WEBPKI, (host.name.strip("[]"),))
+        return TLSDecision(TLSUse.REQUIRED, by, Verification.WEBPKI, (host.name,))
     if tls is RouteTLS.NEVER:
         return TLSDecision(TLSUse.NEVER, by)
     return TLSDecision(TLSUse.UNLESS_BROKEN if login else TLSUse.OFFERED, by)

@@ -47,7 +47,7 @@ class HandshakeTests(SynchronousTestCase):
         self.assertEqual(b"real.example.net", handshake._server_name)
 
     def test_a_route_to_an_address(self) -> None:
-        decision = decide(TLSPolicies("", RouteTLS.REQUIRE), HostFacts("[192.0.2.1]"))
+        decision = decide(TLSPolicies("", RouteTLS.REQUIRE), HostFacts("192.0.2.1"))
         handshake = self.handshakes.begin("[192.0.2.1]", decision)
         server = ServerTLS([self.authority.issue("192.0.2.1")])
         _, here = shake(server, handshake)
