@@ -74,6 +74,8 @@ class ServerTLS:
         certificates: Sequence[CertificateSource],
         minimums: Minimums = Minimums(),  # noqa: B008 -- a frozen value
     ) -> None:
+        self._contexts: dict[Role, RoleContexts] = {}
+        self._former: dict[Role, RoleContexts] = {}  # of the certificates before
         self.replace(certificates, minimums)
 
     def replace(self, certificates: Sequence[CertificateSource], minimums: Minimums) -> None:
@@ -88,10 +90,11 @@ class ServerTLS:
 
         Raises BadCertificate and keeps all as it was.
         """
-        strict = RoleContexts(certificates, minimums, STRICT)
+        former = self._former | self._contexts
+        strict = RoleContexts(certificates, minimums, STRICT, former.get(STRICT))
         self.certificates = tuple(certificates)
         self.minimums = minimums
-        self._contexts = {STRICT: strict}
+        self._contexts, self._former = {STRICT: strict}, former
 
     @property
     def pem(self) -> tuple[PEM, ...]:
@@ -110,7 +113,8 @@ class ServerTLS:
         """Return a connection for a listener of this role."""
         contexts = self._contexts.get(role)
         if contexts is None:
-            contexts = RoleContexts(self.certificates, self.minimums, role)
+            former = self._former.get(role)
+            contexts = RoleContexts(self.certificates, self.minimums, role, former)
             self._contexts[role] = contexts
         return contexts.connection(self.challenges if role.challenges else None)
 

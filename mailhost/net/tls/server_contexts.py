@@ -8,7 +8,7 @@ makes a full handshake (RFC 8446 §4.2.11). docs/decisions.md has the measuremen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from OpenSSL.crypto import X509, PKey
 from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
 
 from mailhost.interfaces.challenges import ITLSChallenges
-from mailhost.net.tls.certificate import BadCertificate, CertificateFiles, normal_name
+from mailhost.net.tls.certificate import PEM, BadCertificate, CertificateFiles, normal_name
 from mailhost.net.tls.challenges import ChallengedConnection, refuse_challenge
 
 # Ciphers of TLS 1.2 and older; those of 1.3 are all good (RFC 9325 §4.2).
@@ -65,18 +65,37 @@ class Minimums:
 
 class RoleContexts:
     """The contexts for listeners of one role; the first certificate is for clients that name no
-    server, or an unknown one. Raises BadCertificate."""
+    server, or an unknown one. Contexts of `former` are used again for certificates that did not
+    change, since making one takes a millisecond. Raises BadCertificate."""
+
+    choice: _Choice
+    made: Mapping[PEM, SSL.Context]
 
     def __init__(
-        self, certificates: Sequence[CertificateFiles], minimums: Minimums, role: Role
+        self,
+        certificates: Sequence[CertificateFiles],
+        minimums: Minimums,
+        role: Role,
+        former: RoleContexts | None = None,
     ) -> None:
-        self._of_name: dict[str, SSL.Context] = {}
-        contexts = [_context(files, minimums.of(role), role) for files in certificates]
+        self.minimum = minimums.of(role)
+        same = former if former and former.minimum == self.minimum else None
+        self.choice = same.choice if same else _Choice()
+        known: Mapping[PEM, SSL.Context] = same.made if same else {}
+        contexts = [known.get(files.pem) or self._new(files, role) for files in certificates]
         self._default = contexts[0]
-        self._default.set_tlsext_servername_callback(self._choose)
+        by_pem, of_name = dict[PEM, SSL.Context](), dict[str, SSL.Context]()
         for files, context in zip(certificates, contexts, strict=True):
+            by_pem[files.pem] = context
             for name in files.names:
-                self._of_name.setdefault(name, context)
+                of_name.setdefault(name, context)
+        self.made = by_pem
+        self.choice.of_name = of_name
+
+    def _new(self, files: CertificateFiles, role: Role) -> SSL.Context:
+        context = _context(files, self.minimum, role)
+        context.set_tlsext_servername_callback(self.choice.choose)  # before its first connection
+        return context
 
     def connection(self, challenges: ITLSChallenges | None = None) -> SSL.Connection:
         """Return a connection with the default certificate; the handshake may change it."""
@@ -84,8 +103,16 @@ class RoleContexts:
             return ChallengedConnection(self._default, challenges)
         return SSL.Connection(self._default, None)
 
-    def _choose(self, connection: SSL.Connection) -> None:
-        """Use the certificate for a client's server name (RFC 6066 §3)."""
+
+class _Choice:
+    """Chooses a context by server name (RFC 6066 §3), for all contexts of a role. `of_name` is
+    replaced when other certificates are used."""
+
+    def __init__(self) -> None:
+        self.of_name: Mapping[str, SSL.Context] = {}
+
+    def choose(self, connection: SSL.Connection) -> None:
+        """Use the certificate for a client's server name."""
         if isinstance(connection, ChallengedConnection) and connection.answer():
             return
         if server_name := connection.get_servername():
@@ -95,7 +122,7 @@ class RoleContexts:
 
     def _named(self, server_name: str) -> SSL.Context | None:
         name = normal_name(server_name)
-        return self._of_name.get(name) or self._of_name.get("*." + name.partition(".")[2])
+        return self.of_name.get(name) or self.of_name.get("*." + name.partition(".")[2])
 
 
 def _context(files: CertificateFiles, minimum: str, role: Role) -> SSL.Context:

@@ -32,6 +32,8 @@ from twisted.trial.unittest import SkipTest, TestCase
 from zope.interface.verify import verifyObject
 
 from mailhost.application.privileges import as_user
+from mailhost.net.tls import server_contexts
+from mailhost.net.tls.certificate import CertificateFiles, parse_certificate, read_certificate
 from mailhost.net.tls.client import client_tls
 from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.net.tls.server import BadCertificate, Minimums, Role, ServerTLS, tls_state
@@ -115,6 +117,32 @@ class Reload(Folder):
         nowhere = [("/nowhere", "/nowhere")]
         self.assertRaises(BadCertificate, self.server.replace, nowhere, Minimums())
         self.assertEqual(self.subject(), "new.example")
+
+    def test_contexts_of_certificates_that_did_not_change_are_used_again(self) -> None:
+        """With many domains, making all of them anew would stop all connections for a while."""
+        pairs = [self.certificate(name) for name in ("one.example", "two.example", "new.example")]
+        one, two, new = (read_certificate(*pair) for pair in pairs)
+        role = Role((b"imap",))
+        tls = ServerTLS([one, two])
+        tls.connection(role)
+        made: list[str] = []
+        make = server_contexts._context
+
+        def counted(files: CertificateFiles, minimum: str, role: Role) -> SSL.Context:
+            made.append(files.names[0])
+            return make(files, minimum, role)
+
+        self.patch(server_contexts, "_context", counted)
+        tls.use([new, parse_certificate(one.pem)], tls.minimums)
+        tls.connection(role)
+        self.assertEqual(["new.example"] * 2, made, "one for each role")
+        tls.use([new, one], Minimums("1.3"))
+        self.assertEqual(4, len(made), "another version needs others")
+        subjects = [
+            shake(tls, client_tls(name, verify=False))[1].subject
+            for name in ("one.example", "new.example", "two.example")
+        ]
+        self.assertEqual(["one.example", "new.example", "new.example"], subjects)
 
     def test_it_is_what_transports_want(self) -> None:
         verifyObject(IOpenSSLServerConnectionCreator, self.server)
