@@ -148,6 +148,7 @@ OWN = {
     "_system",
     "_nobody",
     "_made",
+    "_former",
     "_token",
     "port",
 }
