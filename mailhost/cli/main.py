@@ -26,7 +26,9 @@ _GROUPS = {
     "account": "mailhost.cli.account",
     "alias": "mailhost.cli.alias",
     "dmarc": "mailhost.cli.dmarc",
+    "tls-report": "mailhost.cli.tls_report",
     "dkim": "mailhost.cli.dkim",
+    "certificates": "mailhost.cli.certificates",
     "export": "mailhost.cli.export",
     "queue": "mailhost.cli.queue",
     "relay": "mailhost.cli.relay",
@@ -36,6 +38,7 @@ _GROUPS = {
     "login": "mailhost.cli.login",
     "mail": "mailhost.cli.mail",
     "mailbox": "mailhost.cli.mailbox",
+    "web": "mailhost.cli.web",
     "doctor": "mailhost.cli.doctor",
     "playground": "mailhost.cli.playground",
 }

@@ -45,6 +45,13 @@ class STSPolicy:
         return host in self.mx or f"*.{host.partition('.')[2]}" in self.mx
 
     @property
+    def summary(self) -> str:
+        """The policy in short, for the operator."""
+        more = f" and {len(self.mx) - 5} more" if len(self.mx) > 5 else ""
+        mx = f", mx {', '.join(self.mx[:5])}{more}" if self.mx else ""
+        return f"mode {self.mode.value}{mx}, for {self.max_age} s"
+
+    @property
     def lines(self) -> tuple[str, ...]:
         """The lines of the policy as a text."""
         names = (f"mx: {pattern}" for pattern in self.mx)

@@ -123,6 +123,10 @@ class RelayTransport:
         source = self.sources.of(sender)
         return choose_destination(routes, port, sender, domain, attempts, source)
 
+    async def known_policies(self, next_hop: Destination) -> TLSPolicies:
+        """Return what may demand TLS at a next hop, as far as it is known."""
+        return await self._finder.known(next_hop)
+
     def forget_failure(self, next_hop: Hashable) -> None:
         for demand in TLSDemand:
             self._failures.pop((cast("Destination", next_hop), demand), None)

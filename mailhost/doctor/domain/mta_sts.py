@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from mailhost.doctor.finding import Fault, Finding, failure, ok, unknown, warning
 from mailhost.doctor.unanswered import unanswered
@@ -23,6 +24,7 @@ MTA_STS_MX = Fault(
 )
 Fetch = Callable[[str], Awaitable[Fetched]]
 OK = 200
+HTTPS = 443
 
 
 def record_findings(domain: str) -> Lookups[tuple[bool, list[Finding]]]:
@@ -48,9 +50,29 @@ def record_findings(domain: str) -> Lookups[tuple[bool, list[Finding]]]:
     return True, [ok(tried, shown)]
 
 
-async def policy_findings(domain: str, hosts: Sequence[str], fetch: Fetch) -> list[Finding]:
-    """Fetch the policy, and compare it with the MX hosts."""
-    url = policy_url(domain)
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A valid policy that was fetched; `tried` names its URL."""
+
+    tried: str
+    policy: STSPolicy
+
+
+async def policy_findings(
+    domain: str, hosts: Sequence[str], fetch: Fetch, port: int = HTTPS
+) -> list[Finding]:
+    """Fetch the policy, and compare it with the MX hosts. Another port is for test networks."""
+    served = await fetched_policy(domain, policy_url(domain, port), fetch, hosts)
+    if not isinstance(served, Served):
+        return [served]
+    return [_compared(served.tried, served.policy, hosts)]
+
+
+async def fetched_policy(
+    domain: str, url: str, fetch: Fetch, hosts: Sequence[str]
+) -> Served | Finding:
+    """Return the policy at a URL, or the finding about what is wrong with it. `hosts` are those of
+    a policy that would be right."""
     tried = f"MTA-STS policy {url}"
     try:
         reply = await fetch(url)
@@ -60,11 +82,11 @@ async def policy_findings(domain: str, hosts: Sequence[str], fetch: Fetch) -> li
         if not failed.certain:
             remedy = f"Try again later; test with: curl -v {url}"
         found = warning if failed.certain else unknown
-        return [found(MTA_STS_POLICY, tried, str(failed), remedy)]
+        return found(MTA_STS_POLICY, tried, str(failed), remedy)
     except BadPolicy as bad:
         remedy = "Correct the file. One that names the present MX hosts is:"
-        return [warning(MTA_STS_POLICY, tried, str(bad), remedy, *_example(hosts))]
-    return [_compared(tried, policy, hosts)]
+        return warning(MTA_STS_POLICY, tried, str(bad), remedy, *_example(hosts))
+    return Served(tried, policy)
 
 
 def _compared(tried: str, policy: STSPolicy, hosts: Sequence[str]) -> Finding:

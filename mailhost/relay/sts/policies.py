@@ -100,6 +100,15 @@ class STSPolicies:
             self._look(domain)
         return entry.known.policy
 
+    async def known(self, domain: str) -> STSPolicy | None:
+        """Return the policy of a domain that is in force, None for none that is known; nothing is
+        looked up or fetched."""
+        now, entry = self._wall(), self._entries.get(domain)
+        known = entry.known if entry is not None else None
+        if entry is None:
+            known = await self._stored(partial(self._store.read, domain, now))
+        return known.policy if known is not None and known.expires > now else None
+
     async def _first(self, domain: str) -> STSPolicy | None:
         """Wait for the policy of a domain of which nothing is known."""
         known: Deferred[None] = Deferred()
@@ -153,7 +162,7 @@ class STSPolicies:
             return known, RECHECK
         new = KnownPolicy(found.id, policy, now)
         if known is None or known.policy != policy:
-            self._events.emit(Notice(f"the MTA-STS policy of {domain} is {_text(policy)}"))
+            self._events.emit(Notice(f"the MTA-STS policy of {domain} is {policy.summary}"))
         await self._stored(partial(self._store.write, domain, new, now))
         return new, RECHECK
 
@@ -192,9 +201,3 @@ class STSPolicies:
                 self._look(domain)
             else:
                 await self._updated(domain, known)
-
-
-def _text(policy: STSPolicy) -> str:
-    more = f" and {len(policy.mx) - 5} more" if len(policy.mx) > 5 else ""
-    mx = f", mx {', '.join(policy.mx[:5])}{more}" if policy.mx else ""
-    return f"mode {policy.mode.value}{mx}, for {policy.max_age} s"

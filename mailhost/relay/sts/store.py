@@ -54,10 +54,11 @@ class KnownPolicy:
 
 
 class PolicyStore:
-    """The policies in the data folder `data`. All methods raise sqlite3.Error and OSError."""
+    """The policies in the data folder `data`, in the file `path`. All methods raise sqlite3.Error
+    and OSError."""
 
     def __init__(self, data: str) -> None:
-        self._path = os.path.join(data, "mta-sts.sqlite")
+        self.path = os.path.join(data, "mta-sts.sqlite")
 
     def read(self, domain: str, now: float) -> KnownPolicy | None:
         """Return the policy of a domain, None for none that is in force."""
@@ -102,8 +103,8 @@ class PolicyStore:
     def _opened(self) -> Iterator[sqlite3.Connection]:
         """Give a connection within one transaction. The database is made where it is missing."""
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        os.close(os.open(self._path, flags, 0o600))
-        with closing(sqlite3.connect(self._path, timeout=PATIENCE)) as database:
+        os.close(os.open(self.path, flags, 0o600))
+        with closing(sqlite3.connect(self.path, timeout=PATIENCE)) as database:
             database.execute("BEGIN IMMEDIATE")
             if not database.execute("PRAGMA user_version").fetchone()[0]:
                 database.execute(_SCHEMA)

@@ -60,7 +60,7 @@ def _required(decision: TLSDecision, policies: TLSPolicies, host: HostFacts) -> 
         TLSUse.REQUIRED,
         REQUIRETLS,
         Verification.WEBPKI,
-        (host.name,),
+        (host.name.strip("[]"),),
         applied=decision.applied,
     )
     if policies.route is not None or _is_named(policies, host):
@@ -91,7 +91,7 @@ def _as_remembered(decision: TLSDecision, host: str, expected: ExpectedTLS) -> T
         decision = replace(
             decision,
             verification=Verification.WEBPKI,
-            names=(host,),
+            names=(host.strip("[]"),),
             enforced=expected.enforced,
         )
     if not expected.enforced:

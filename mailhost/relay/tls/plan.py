@@ -1,4 +1,4 @@
-"""How one host is connected to for a message: the decision about TLS, and what it was made from."""
+"""The decision about TLS of an open connection, and the messages that the connection may carry."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mailhost.relay.tls.demands import decide_for_message
 
 @dataclass(frozen=True, slots=True)
 class TLSPlan:
-    """`decision` follows from `policies` and `host`."""
+    """The decision about TLS with one host, and what it was made from."""
 
     policies: TLSPolicies
     host: HostFacts
@@ -24,5 +24,5 @@ class TLSPlan:
 
 
 def plan_for(policies: TLSPolicies, host: HostFacts) -> TLSPlan:
-    """Return the plan for a message with these policies, at this host."""
+    """Return the decision for a message with these policies at this host, as a plan."""
     return TLSPlan(policies, host, decide_for_message(policies, host))

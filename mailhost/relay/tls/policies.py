@@ -56,6 +56,15 @@ class PolicyFinder:
 
         return then(found, with_sts)
 
+    async def known(self, destination: Destination) -> TLSPolicies:
+        """Return what may demand TLS as far as it is known; no policy is looked up or fetched."""
+        route, domain = destination.route, destination.name
+        if route is not None:
+            return TLSPolicies(domain, route.tls, bool(route.user))
+        if self._sts is None or not self.settings.tls.mta_sts:
+            return TLSPolicies(domain)
+        return TLSPolicies(domain, sts=await self._sts.known(domain))
+
     def facts(self, destination: Destination, host: RelayHost) -> Answer[HostFacts]:
         """Return what is known of a host. Only a host that an authenticated answer of DNS names
         can have TLSA records."""
