@@ -61,6 +61,9 @@ class Transport(StringTransport):
     def abortConnection(self) -> None:
         self.aborted = True
 
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """An HTTP connection over TLS asks for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:

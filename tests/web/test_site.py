@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 from mailhost.interfaces.wire import IEndsWhenIdle
+from mailhost.net.tls.selfsigned import make_self_signed
+from mailhost.net.tls.server import ServerTLS
+from mailhost.web.site import Site
 from mailhost.web.values import WebRequest, WebResponse, text_response
-from tests.web.serving import SiteCase, read_reply
+from tests.web.serving import PROXIES, SiteCase, Transport, read_reply
 
 GET = b"GET /a?B=1&b=2&c HTTP/1.1\r\nHost: A.example.:8080\r\n\r\n"
 
@@ -211,6 +216,17 @@ class LimitTests(HelloCase):
         self.assertTrue(transport.disconnecting)
         channel.dataReceived(GET)
         self.assertEqual(self.seen, [])
+
+    def test_a_handshake_counts_too(self) -> None:
+        tls = ServerTLS([make_self_signed(self.mktemp(), "a.example")])
+        site = Site(self.hello, PROXIES, self.clock, self.clock.seconds)
+        address = IPv4Address("TCP", "192.0.2.7", 4711)
+        transport = Transport(peerAddress=address)
+        TLSMemoryBIOFactory(tls, False, site).buildProtocol(address).makeConnection(transport)
+        self.clock.advance(29)
+        self.assertFalse(transport.aborted)
+        self.clock.advance(1)
+        self.assertTrue(transport.aborted)
 
     def test_a_silent_client_is_disconnected_without_a_response(self) -> None:
         for first in (b"", GET):
