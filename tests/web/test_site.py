@@ -280,6 +280,15 @@ class StoppingTests(SiteCase):
             channel.stopping()
             self.assertTrue(transport.disconnecting)
 
+    def test_a_request_that_arrives_is_answered_and_is_the_last(self) -> None:
+        for cut in (10, len(GET) - 2):
+            channel, transport = self.connect(lambda request: text_response(200, "hello"))
+            channel.dataReceived(GET[:cut])
+            channel.stopping()
+            channel.dataReceived(GET[cut:] + GET)
+            replies = transport.value().count(b"HTTP/1.1 200 OK")
+            self.assertEqual((replies, transport.disconnecting), (int(cut > 10), True))
+
     def test_a_request_under_way_is_answered(self) -> None:
         later: Deferred[WebResponse] = Deferred()
         channel, transport = self.connect(lambda request: later)
