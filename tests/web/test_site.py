@@ -168,7 +168,7 @@ class SiteTests(HelloCase):
 
 
 class LimitTests(HelloCase):
-    """What is too much, too large or too slow."""
+    """Requests that are too many, too large or too slow."""
 
     def test_headers(self) -> None:
         for more in (["X: " + "x" * 9000], ["X: " + "x" * 8000] * 3, ["X: x"] * 101):
