@@ -27,7 +27,7 @@ def make_web_factory(foundation: Foundation, listen: Listen) -> LimitedFactory:
     clock, limits, events = foundation.reactor, foundation.limits, foundation.events
     tls = foundation.tls.factory(HTTPS_ROLE)
     name = listen.protocol.value
-    return LimitedFactory(ServerFactory(), name, clock, limits, tls, events)
+    return LimitedFactory(ServerFactory(), name, clock, limits, tls, events, foundation.counts)
 
 
 def make_site(services: Services) -> Site:

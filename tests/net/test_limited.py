@@ -19,11 +19,14 @@ from twisted.web.server import Site
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from mailhost.interfaces.counts import CONNECTIONS
+from mailhost.interfaces.events import CountKey
 from mailhost.interfaces.wire import IEndsWhenIdle, IServerFactory
 from mailhost.net.limited import LimitedFactory
 from mailhost.net.limits import Bounds, ConnectionLimits
 from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.net.tls.server import ServerTLS
+from mailhost.observe.counts import Counts
 from tests.fakes import RecordingEvents
 
 CLOSED = Failure(ConnectionDone())
@@ -64,10 +67,12 @@ class LimitedTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.limits = ConnectionLimits(Bounds(100, 2))
-        self.events = RecordingEvents()
+        self.events, self.counts = RecordingEvents(), Counts()
         tls = cast(IOpenSSLServerConnectionCreator, object())
         site = Site(Hello(), reactor=self.clock)
-        self.factory = LimitedFactory(site, "http", self.clock, self.limits, tls, self.events)
+        self.factory = LimitedFactory(
+            site, "http", self.clock, self.limits, tls, self.events, self.counts
+        )
         self.factory.doStart()
         self.addCleanup(self.factory.doStop)
 
@@ -97,6 +102,7 @@ class LimitedTests(SynchronousTestCase):
         first.connectionLost(CLOSED)
         self.assertEqual((1, 1), (self.limits.total, self.factory.open_count))
         self.assertFalse(self.connect()[1].disconnecting)
+        self.assertEqual({CountKey(CONNECTIONS, "http"): 3}, self.counts.events)
 
     def test_a_connection_beyond_the_limits_with_implicit_tls(self) -> None:
         """Twisted's factory of TLS connections does not take None for a protocol."""

@@ -6,6 +6,8 @@ from mailhost.interfaces.authentication import Authentication
 from mailhost.interfaces.events import (
     Attempted,
     Authenticated,
+    Command,
+    Commanded,
     Diagnosed,
     Event,
     Faulted,
@@ -56,6 +58,11 @@ KEYS: list[tuple[Event, tuple[str, str, str, str]]] = [
     (Queued("one", ANN, (ANN,), "odd"), ("queued", "", "quarantined", "")),
     (Reported("one", "bounce", ANN), ("reported", "", "bounce", "")),
     (Parked("one", "a bug"), ("parked", "", "", "")),
+    (Commanded("one", Command.HELD, (ANN,)), ("commanded", "", "held", "")),
+    (
+        TLSSession("example.com", AppliedPolicy(PolicyType.STS, "example.com"), "mta-sts enforce"),
+        ("tls session", "sts", "success", ""),
+    ),
     (LoggedIn(CLIENT, ANN, "PLAIN"), ("logged in", "submission", "PLAIN", "")),
     (Identified(CLIENT, ANN, "name=phone"), ("identified", "submission", "", "")),
     (

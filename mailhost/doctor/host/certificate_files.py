@@ -6,17 +6,25 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from mailhost.certificates.folder import FOLDER, CertificateFolder, Stored
 from mailhost.config.load import Loaded
-from mailhost.config.model import Certificate, Settings
+from mailhost.config.model import Settings
 from mailhost.config.secrets import secret_sources
-from mailhost.doctor.host.readable import unreadable_by, user_of_host
+from mailhost.doctor.host.readable import commands_to_open, unreadable_by, user_of_host
+from mailhost.durable.blocking import BlockingCommitter
+from mailhost.durable.system import OperatingSystem
 from mailhost.net.tls.certificate import (
     BadCertificate,
     CertificateFiles,
     current_time,
     read_certificate,
 )
-from mailhost.net.tls.certificate_checks import CertificateFault, CertificateFinding, findings
+from mailhost.net.tls.certificate_checks import (
+    CertificateFault,
+    CertificateFinding,
+    findings,
+    is_for,
+)
 
 
 def file_findings(loaded: Loaded) -> list[CertificateFinding]:
@@ -32,24 +40,51 @@ def certificate_findings(settings: Settings) -> list[CertificateFinding]:
         closed = isinstance(bad.__cause__, PermissionError)
         fault = CertificateFault.UNREADABLE if closed else CertificateFault.UNUSABLE
         return [CertificateFinding(str(bad), fault, serious=True)]
-    return findings(certificates, settings.hostname, current_time()) if certificates else []
+    found = findings(certificates, settings.hostname, current_time()) if certificates else []
+    unusable = CertificateFault.UNUSABLE  # not serious: the host does without such a certificate
+    return [*found, *(CertificateFinding(text, unusable) for text in _ordered(settings).faults)]
 
 
 def read_certificates(settings: Settings) -> list[CertificateFiles]:
-    """Return the certificates of the settings, or the one that the host signed itself; none before
-    its first start. Blocks for the disk. Raises BadCertificate."""
-    pairs = certificate_paths(settings)
-    if not settings.tls.certificate and not os.path.exists(pairs[0][0]):
-        return []  # the start makes a self-signed one
-    return [read_certificate(*pair) for pair in pairs]
+    """Return the certificates that the host uses: those of the settings, those that it ordered, and
+    without one for its name the one that it signed itself; none before its first start. Blocks for
+    the disk. Raises BadCertificate."""
+    found = [read_certificate(each.chain, each.key) for each in settings.tls.certificate]
+    found += [each.files for each in _ordered(settings).certificates]
+    own = _self_signed(settings)
+    if settings.tls.certificate or any(is_for(files, settings.hostname) for files in found):
+        return found
+    return [*([read_certificate(*own)] if os.path.exists(own[0]) else []), *found]
 
 
 def certificate_paths(settings: Settings) -> list[tuple[str, str]]:
-    """Return the files of each chain and its key: those of the settings, or else those of the
-    certificate that the host signs itself."""
-    own = os.path.join(settings.data, "tls")
+    """Return the files of each chain and its key: those of the settings, those that the host
+    ordered, and if the settings name none the one that it signed itself. Blocks for the disk."""
     pairs = [(each.chain, each.key) for each in settings.tls.certificate]
-    return pairs or [(os.path.join(own, "chain.pem"), os.path.join(own, "key.pem"))]
+    own = [] if pairs else [_self_signed(settings)]
+    folder = os.path.join(settings.data, FOLDER)
+    ordered = [os.path.join(folder, name) for name in sorted(_names_in(folder))]
+    return [*pairs, *((path, path) for path in ordered if path.endswith(".pem")), *own]
+
+
+def _ordered(settings: Settings) -> Stored:
+    """Return the certificates that the host ordered by ACME; none where this user cannot look."""
+    try:
+        return CertificateFolder(settings.data, BlockingCommitter(OperatingSystem()).commit).read()
+    except OSError:
+        return Stored()
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _self_signed(settings: Settings) -> tuple[str, str]:
+    own = os.path.join(settings.data, "tls")
+    return os.path.join(own, "chain.pem"), os.path.join(own, "key.pem")
 
 
 def _unreadable(loaded: Loaded) -> Iterator[CertificateFinding]:
@@ -59,35 +94,33 @@ def _unreadable(loaded: Loaded) -> Iterator[CertificateFinding]:
         return  # this process' user has read all of them
     certificates = loaded.settings.tls.certificate
     secrets = [source.file for _, source in secret_sources(loaded.settings) if source.file]
-    paths = [loaded.path, *secrets, *(path for each in certificates for path in _paths(each))]
+    paths = [
+        loaded.path,
+        *secrets,
+        *(path for each in certificates for path in (each.chain, each.key)),
+    ]
     try:
         unreadable = unreadable_by(user, paths)
     except OSError as error:
         yield CertificateFinding(str(error), CertificateFault.UNREADABLE)
         return
-    for path, reason in unreadable.items():
-        text = f"the user {user}, as which the host runs, cannot read {path} ({reason})"
+    for path, found in unreadable.items():
+        text = f"the user {user}, as which the host runs, cannot read {path} ({found.reason})"
         text += ": a reload would be refused, a renewal not noticed"
         yield CertificateFinding(text, CertificateFault.UNREADABLE, serious=True)
-    closed = [each for each in certificates if unreadable.keys() & _paths(each)]
-    if closed:
-        hook = _hook(user, os.path.dirname(loaded.path))
-        yield CertificateFinding(hook, CertificateFault.UNREADABLE, serious=True)
-    elif unreadable:
-        text = f"give them to the group of {user}: chgrp and chmod g+r"
+    if unreadable:
+        text = f"run as root:\n  {commands_to_open(unreadable.values(), user)}"
+        if any(unreadable.keys() & {each.chain, each.key} for each in certificates):
+            text += _hook(user, os.path.dirname(loaded.path))
         yield CertificateFinding(text, CertificateFault.UNREADABLE, serious=True)
-
-
-def _paths(certificate: Certificate) -> set[str]:
-    return {certificate.chain, certificate.key}
 
 
 def _hook(user: str, folder: str) -> str:
     copies = [os.path.join(folder, name) for name in ("fullchain.pem", "privkey.pem")]
     return (
-        f"have the ACME client copy renewed files for {user}, by these two lines in a deploy hook "
-        "(for certbot, in /etc/letsencrypt/renewal-hooks/deploy/); name the copies below "
-        "[[tls.certificate]]:\n"
+        "\ncertbot keeps the group of a key when it renews a certificate. Have other ACME clients, "
+        f"which may not, copy renewed files for {user} by these two lines in a deploy hook, and "
+        "name the copies below [[tls.certificate]]:\n"
         f'  install -o {user} -m 400 "$RENEWED_LINEAGE/fullchain.pem" {copies[0]}\n'
         f'  install -o {user} -m 400 "$RENEWED_LINEAGE/privkey.pem" {copies[1]}'
     )

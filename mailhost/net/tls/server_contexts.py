@@ -17,7 +17,7 @@ from OpenSSL.crypto import X509, PKey
 from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
 
 from mailhost.interfaces.challenges import ITLSChallenges
-from mailhost.net.tls.certificate import BadCertificate, CertificateFiles, normal_name
+from mailhost.net.tls.certificate import PEM, BadCertificate, CertificateFiles, normal_name
 from mailhost.net.tls.challenges import ChallengedConnection, refuse_challenge
 
 # Ciphers of TLS 1.2 and older; those of 1.3 are all good (RFC 9325 §4.2).
@@ -65,18 +65,38 @@ class Minimums:
 
 class RoleContexts:
     """The contexts for listeners of one role; the first certificate is for clients that name no
-    server, or an unknown one. Raises BadCertificate."""
+    server, or an unknown one. Raises BadCertificate.
+
+    The context of another certificate is made for the first client that names it, which takes about
+    a millisecond: a host with hundreds of domains has as many certificates. Contexts of `former`,
+    for the same role, are used on.
+    """
 
     def __init__(
-        self, certificates: Sequence[CertificateFiles], minimums: Minimums, role: Role
+        self,
+        certificates: Sequence[CertificateFiles],
+        minimums: Minimums,
+        role: Role,
+        former: RoleContexts | None = None,
     ) -> None:
-        self._of_name: dict[str, SSL.Context] = {}
-        contexts = [_context(files, minimums.of(role), role) for files in certificates]
-        self._default = contexts[0]
-        self._default.set_tlsext_servername_callback(self._choose)
-        for files, context in zip(certificates, contexts, strict=True):
+        self._minimum, self._role = minimums.of(role), role
+        first, *self._others = certificates
+        self._of_name: dict[str, CertificateFiles] = {}
+        for files in certificates:
             for name in files.names:
-                self._of_name.setdefault(name, context)
+                self._of_name.setdefault(name, files)
+        self._made: dict[PEM, SSL.Context] = {}
+        if former is not None and former._minimum == self._minimum:
+            made = former._made
+            self._made = {each.pem: made[each.pem] for each in self._others if each.pem in made}
+        self._first = first.pem
+        self._default = _context(first, self._minimum, role)
+        self._default.set_tlsext_servername_callback(self._choose)
+
+    def make_all(self) -> None:
+        """Make all contexts now. Raises BadCertificate for a certificate that OpenSSL refuses."""
+        for files in self._others:
+            self._context_of(files)
 
     def connection(self, challenges: ITLSChallenges | None = None) -> SSL.Connection:
         """Return a connection with the default certificate; the handshake may change it."""
@@ -88,14 +108,16 @@ class RoleContexts:
         """Use the certificate for a client's server name (RFC 6066 §3)."""
         if isinstance(connection, ChallengedConnection) and connection.answer():
             return
-        if server_name := connection.get_servername():
-            context = self._named(server_name.decode("ascii", "replace"))
-            if context is not None:
-                connection.set_context(context)
+        name = normal_name((connection.get_servername() or b"").decode("ascii", "replace"))
+        files = self._of_name.get(name) or self._of_name.get("*." + name.partition(".")[2])
+        if files is not None and files.pem != self._first:
+            connection.set_context(self._context_of(files))
 
-    def _named(self, server_name: str) -> SSL.Context | None:
-        name = normal_name(server_name)
-        return self._of_name.get(name) or self._of_name.get("*." + name.partition(".")[2])
+    def _context_of(self, files: CertificateFiles) -> SSL.Context:
+        context = self._made.get(files.pem)
+        if context is None:
+            context = self._made[files.pem] = _context(files, self._minimum, self._role)
+        return context
 
 
 def _context(files: CertificateFiles, minimum: str, role: Role) -> SSL.Context:
