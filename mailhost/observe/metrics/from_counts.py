@@ -219,6 +219,17 @@ EVENT_ROWS = (
     ),
     EventRow(
         _counter(
+            "mailhost_web_responses_total",
+            "Responses of the pages of the web listener, by the class of their status. Requests "
+            "for other addresses are not counted.",
+            "protocol",
+            "class",
+        ),
+        "web answered",
+        lambda key: (key.protocol, key.result),
+    ),
+    EventRow(
+        _counter(
             "mailhost_faults_total",
             "Faults of the host itself, by the part that has the fault.",
             "part",
