@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
+from mailhost.application.certificate_commands import certificate_commands
 from mailhost.application.clients import client_commands
 from mailhost.application.explain import explain, question_of
 from mailhost.application.filters import filters_with_counts
@@ -15,6 +16,7 @@ from mailhost.application.key_commands import key_commands
 from mailhost.application.listener_set import ListenerSet
 from mailhost.application.round_trip import round_trip_commands
 from mailhost.application.status import status
+from mailhost.application.tls_memory import tls_memory_commands
 from mailhost.concurrency.pauses import pauses_of
 from mailhost.explain.explanation import CannotExplain, Question
 from mailhost.interfaces.directory import DirectoryUnavailable
@@ -65,8 +67,10 @@ def control_commands(
         "explain": _as_text(_explain_command(head)),
         **{name: _as_text(command) for name, command in queue.items()},
         **key_commands(head),
+        **certificate_commands(head),
         **client_commands(head.lost_addresses),
         **round_trip_commands(head),
+        **tls_memory_commands(head.relaying.memory),
         "directory.refresh": refresh,
         "reload": reload,
     }

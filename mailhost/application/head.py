@@ -13,14 +13,21 @@ from functools import partial
 from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 
+from mailhost.application.acme import HeadCertificates
+from mailhost.application.certificate_sources import certificate_sources
 from mailhost.application.certificates import CertificateWatch
 from mailhost.application.clients import client_watch, make_lost_addresses
 from mailhost.application.doctor import HeadDoctor
 from mailhost.application.foundation import Foundation
 from mailhost.application.housekeeping import Housekeeping
-from mailhost.application.privileges import as_user
 from mailhost.application.relay import Relaying, read_authority
-from mailhost.application.reports import HeadReports, make_tally, reconfigure_tally
+from mailhost.application.reports import (
+    HeadReports,
+    make_result_tally,
+    make_session_tally,
+    reconfigure_results,
+    reconfigure_sessions,
+)
 from mailhost.application.services import Services, Shared
 from mailhost.application.trace import make_trace
 from mailhost.config.load import Loaded
@@ -41,20 +48,17 @@ from mailhost.logins.revocations import Revocations
 from mailhost.logins.salt_key import lasting_key
 from mailhost.message.address import Address
 from mailhost.net.dns.authoritative import AuthoritativeServers
-from mailhost.net.tls.certificate import read_certificate
-from mailhost.net.tls.selfsigned import make_self_signed
-from mailhost.net.tls.server import CertificateSource
+from mailhost.net.tls.server import BadCertificate, read_all
 from mailhost.observe.attempts import RecentAttempts
 from mailhost.observe.counts import Counts
 from mailhost.observe.critical import CriticalEvents
 from mailhost.observe.fan_out import FanOut
+from mailhost.observe.lag import Lag
 from mailhost.observe.lines import LineLog
 from mailhost.observe.log import LogSink
 from mailhost.queue.attempt import QueueServices
 from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
-from mailhost.relay.reverse_names import ReverseNames
-from mailhost.relay.sources import Sources
 from mailhost.signing.keeper import KeyKeeper
 from mailhost.signing.key_work import KeyWork
 from mailhost.signing.servers import Servers
@@ -92,7 +96,8 @@ class Head:
         self.connection_counts = new_counts(key)
         self._log = log
         self.counts = Counts()
-        self.tally = make_tally(reactor, FanOut(log, self.counts))
+        self.results = make_result_tally(reactor, FanOut(log, self.counts))
+        self.sessions = make_session_tally(reactor, FanOut(log, self.counts))
         self.trace = make_trace(reactor, settings.data, FanOut(log, self.counts))
         self._watch = client_watch(
             reactor,
@@ -102,16 +107,24 @@ class Head:
         )
         self.attempts = RecentAttempts()
         self.events = events = FanOut(
-            log, self.counts, self.tally, self._watch, self.attempts, self.trace
+            log,
+            self.counts,
+            self.results,
+            self.sessions,
+            self._watch,
+            self.attempts,
+            self.trace,
         )
         self._critical_events = CriticalEvents(reactor, self.counts)
         self.loaded = loaded  # the settings in use
         self._sockets = sockets
-        self._queue_is_read = False
+        self.queue_is_read = False
+        self.stopping = False  # set by the host, when it takes no more connections
+        self.lag = Lag(reactor)
         self.foundation = base = Foundation(
             reactor,
             loaded,
-            _certificates(settings),
+            certificate_sources(settings),
             events,
             self.connection_counts,
             counts=self.counts,
@@ -122,21 +135,24 @@ class Head:
         self._revocations = Revocations(self._end_sessions)
         base.directory.changed = self._revocations.changed
         self.rates = Rates(reactor)
-        self._relaying = Relaying(reactor, base, loaded)
-        self.relay = self._relaying.transport
-        self.reverse_names = ReverseNames(reactor, base.resolver, events, self._use_sources)
+        self.relaying = Relaying(reactor, base, loaded)
+        self.relay = self.relaying.transport
         self.queue = QueueRunner(reactor, base.spool, events)
         self.key_work = KeyWork(base.key_ring.files)
         self.keys = self._make_keys(reactor)
         self.shared = self._make_shared()
         self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
         self.trace_expiry = TraceExpiry(reactor, base.in_thread, settings.data, events)
-        self.daily_reports = HeadReports(reactor, base, self.tally, lambda: self.services)
+        self.daily_reports = HeadReports(reactor, base, self.results, lambda: self.services)
         self.doctor = HeadDoctor(reactor, base, lambda: self.loaded, lambda: self.services)
         self.lost_addresses = make_lost_addresses(
             reactor, base, lambda: self.services, self._stop_addresses
         )
         self.certificates = self._make_watch(reactor)
+        self.acme = HeadCertificates(
+            reactor, base, lambda: self.loaded, lambda: self.services, self._use_ordered
+        )
+        base.http_challenges = base.tls.challenges = self.acme.answers
         self.writer = WriterProcess(reactor, base.writer_socket, events)
         self.workers = self._make_pool(reactor, key)
         notified = FolderChanges(reactor, self.workers.folders_changed)
@@ -225,29 +241,30 @@ class Head:
         # the queue first removes what dead processes left half written: nobody may write yet
         queue_read = self.queue.start(self._queue_services()).addCallback(self._queue_was_read)
         self.housekeeping.start()
-        self.reverse_names.start()
         self.last_uses.start()
         self.daily_reports.start()
+        self.sessions.start()
         self.doctor.start()
         self.lost_addresses.start()
         self._watch.start()
         self.trace.start()
         self.trace_expiry.start()
         self.keys.start()
-        self._relaying.start()
+        self.relaying.start()
         self.certificates.start()
+        self.acme.start()
         self._log_warnings()
         return queue_read
 
     def _queue_was_read(self, _: object) -> None:
-        self._queue_is_read = True
+        self.queue_is_read = True
         self.assign_workers()
 
     def assign_workers(self) -> None:
         """Have workers serve by the settings as they are now. No worker starts before the queue was
         read, since reading it begins with the removal of files that dead processes left half
         written: files that a worker is writing would be taken for such."""
-        if not self._queue_is_read:
+        if not self.queue_is_read:
             return
         sockets = self._sockets()
         count = process_count(self.services.settings) - 1 if sockets else 0
@@ -255,17 +272,19 @@ class Head:
 
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
+        self.lag.measure(False)
         self._watch.stop()
         self.lost_addresses.stop()
         self.housekeeping.stop()
-        self.reverse_names.stop()
         self.doctor.stop()
         await self.daily_reports.stop()
         await self.last_uses.stop()
         await self.keys.stop()
         self.certificates.stop()
+        await self.acme.stop()
         await self.queue.stop(seconds)
-        await self._relaying.stop()
+        await self.relaying.stop()
+        await self.sessions.stop()
         self.trace_expiry.stop()
         await self.trace.stop()
         await self.foundation.stop()
@@ -276,7 +295,7 @@ class Head:
         """Take new settings. Raises BadCertificate, BadFilter and OSError, with nothing changed."""
         services = self._new_services(loaded)
         read_authority(loaded.settings)  # it must raise before anything is changed
-        self.foundation.reconfigure(loaded, _certificates(loaded.settings))
+        self.foundation.reconfigure(loaded, certificate_sources(loaded.settings))
         self.loaded = loaded
         self._use(services)
         self.queue.reconfigure(self._queue_services())
@@ -293,14 +312,12 @@ class Head:
         settings = services.settings
         self.authenticator.reconfigure(settings.login)
         self.guard.reconfigure(settings.login)
-        reconfigure_tally(self.tally, settings)
+        reconfigure_results(self.results, settings)
+        reconfigure_sessions(self.sessions, settings)
         self.trace.reconfigure(settings.trace.off)
+        self.lag.measure(settings.metrics is not None)
         self.trace_expiry.reconfigure(settings.trace.keep, settings.trace.size)
-        self._relaying.reconfigure(self.loaded)
-        self.reverse_names.reconfigure(settings)
-
-    def _use_sources(self, sources: Sources) -> None:
-        self.relay.sources = sources
+        self.relaying.reconfigure(self.loaded)
 
     def _queue_services(self) -> QueueServices:
         """Return what attempts of the queue use in the present generation."""
@@ -341,6 +358,19 @@ class Head:
 
     def _hostname(self) -> str:
         return self.services.settings.hostname
+
+    async def _use_ordered(self) -> None:
+        """Use the certificates that were ordered, in all processes."""
+        base = self.foundation
+        try:
+            sources = await base.in_thread(partial(certificate_sources, self.services.settings))
+            base.tls.use(await base.in_thread(partial(read_all, sources)), base.tls.minimums)
+        except (BadCertificate, OSError) as error:  # of the settings: they are read again too
+            text = f"{error}. The certificates read before stay in use"
+            self.events.emit(Faulted("certificates", text))
+            return
+        self._renewed()
+        self.certificates.log_findings()
 
     def _renewed(self) -> None:
         """Other certificates are in use: hand them to the workers."""
@@ -406,12 +436,3 @@ def process_count(settings: Settings) -> int:
     """Return how many processes serve, the head included."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return settings.workers or min(cores or 1, MOST_BY_DEFAULT)
-
-
-def _certificates(settings: Settings) -> list[CertificateSource]:
-    """The certificates of the settings, or one that we sign ourselves."""
-    if settings.tls.certificate:
-        return [(pair.chain, pair.key) for pair in settings.tls.certificate]
-    with as_user(settings.user):  # so that root follows no link in the user's folder
-        paths = make_self_signed(os.path.join(settings.data, "tls"), settings.hostname)
-        return [read_certificate(*paths)]

@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.ssl import Certificate
 
 from mailhost.application.foundation import Foundation
+from mailhost.application.tls_memory import memory_file
 from mailhost.config.load import Loaded
 from mailhost.config.model import Settings
 from mailhost.interfaces.events import Notice
@@ -13,10 +14,13 @@ from mailhost.interfaces.outgoing import IForwarding
 from mailhost.interfaces.reactor import IReactor
 from mailhost.net.dns.validation import validation_line, validation_of
 from mailhost.net.tls.certificate import BadCertificate
+from mailhost.relay.reverse_names import ReverseNames
+from mailhost.relay.sources import Sources
 from mailhost.relay.sts.policies import STSPolicies
 from mailhost.relay.sts.policy_hosts import PolicyHosts
 from mailhost.relay.sts.store import PolicyStore
 from mailhost.relay.tls.handshakes import Handshakes
+from mailhost.relay.tls.memory import TLSMemory
 from mailhost.relay.transport import RelayTransport
 from mailhost.signing.forwarding import Forwarding
 
@@ -33,6 +37,8 @@ class Relaying:
         store = PolicyStore(foundation.data)
         self._sts = STSPolicies(reactor, foundation.in_thread, hosts, store, foundation.events)
         self._use_hosts(settings, authority)
+        self.memory = TLSMemory(settings.relay.tls)
+        self._memory_file = memory_file(reactor, foundation, self.memory)
         self.transport = RelayTransport(
             reactor,
             foundation.resolver,
@@ -44,11 +50,20 @@ class Relaying:
             settings.listen,
             self._forwarding(settings),
             self._sts,
+            memory=self.memory,
         )
+        events = foundation.events
+        self._reverse_names = ReverseNames(reactor, foundation.resolver, events, self._use_sources)
+
+    def _use_sources(self, sources: Sources) -> None:
+        self.transport.sources = sources
 
     def start(self) -> None:
-        """Renew policies of other domains from time to time, and log whether DNS is validated."""
+        """Read what is remembered of other hosts: blocks. Renew policies of other domains, and look
+        up the reverse names of own addresses, from time to time. Log whether DNS is validated."""
+        self._memory_file.start()
         self._sts.start()
+        self._reverse_names.start()
         settings = self._settings
         # a proxy alone relays no mail, and the demo asks no DNS
         if settings.receives and settings.demo is None and settings.relay.tls.dane:
@@ -61,9 +76,11 @@ class Relaying:
         base.events.emit(Notice(validation_line(found, servers)))
 
     async def stop(self) -> None:
-        """End idle connections."""
+        """End idle connections, and write what is to be remembered."""
+        self._reverse_names.stop()
         self._sts.stop()
         await self.transport.stop()
+        await self._memory_file.stop()
 
     def reconfigure(self, loaded: Loaded) -> None:
         """Take new settings. Raises BadCertificate, with nothing changed."""
@@ -81,6 +98,7 @@ class Relaying:
             self._forwarding(settings),
             Handshakes(authority),
         )
+        self._reverse_names.reconfigure(settings)
 
     def _use_hosts(self, settings: Settings, authority: Certificate | None) -> None:
         relay = settings.relay

@@ -8,7 +8,7 @@ from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
 
-from mailhost.certificates.failure import NO_ACCOUNT
+from mailhost.certificates.failure import NO_ACCOUNT, NO_CHALLENGE
 from mailhost.certificates.folder import CertificateFolder
 from mailhost.certificates.order import Obtained, Orders, Wanted, bounded_call
 from mailhost.certificates.provers import IProver
@@ -17,6 +17,7 @@ from mailhost.certificates.values import (
     AccountWanted,
     AuthorityError,
     IAuthority,
+    Problem,
     Window,
 )
 from mailhost.concurrency.threads import InThread
@@ -67,6 +68,9 @@ class Attempts:
         self, wanted_account: AccountWanted, wanted: Wanted, accept: Callable[[Sequence[str]], bool]
     ) -> Obtained:
         means = self._means()
+        if not means.provers:
+            text = "this host can answer no challenge: it has no web listener, and changes no DNS"
+            raise AuthorityError(Problem(NO_CHALLENGE, text))
         authority = means.authority(wanted_account)
         known = await self._account(wanted_account.directory)
         opened = await bounded_call(self._clock, self._in_thread, partial(authority.open, known))

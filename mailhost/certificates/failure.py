@@ -17,6 +17,24 @@ from mailhost.certificates.values import (
 RATE_LIMITED = "rateLimited"
 NO_ACCOUNT = "accountDoesNotExist"
 OURS = "here"  # the kind of a failure that no authority reported
+NO_CHALLENGE = "noChallenge"  # this host can answer none
+# kinds of failures that every order at the directory would meet
+OF_DIRECTORY = frozenset(
+    (
+        UNREACHABLE,
+        RATE_LIMITED,
+        NO_ACCOUNT,
+        NO_CHALLENGE,
+        "badNonce",
+        "badSignatureAlgorithm",
+        "externalAccountRequired",
+        "invalidContact",
+        "serverInternal",
+        "unauthorized",
+        "unsupportedContact",
+        "userActionRequired",
+    )
+)
 
 # where the authority connects to, for each challenge
 _PLACES: Mapping[str, str] = {
@@ -43,6 +61,7 @@ _REMEDIES: Mapping[str, str] = {
     "unsupportedContact": "correct contact in [tls.acme]",
     "externalAccountRequired": "write external_account in [tls.acme], as the authority gave it",
     "userActionRequired": "do what the authority asks for, then run `mailhost certificates renew`",
+    NO_CHALLENGE: "add [web] for http-01 and tls-alpn-01, or dns_command for dns-01",
     NO_ACCOUNT: "nothing: the next attempt registers a new account",
     UNREACHABLE: "look whether this host reaches the directory of [tls.acme], and ca_file there",
     "unauthorizedAccount": "look at external_account in [tls.acme]",
@@ -66,13 +85,15 @@ class Failure:
     def __str__(self) -> str:
         by = f" by {self.challenge}" if self.challenge else ""
         about = f"{self.name}{by}: " if self.name else ""
-        whose = "" if self.kind in (OURS, UNREACHABLE) else "the authority said: "
+        ours = self.kind in (OURS, UNREACHABLE, NO_CHALLENGE)
+        whose = "" if ours else "the authority said: "
         return f"{about}{whose}{self.said}. Remedy: {self.remedy}"
 
 
 def failure_of(problem: Problem, name: str = "", challenge: str = "", wait: float = 0.0) -> Failure:
     """Return a problem of the authority as a failure."""
-    said = problem.detail if problem.kind == UNREACHABLE else str(problem)
+    ours = problem.kind in (UNREACHABLE, NO_CHALLENGE)
+    said = problem.detail if ours else str(problem)
     kind = problem.kind
     if kind == "unauthorized" and not challenge:
         kind = "unauthorizedAccount"  # no server of ours has been asked yet

@@ -74,7 +74,7 @@ class CertificateFolder:
             try:
                 found.append(StoredCertificate(name, read_certificate(path, path)))
             except BadCertificate as bad:
-                faults.append(f"{bad}. It is not used; `mailhost certificates renew {name}`")
+                faults.append(f"{bad}. The certificate is not used, and is ordered again")
         return Stored(tuple(found), tuple(faults))
 
     def _names(self) -> list[str]:

@@ -1,7 +1,7 @@
 """Has certificates ordered and renewed in time, one after the other, in the head of a host.
 
-Every ten seconds the settings and the directory of mail domains are compared with those of the last
-round; names are looked up in DNS every hour. An order is made for a certificate that is missing,
+Each second the settings and the directory of mail domains are compared with those of the second
+before; names are looked up in DNS every hour. An order is made for a certificate that is missing,
 lacks a name, is of another directory or kind of key than the settings say, or is to be renewed. A
 failure is remembered on the disk with the time of the next attempt: for a name, for a certificate,
 or for all certificates of a directory. The certificate in use stays until there is a better one.
@@ -29,24 +29,26 @@ from mailhost.certificates.need import Need, need_of
 from mailhost.certificates.order import Obtained, Wanted
 from mailhost.certificates.plan import Plan, Planner, Setup
 from mailhost.certificates.state import NEVER_FAILED, NO_SCHEDULE, Schedule, State
-from mailhost.certificates.values import AccountWanted, AuthorityError
+from mailhost.certificates.values import UNREACHABLE, AccountWanted, AuthorityError
 from mailhost.concurrency.rounds import Rounds
 from mailhost.concurrency.threads import InThread
+from mailhost.concurrency.timeouts import fired_within
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
 from mailhost.net.tls.certificate import PEM
 
 T = TypeVar("T")
 
-PERIOD = 10.0  # seconds
+PERIOD = 1.0  # seconds
 LOOK_AGAIN = 3600.0  # seconds between two look-ups of the names
 AFTER_FAULT = 600.0  # seconds after a fault of our own
+STOP_SECONDS = 5.0  # until a stop no longer waits for answers to challenges to be removed
 
 
 @dataclass(frozen=True, slots=True)
 class KeeperParts:
-    """What the keeper works with. `setup` returns None as long as the operator has not agreed;
-    `used` has the certificates in the folder used by all processes. `now` gives seconds since 1970,
-    `chance` a random number from 0 to 1."""
+    """What the keeper works with. `setup` returns None as long as the operator has not agreed, and
+    the same object as long as nothing has changed. `used` has all processes use the certificates in
+    the folder. `now` gives seconds since 1970, `chance` a random number from 0 to 1."""
 
     in_thread: InThread
     folder: CertificateFolder
@@ -61,13 +63,28 @@ class KeeperParts:
     chance: Callable[[], float]
 
 
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """The result of an order that the operator asked for. `left_out` are names that were not
+    ordered, with the reasons."""
+
+    name: str
+    ordered: bool = False
+    failures: Sequence[Failure] = ()
+    left_out: Sequence[str] = ()
+
+
 class CertificateKeeper:
     """The head has one."""
 
     def __init__(self, clock: IReactorTime, parts: KeeperParts) -> None:
+        self._clock = clock
         self._parts = parts
         self._seen: Setup | None = None
+        self._plan: Plan | None = None  # the last one
         self._due = 0.0
+        self._windows_from = 0.0  # until then the authority is not asked for windows
+        self._logged: set[str] = set()  # faults of files
         self._one_at_a_time = DeferredLock()
         self._running: set[Deferred[Any]] = set()
         self._stopping = False
@@ -83,35 +100,42 @@ class CertificateKeeper:
         self._rounds.stop()
         for each in [*self._running]:
             each.cancel()
-        await self._one_at_a_time.run(lambda: None)
+        ended = self._one_at_a_time.run(lambda: None)
+        await fired_within(ended, self._clock, STOP_SECONDS)
 
-    async def renew(self, name: str, trial: AccountWanted | None) -> list[tuple[str, list[str]]]:
+    async def renew(self, name: str, trial: AccountWanted | None) -> list[Renewed]:
         """Order certificates now: the one called `name` or with this name, or all for an empty
-        text. With `trial` they are ordered there, and not used. Return the name of each with its
-        failures. Raises LookupError if there is no such certificate, OSError."""
+        text. With `trial` they are ordered there, and not used. Raises LookupError if there is no
+        such certificate, OSError."""
         setup = self._parts.setup()
         if setup is None:
             raise LookupError("[tls.acme] does not have agree = true, so no certificate is ordered")
         return await self._alone(partial(self._renew, setup, name, trial))
 
     async def plan(self) -> Plan | None:
-        """Return the certificates that the host should have, None without agreement."""
+        """Return the certificates that the host should have, by the last look-up of their names;
+        None without agreement."""
         setup = self._parts.setup()
-        return await self._parts.planner.plan(setup) if setup else None
+        if setup is None or (self._plan is not None and self._plan.setup is setup):
+            return self._plan if setup else None
+        return await self._parts.planner.plan(setup)
 
     async def stored(self) -> dict[str, StoredCertificate]:
         """Return the certificates in the folder by name. Raises OSError."""
         stored = await self._parts.in_thread(self._parts.folder.read)
+        for fault in {*stored.faults} - self._logged:
+            self._parts.events.emit(Faulted(WHERE, fault))
+        self._logged = {*stored.faults}
         return {each.name: each for each in stored.certificates}
 
     async def _round(self) -> None:
         setup = self._parts.setup()
         now = self._parts.now()
-        if setup is None or (setup == self._seen and now < self._due):
+        if setup is None or (setup is self._seen and now < self._due):
             return
         former, self._seen = self._seen, setup
         self._due = now + AFTER_FAULT  # if a fault ends this round
-        if former is not None and former.account != setup.account:
+        if former and _means(former) != _means(setup):
             await self._parts.memory.account_changed(setup.directory)
         await self._alone(partial(self._tend, setup))
 
@@ -134,12 +158,11 @@ class CertificateKeeper:
 
     def _failed(self, failure: TwistedFailure) -> None:
         if not failure.check(CancelledError):
-            kind = getattr(failure.type, "__name__", "")
-            text = f"{kind} {failure.getErrorMessage()}".strip()
-            self._parts.events.emit(Faulted(WHERE, text))
+            kind = "" if failure.check(OSError) else f"{type(failure.value).__name__} "
+            self._parts.events.emit(Faulted(WHERE, f"{kind}{failure.getErrorMessage()}"))
 
     async def _tend(self, setup: Setup) -> None:
-        plan = await self._parts.planner.plan(setup)
+        plan = self._plan = await self._parts.planner.plan(setup)
         stored = await self.stored()
         for group in plan.groups:
             await self._tend_one(plan, group.name, stored.get(group.name))
@@ -160,40 +183,38 @@ class CertificateKeeper:
         if need.accepts(need.names) and all(retry.next <= now for retry in retries):
             await self._obtain(setup, name, stored, need)
 
-    async def _renew(
-        self, setup: Setup, name: str, trial: AccountWanted | None
-    ) -> list[tuple[str, list[str]]]:
+    async def _renew(self, setup: Setup, name: str, trial: AccountWanted | None) -> list[Renewed]:
         plan, stored = await self._parts.planner.plan(setup), await self.stored()
-        chosen = [
-            group for group in plan.groups if name in ("", group.name, *group.names, *group.asked)
+        names = [
+            group.name
+            for group in plan.groups
+            if name in ("", group.name, *group.names, *group.asked)
         ]
-        if not chosen:
-            raise LookupError(f"no certificate is ordered for {name}; `mailhost certificates`")
-        state, results = await self._parts.memory.state(), []
-        for group in chosen:
-            present = stored.get(group.name)
-            leading, now = plan.leading[group.name], self._parts.now()
-            need = need_of(setup, leading, present, state, now, forced=True)
-            if not need.names:
-                failures = [f"{each}: {why}" for each, why in leading.left_out.items()]
-            elif trial is not None:
-                failures = [*map(str, await self._try_only(trial, setup, need))]
-            else:
-                failures = [*map(str, await self._obtain(setup, group.name, present, need))]
-            results.append((group.name, failures))
-        return results
+        if not names:
+            raise LookupError(f"no certificate is ordered for {name}; see `mailhost certificates`")
+        return [await self._renew_one(plan, each, stored.get(each), trial) for each in names]
 
-    async def _try_only(self, trial: AccountWanted, setup: Setup, need: Need) -> Sequence[Failure]:
+    async def _renew_one(
+        self, plan: Plan, name: str, stored: StoredCertificate | None, trial: AccountWanted | None
+    ) -> Renewed:
+        leading, now = plan.leading[name], self._parts.now()
+        state = await self._parts.memory.state()
+        need = need_of(plan.setup, leading, stored, state, now, forced=True)
+        if not need.names:
+            return Renewed(name, left_out=[f"{e}: {why}" for e, why in leading.left_out.items()])
+        if trial is None:
+            return await self._obtain(plan.setup, name, stored, need)
         try:
-            found = await self._parts.attempts.obtain(trial, Wanted(need.names, setup.key))
+            wanted = Wanted(need.names, plan.setup.key)
+            found = await self._parts.attempts.obtain(trial, wanted)
         except AuthorityError as error:
-            return [failure_of(error.problem, wait=error.wait)]
-        return found.failures
+            return Renewed(name, failures=[failure_of(error.problem, wait=error.wait)])
+        return Renewed(name, found.pem is not None, found.failures)
 
     async def _obtain(
         self, setup: Setup, name: str, stored: StoredCertificate | None, need: Need
-    ) -> Sequence[Failure]:
-        """Try to get a certificate, and use it. Return the failures. Raises OSError."""
+    ) -> Renewed:
+        """Try to get a certificate, and use it. Raises OSError."""
         memory = self._parts.memory
         try:
             names, failures = await self._trial(setup, need)
@@ -202,16 +223,16 @@ class CertificateKeeper:
                 wanted = Wanted(names, setup.key, need.replaces)
                 found = await self._parts.attempts.obtain(setup.account, wanted, need.accepts)
         except AuthorityError as error:
-            failure = failure_of(error.problem, wait=error.wait)
+            failure = failure_of(error.problem, error.problem.name, wait=error.wait)
             await memory.order_failed(setup.directory, name, stored, failure)
-            return [failure]
+            return Renewed(name, failures=[failure])
         failures = [*failures, *found.failures]
         await memory.names_failed(failures, found.names)
         if found.pem is None:
             await memory.nothing_ordered(name, stored, failures)
         else:
             await self._take(setup, name, found.pem)
-        return failures
+        return Renewed(name, found.pem is not None, failures)
 
     async def _trial(self, setup: Setup, need: Need) -> tuple[tuple[str, ...], list[Failure]]:
         """Return the names for which an order succeeded at the directory for trials, and the
@@ -237,7 +258,8 @@ class CertificateKeeper:
             renew = schedule.without_window(stored.begins, stored.ends, self._parts.chance())
             former = replace(former, renew=renew, directory=former.directory or setup.directory)
         identifier = certificate_id(stored.files.chain[0])
-        if former.directory == setup.directory and identifier and former.ask <= now < stored.ends:
+        may_ask = former.directory == setup.directory and now >= self._windows_from
+        if may_ask and identifier and former.ask <= now < stored.ends:
             former = await self._with_window(setup, former, identifier)
         await memory.remember((await memory.state()).with_schedule(stored.name, former))
 
@@ -245,7 +267,10 @@ class CertificateKeeper:
         try:
             window = await self._parts.attempts.window(setup.account, identifier)
         except AuthorityError as error:  # the certificate is renewed at the time that is known
-            later = min(max(error.wait, schedule.HOUR), schedule.LONGEST_ASK)
+            later = min(max(error.wait, schedule.ASK_AFTER_FAILURE), schedule.LONGEST_ASK)
+            if error.problem.kind == UNREACHABLE:  # waiting for each certificate would take long
+                self._windows_from = self._parts.now() + schedule.HOUR
+                return former
             return replace(former, ask=self._parts.now() + later)
         now = self._parts.now()
         if window is None:
@@ -256,6 +281,10 @@ class CertificateKeeper:
             text = f"the authority asks to renew a certificate before its time{why}"
             self._parts.events.emit(Notice(f"{WHERE}: {text}"))
         return new
+
+
+def _means(setup: Setup) -> tuple[AccountWanted, tuple[str, ...]]:
+    return setup.account, setup.challenges
 
 
 def _next_time(state: State, now: float) -> float:

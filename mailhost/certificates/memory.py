@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from mailhost.certificates.failure import Failure, own_failure
+from mailhost.certificates.failure import OF_DIRECTORY, Failure, own_failure
 from mailhost.certificates.folder import CertificateFolder, StoredCertificate
 from mailhost.certificates.schedule import DAY, failed, without_window
 from mailhost.certificates.state import NEVER_FAILED, Retry, Schedule, State
@@ -62,14 +62,21 @@ class Memory:
     async def order_failed(
         self, directory: str, name: str, stored: StoredCertificate | None, failure: Failure
     ) -> None:
-        """A whole order failed: all certificates of the directory wait. Raises OSError."""
+        """A whole order failed. All certificates of the directory wait, where each order would meet
+        the same. Raises OSError."""
         state = await self.state()
-        retry = self._later(state.directories.get(directory, NEVER_FAILED), stored, failure)
-        await self.remember(state.with_directory(directory, retry))
+        if failure.kind in OF_DIRECTORY and not failure.name:
+            retry = self._later(state.directories.get(directory, NEVER_FAILED), stored, failure)
+            state = state.with_directory(directory, retry)
+        else:
+            retry = self._later(state.attempts.get(name, NEVER_FAILED), stored, failure)
+            state = state.with_attempt(name, retry)
+        await self.remember(state)
         self._log(f"{name} gets none: {failure}", retry)
 
     async def account_changed(self, directory: str) -> None:
-        """The settings of the account are others now: an attempt may succeed. Raises OSError."""
+        """The settings of the account, or of challenges, are others now: an attempt may succeed.
+        Raises OSError."""
         await self.remember((await self.state()).with_directory(directory, NEVER_FAILED))
 
     async def names_failed(self, failures: Sequence[Failure], good: Sequence[str]) -> None:

@@ -293,8 +293,11 @@ def _of_names(error: AuthorityError, names: Sequence[str]) -> AuthorityError | _
             for name in names
             if problem.kind in _ABOUT_NAMES and _mentions(problem.detail, name)
         ]
-    if not found or (len(found) == len(names) and len(names) > 1):
+    if not found:
         return error
+    if len(found) == len(names) > 1:  # such as a limit for this very set of names
+        about = replace(problem, name=", ".join(names))
+        return AuthorityError(about, error.wait)
     return _Refused(found, final=True)
 
 

@@ -15,7 +15,7 @@ from mailhost.interfaces.events import IEventSink, Notice
 class Setup:
     """What the settings and the directory of mail domains say. `asked` are further names. `covered`
     are the names of certificates in the settings. `trial` is the account at a directory where an
-    order has to succeed first."""
+    order has to succeed first. `challenges` are the kinds that this host can answer."""
 
     hostname: str
     domains: tuple[str, ...]
@@ -24,6 +24,7 @@ class Setup:
     asked: tuple[str, ...] = ()
     covered: frozenset[str] = frozenset()
     key: KeyKind = KeyKind.P256
+    challenges: tuple[str, ...] = ()
 
     @property
     def directory(self) -> str:

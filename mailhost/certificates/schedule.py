@@ -14,6 +14,7 @@ EARLIEST, LATEST = 0.63, 0.70  # of the life, where the authority suggests no wi
 FIRST_RETRY = 10 * MINUTE
 LONGEST_RETRY = DAY
 SHORTEST_ASK, LONGEST_ASK = MINUTE, DAY  # between two questions for a window, RFC 9773 §4.3.2
+ASK_AFTER_FAILURE = 6 * HOUR  # RFC 9773 §4.3.3
 # warnings: so long before the end, at most so much of the life
 _WARNINGS = ((14 * DAY, 1 / 4), (3 * DAY, 1 / 12), (DAY, 1 / 36), (0.0, 0.0))
 PARTIAL = (7 * DAY, 1 / 8)  # before the end: then a certificate for fewer names is taken

@@ -236,9 +236,9 @@ def open_database(settings: Settings, create: bool = False) -> Iterator[Director
         yield opened
 
 
-def ask(config: str | None, name: str, **arguments: Any) -> Any:
+def ask(config: str | None, name: str, answer_within: float = 60.0, **arguments: Any) -> Any:
     """Send a request to the running host, and return its answer. Raises NoHost, or Fail if the host
-    refuses."""
+    refuses, or does not answer within so many seconds."""
     from mailhost.net.control.client import (
         CommandFailed,
         ControlClient,
@@ -247,7 +247,8 @@ def ask(config: str | None, name: str, **arguments: Any) -> Any:
     )
 
     try:
-        return ControlClient(control_path(data_folder(config))).call(name, **arguments)
+        path = control_path(data_folder(config))
+        return ControlClient(path, answer_within).call(name, **arguments)
     except NoHostRunning as error:
         raise NoHost(str(error)) from error
     except CommandFailed as error:

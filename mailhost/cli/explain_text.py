@@ -99,7 +99,7 @@ _RULES = {
     "catch-all": "is not a name of its domain, and goes to the catch-all ",
     "admin": "has no account or alias, and goes to the admin ",
     "bare postmaster": "without a domain stands for ",
-    "reports": "is the address for DMARC reports",
+    "reports": "is an address for reports of other hosts",
     "elsewhere": "is in a domain of another host",
     "again": "was expanded before",
     "came back": "is an alias that the message came through before",

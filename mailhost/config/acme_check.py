@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from mailhost.config.acme import ACME, ChallengeKind
 from mailhost.config.files import unreadable
+from mailhost.config.model import Settings
 from mailhost.config.problems import Problem, key_of
 
 _PLACE = ("tls", "acme")
@@ -27,14 +28,22 @@ def check_acme(acme: ACME) -> Iterator[Problem]:
     yield from _files(acme)
 
 
-def acme_warnings(acme: ACME) -> Iterator[Problem]:
+def acme_warnings(settings: Settings) -> Iterator[Problem]:
     """Yield what is allowed but is probably a mistake."""
-    if acme.model_fields_set and not acme.agree and acme != ACME():
+    acme = settings.tls.acme
+    if not acme.agree and acme != ACME():
         text = (
             "is not true, so no certificate is ordered; write agree = true if you agree to the "
             "terms of service of the certificate authority"
         )
         yield Problem(key_of((*_PLACE, "agree")), text)
+    web = any(listen.protocol.web for listen in settings.listen)
+    if acme.agree and not (web or acme.changes_dns):
+        text = (
+            "no challenge can be answered, so no certificate is ordered: add [web], or a "
+            '[[listen]] with protocol = "http", or dns_command'
+        )
+        yield Problem(key_of((*_PLACE, "challenges")), text)
 
 
 def _files(acme: ACME) -> Iterator[Problem]:

@@ -18,6 +18,7 @@ from mailhost.config.dkim import DKIM, DomainDKIM
 from mailhost.config.dmarc import DMARC
 from mailhost.config.doctor import Doctor
 from mailhost.config.filters.kinds import AnyFilter, Mode
+from mailhost.config.metrics import Metrics
 from mailhost.config.mta_sts import MTASTS, DomainMTASTS
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.relay_tls import RelayTLS
@@ -320,6 +321,7 @@ class Settings(Section):
     mta_sts: MTASTS = MTASTS()
     doctor: Doctor = Doctor()
     trace: Trace = Trace()
+    metrics: Metrics | None = None
     domain: dict[DomainName, DomainSettings] = {}
     demo: Demo | None = None
     filter_mode: Mode = Mode.ENFORCE

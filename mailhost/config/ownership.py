@@ -22,7 +22,8 @@ from mailhost.config.groups import group_name, members_of
 from mailhost.config.model import Settings
 from mailhost.config.problems import Problem, key_of
 
-_INSIDE = ("directory.sqlite", "mail", "queue", "incoming", "tls", "dmarc")  # of the data folder
+# folders and files of the data folder
+_INSIDE = ("directory.sqlite", "mail", "queue", "incoming", "tls", "dmarc", "tls-reports")
 
 
 def check_ownership(settings: Settings) -> Iterator[Problem]:

@@ -23,11 +23,13 @@ from mailhost.config.files import unreadable
 from mailhost.config.filters.authenticity import Authenticity
 from mailhost.config.filters.block import List
 from mailhost.config.filters.common import Action, LookAt
+from mailhost.config.metrics_check import warn_of_metrics
 from mailhost.config.model import Certificate, Settings
 from mailhost.config.pem import LARGEST_FILE, check_pair
 from mailhost.config.problems import Problem, key_of
 from mailhost.config.section import Section
 from mailhost.config.sending_check import sending_warnings
+from mailhost.config.web_check import web_warnings
 from mailhost.message.address import literal_address
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -115,9 +117,11 @@ def warnings(settings: Settings) -> Iterator[Problem]:
             yield Problem(_key_of_list(place, networks), text)
     yield from _lists(settings)
     yield from _listeners(settings)
+    yield from warn_of_metrics(settings)
     yield from _durations(settings)
     yield from sending_warnings(settings)
-    yield from acme_warnings(settings.tls.acme)
+    yield from acme_warnings(settings)
+    yield from web_warnings(settings)
     judges = any(isinstance(each, Authenticity) for each in settings.filter)
     if settings.dmarc.send_reports and not judges:
         yield Problem("dmarc.send_reports", _NOTHING_TO_REPORT)

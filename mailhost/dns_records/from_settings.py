@@ -98,7 +98,7 @@ def domain_facts(
 def https_port(settings: Settings) -> int:
     """Return the port at which other hosts reach the web listener over HTTPS, 0 for none. That of a
     reverse proxy is taken to be the usual one."""
-    port = next(_ports(settings.listen, ListenProtocol.HTTPS), 0)
+    port = next(service_ports(settings.listen, ListenProtocol.HTTPS), 0)
     behind_proxy = settings.web is not None and any(each.protocol.web for each in settings.listen)
     return port or (_HTTPS if behind_proxy else 0)
 
@@ -155,18 +155,22 @@ def _is_private(host: str) -> bool:
 def _services(listeners: Sequence[Listen]) -> Iterator[MailService]:
     for choices in _SERVICES:
         for protocol, label in choices:
-            port = next(_ports(listeners, protocol), None)
+            port = next(service_ports(listeners, protocol), None)
             if port is not None:
                 yield MailService(f"{label}._tcp", port, preferred="pop3" not in label)
                 break
 
 
-def _ports(listeners: Sequence[Listen], protocol: ListenProtocol) -> Iterator[int]:
-    """Yield the ports at which other hosts reach listeners of a protocol, the usual one first."""
+def service_ports(
+    listeners: Sequence[Listen], protocol: ListenProtocol, loopback: bool = False
+) -> Iterator[int]:
+    """Yield the ports at which other hosts reach listeners of a protocol, the usual one first. With
+    `loopback` those at which this machine alone reaches them."""
     ports = []
     for listen in listeners:
         endpoint = parse_endpoint(listen.endpoint)
-        if listen.protocol is not protocol or endpoint.interface.startswith(("127.", "::1")):
+        local = endpoint.interface.startswith(("127.", "::1"))
+        if listen.protocol is not protocol or local is not loopback:
             continue
         if endpoint.kind == "systemd" and protocol.usual_port:
             ports.append(protocol.usual_port)

@@ -9,13 +9,16 @@ Where no host took the mail, one fault is reported of all that were met: the rep
 before our own verdicts (timeout, no route, DNS), a temporary fault before a permanent one, a mail
 loop before hosts that cannot exist. Among equals the first one met counts: that of the most
 preferred host.
+
+A host that lacks what REQUIRETLS demands has one fault for all its addresses, even if some of them
+cannot be reached.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from twisted.internet.defer import Deferred
@@ -23,10 +26,12 @@ from twisted.internet.defer import Deferred
 from mailhost.concurrency.answers import result_of
 from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.dns import IResolver
+from mailhost.interfaces.tls_sessions import TLSFailure
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import Status
-from mailhost.relay.connect import LeadsBack, deferral
+from mailhost.message.tls_demand import TLSDemand
+from mailhost.relay.connect import LeadsBack, TLSUnusable, deferral
 from mailhost.relay.mx import (
     LOOP,
     NO_HOST,
@@ -39,7 +44,8 @@ from mailhost.relay.mx import (
 from mailhost.relay.nexthop import Destination
 from mailhost.relay.own_addresses import OwnAddresses
 from mailhost.relay.pool import Connection, Pool
-from mailhost.relay.tls.decision import HostFacts, TLSPlan, TLSPolicies, plan_for
+from mailhost.relay.tls.decision import HostFacts, TLSPolicies
+from mailhost.relay.tls.plan import TLSPlan, plan_for
 from mailhost.smtp.client.connect import Unreachable
 from mailhost.smtp.client.dialogue import Dialogue, with_reason
 from mailhost.smtp.client.protocol import ConnectionBroken
@@ -47,6 +53,11 @@ from mailhost.smtp.client.sending import Sending
 
 FAULTS_LIMIT = 10  # of one message in one attempt: addresses tried, failed look-ups of hosts
 LOST = Status(451, "4.4.2", "The connection broke before the host took the message")
+NEEDS_ENCRYPTION = "5.7.10"
+NO_REQUIRETLS = Status(
+    550, "5.7.30", "REQUIRETLS support required: the host does not support it, so it gets no copy"
+)
+_LACKING = (NEEDS_ENCRYPTION, NO_REQUIRETLS.enhanced)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,7 @@ class Fault:
             return 3
         if self.status.temporary:
             return 2
-        return int(self.status.enhanced == LOOP)
+        return int(self.status.enhanced in (LOOP, *_LACKING))
 
 
 def reported(faults: Sequence[Fault]) -> Fault:
@@ -121,7 +132,12 @@ class Attempt:
         return self._pool.take(self._destination, self._fits)
 
     def _fits(self, connection: Connection) -> bool:
-        return connection.plan.fulfils(self.policies)
+        return connection.plan.fulfils(self.policies) and not self._lacks_requiretls(connection)
+
+    def _lacks_requiretls(self, connection: Connection) -> bool:
+        """True for a host that does not support REQUIRETLS, if the message demands it."""
+        demanded = self.policies.demand is TLSDemand.REQUIRED
+        return demanded and "REQUIRETLS" not in connection.dialogue.offers
 
     async def send(self, connection: Connection) -> Fault:
         """Send over this connection, then leave it to the pool.
@@ -130,6 +146,9 @@ class Attempt:
         """
         self.reached = True
         dialogue, by = connection.dialogue, str(connection.target)
+        if self._lacks_requiretls(connection):
+            self._pool.give(self._destination, connection)  # for other mail
+            return Fault(NO_REQUIRETLS, by)
         fault = LOST
         try:
             await dialogue.send(self._sending)
@@ -201,12 +220,24 @@ class Attempt:
                 met = Fault(back.status, back.by) if by_route else Fault(loop(back.by))
                 faults.append(met)
             except Unreachable as unreachable:
-                faults.append(Fault(unreachable.status, unreachable.by))
+                faults.append(self._fault_of(unreachable))
             else:
                 faults.append(await self.send(connection))
+            if faults[-1].status.enhanced in _LACKING:
+                return faults[-1:]  # the same host at its other addresses
             if self._ended(faults):
                 break
         return faults
+
+    def _fault_of(self, unreachable: Unreachable) -> Fault:
+        """Return the fault of a host that could not be used. One without STARTTLS cannot take a
+        message with REQUIRETLS at any later time either (RFC 8689 §4.2.1)."""
+        status = unreachable.status
+        if self.policies.demand is TLSDemand.REQUIRED and isinstance(unreachable, TLSUnusable):
+            lacks = unreachable.tls.failure is TLSFailure.STARTTLS_NOT_SUPPORTED
+            if lacks and status.answer is None:
+                status = replace(status, code=550, enhanced=NEEDS_ENCRYPTION)
+        return Fault(status, unreachable.by)
 
     def _ended(self, faults: Sequence[Fault]) -> bool:
         """True where no other host is to be tried.

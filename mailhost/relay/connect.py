@@ -160,7 +160,9 @@ class Connector:
         try:
             await connect(endpoint, client, self._reactor, self.connect_timeout)
         except ConnectFailed as failed:
-            raise _unreachable(target, str(failed)) from failed
+            own = target.source.own(target.ip)
+            cause = f"{failed} (from {own})" if own else str(failed)
+            raise _unreachable(target, cause) from failed
         client.secure = implicit
         return client
 
@@ -207,9 +209,12 @@ class _BadHandshake(Exception):
 def _without_tls(decision: TLSDecision, offered: bool, own_ip: str) -> TLSResult:
     """Return the result of a connection without TLS: a failure where it was offered, or is
     wanted."""
-    if not offered and not decision.required and decision.applied is None:
+    wanted = decision.required or decision.applied is not None or decision.remembered
+    if not offered and not wanted:
         return TLSResult(own_ip=own_ip)
     reason = "it offers STARTTLS and refuses it" if offered else "it does not offer STARTTLS"
+    if decision.remembered:
+        reason += f", though it had TLS on {decision.remembered}"
     return TLSResult(False, None, TLSFailure.STARTTLS_NOT_SUPPORTED, reason, own_ip)
 
 

@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from mailhost.config.model import Relay
 from mailhost.relay.connect import Target
 from mailhost.relay.nexthop import Destination
-from mailhost.relay.tls.decision import TLSPlan
+from mailhost.relay.tls.plan import TLSPlan
 from mailhost.smtp.client.dialogue import Dialogue
 
 PLACES_WITHOUT_PAUSE = 20  # places that are given without a pause

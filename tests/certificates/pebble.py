@@ -89,9 +89,10 @@ class Pebble:
 
     async def ready(self) -> None:
         """Return when the directory can be read."""
-        await threads.deferToThread(self._wait)
+        await threads.deferToThread(self.wait)
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
+        """As `ready`, blocking."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             try:

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.acme import ACME, LETS_ENCRYPT, STAGING, ChallengeKind
 from mailhost.config.acme_check import acme_warnings, check_acme
+from mailhost.config.model import Settings
 from mailhost.playground.certificates import new_authority
 
 
@@ -80,8 +81,21 @@ class CheckTests(SynchronousTestCase):
         found = self.problems(nsupdate=update, dns_command="/bin/true")
         self.assertEqual({"tls.acme.nsupdate.key", "tls.acme.dns_command"}, {*found})
 
+    def warned(self, web: bool = True, **settings: Any) -> list[str]:
+        least = {"version": 1, "hostname": "mx.a.example", "data": "/data"}
+        found = Settings.model_validate(
+            least | {"tls": {"acme": settings}} | ({"web": {}} if web else {})
+        )
+        return [each.key for each in acme_warnings(found)]
+
     def test_settings_without_agreement(self) -> None:
-        [warning] = acme_warnings(acme(contact=["ann@a.example"]))
-        self.assertEqual("tls.acme.agree", warning.key)
-        for quiet in (acme(), acme(agree=False), acme(agree=True, contact=["ann@a.example"])):
-            self.assertEqual([], [*acme_warnings(quiet)])
+        contact = ["ann@a.example"]
+        self.assertEqual(["tls.acme.agree"], self.warned(contact=contact))
+        self.assertEqual([], self.warned())
+        self.assertEqual([], self.warned(agree=False))
+        self.assertEqual([], self.warned(agree=True, contact=contact))
+
+    def test_agreement_without_a_challenge_that_can_be_answered(self) -> None:
+        self.assertEqual(["tls.acme.challenges"], self.warned(web=False, agree=True))
+        self.assertEqual([], self.warned(web=False, agree=True, dns_command="/bin/true"))
+        self.assertEqual([], self.warned(web=False))

@@ -49,6 +49,13 @@ class HostTests(SynchronousTestCase):
         self.assertEqual(("1.2.3.4",), facts.senders)
         self.assertEqual((), host_facts(settings(relay={"bind": "10.0.0.1"}), ADDRESSES).senders)
 
+    def test_the_addresses_of_a_sender_domain(self) -> None:
+        own = {"sending": {"address": ["1.2.3.4", "2a00::1"]}}
+        local = {"sending": {"address": "127.0.0.9"}}
+        found = settings(domain={"a.example": own, "b.example": local})
+        self.assertEqual(("ip4:1.2.3.4", "ip6:2a00::1"), domain_facts(found, "a.example").spf)
+        self.assertEqual((), domain_facts(found, "b.example").spf)
+
 
 class WebTests(SynchronousTestCase):
     """Records that follow from the web listener."""

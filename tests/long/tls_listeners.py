@@ -1,9 +1,10 @@
 """Examines the TLS of all listeners by testssl, the program of Debian's package testssl.sh.
 
-`python -m tests.long.tls_listeners [PROTOCOL ...] [--rsa] [--smtp-minimum VERSION]` starts a host
-whose certificate comes from an authority of its own, and prints the findings of each listener that
-are not good. The exit code is 1 if one is worse than LOW, on another listener than port 25; what is
-found there is explained in docs/tls.md. Each listener takes about a minute.
+`python -m tests.long.tls_listeners [PROTOCOL ...] [--rsa] [--minimum VERSION] [--smtp-minimum
+VERSION]` starts a host whose certificate comes from an authority of its own, and prints the
+findings of each listener that are not good. The exit code is 1 if one is worse than LOW, on another
+listener than port 25; what is found there is explained in docs/tls.md. Each listener takes about a
+minute.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ SETTINGS = """
 admin = "ann@example.com"
 [web]
 [tls]
-smtp_minimum = "{minimum}"
+minimum = "{minimum}"
+smtp_minimum = "{smtp_minimum}"
 [[tls.certificate]]
 chain = "certificate/chain.pem"
 key = "certificate/key.pem"
@@ -66,14 +68,13 @@ def examined(host: RunningHost, protocol: str) -> Iterator[Finding]:
             yield Finding(each["id"], each["severity"], each["finding"])
 
 
-def start(folder: Path, protocols: Sequence[str], is_rsa: bool, minimum: str) -> RunningHost:
+def start(folder: Path, protocols: Sequence[str], asked: argparse.Namespace) -> RunningHost:
     """Return a host that runs with a certificate of its own authority."""
-    host = RunningHost(
-        folder, SETTINGS.format(minimum=minimum), hostname=HOSTNAME, protocols=protocols
-    )
+    settings = SETTINGS.format(minimum=asked.minimum, smtp_minimum=asked.smtp_minimum)
+    host = RunningHost(folder, settings, hostname=HOSTNAME, protocols=protocols)
     authority = Authority.new()
     (folder / "authority.pem").write_bytes(authority.pem)
-    key = rsa.generate_private_key(65537, 2048) if is_rsa else None
+    key = rsa.generate_private_key(65537, 2048) if asked.rsa else None
     write_pem(str(folder / "certificate"), authority.below().issue(HOSTNAME, key=key))
     host.start()
     return host
@@ -84,10 +85,11 @@ def main() -> None:
     reader = argparse.ArgumentParser(prog="python -m tests.long.tls_listeners", description=__doc__)
     reader.add_argument("protocol", nargs="*", choices=[*every, []], help="all, if none is named")
     reader.add_argument("--rsa", action="store_true", help="an RSA key in place of an ECDSA key")
+    reader.add_argument("--minimum", default="1.2", help="tls.minimum of the settings")
     reader.add_argument("--smtp-minimum", default="1.2", help="tls.smtp_minimum of the settings")
     asked = reader.parse_args()
     protocols = asked.protocol or every
-    host = start(Path(tempfile.mkdtemp()), protocols, asked.rsa, asked.smtp_minimum)
+    host = start(Path(tempfile.mkdtemp()), protocols, asked)
     bad = False
     try:
         for protocol in protocols:

@@ -27,6 +27,7 @@ from mailhost.interfaces.events import (
 )
 from mailhost.interfaces.tls_sessions import AppliedPolicy, PolicyType, TLSSession
 from mailhost.interfaces.verdict import Decision, Finding, Stage
+from mailhost.interfaces.web import WebAnswered
 from mailhost.message.client import Client
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.outcome import Fate, Outcome
@@ -75,6 +76,10 @@ KEYS: list[tuple[Event, tuple[str, str, str, str]]] = [
     ),
     (Warned("settings", "doubtful"), ("warned", "", "", "")),
     (Diagnosed("doctor/no-domain", "failure: none"), ("diagnosed", "", "", "")),
+    (
+        WebAnswered("192.0.2.7", "https", "GET", "example.com/apple", 200),
+        ("web answered", "https", "2xx", ""),
+    ),
     (Notice("all is well"), ("notice", "", "", "")),
     (
         Filtered(CLIENT, "one", Finding("list", Stage.SENDER, Decision.TAG, "x")),

@@ -15,7 +15,8 @@ from mailhost.interfaces.events import Attempted
 from mailhost.relay.connect import Target
 from mailhost.relay.nexthop import Destination
 from mailhost.relay.pool import PLACES_WITHOUT_PAUSE, Connection, Pool
-from mailhost.relay.tls.decision import HostFacts, TLSPolicies, plan_for
+from mailhost.relay.tls.decision import HostFacts, TLSPolicies
+from mailhost.relay.tls.plan import plan_for
 from tests.fakes import now
 from tests.relay.carrying import RelayCase
 

@@ -21,8 +21,10 @@ from mailhost.dane.matching import problems
 from mailhost.dane.records import text_of, usable
 from mailhost.interfaces.dns import TLSARecord
 from mailhost.interfaces.tls_sessions import AppliedPolicy, PolicyType, TLSFailure
+from mailhost.message.tls_demand import TLSDemand
 from mailhost.mta_sts.policy import Mode, STSPolicy
 from mailhost.net.tls.peer import PeerCheck, PeerProblem
+from mailhost.relay.tls.memory import ExpectedTLS
 
 
 class TLSUse(Enum):
@@ -48,13 +50,14 @@ class TLSPolicies:
 
     `domain` is that of the recipients. `route` is the TLS of the route of the settings, None for
     the MX hosts of the domain; `login` is true for a route with a login. `sts` is the MTA-STS
-    policy of the domain, None for none.
+    policy of the domain, None for none. `demand` is that of the message.
     """
 
     domain: str = ""
     route: RouteTLS | None = None
     login: bool = False
     sts: STSPolicy | None = None
+    demand: TLSDemand = TLSDemand.USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,15 @@ class HostFacts:
 
     `tlsa` is the answer about its TLSA records, None where DANE does not apply. `names` are those
     besides the host's own that a certificate may be for if a TLSA record names its authority: the
-    domain of the recipients, and the name that it is an alias of (RFC 7672 §3.2.2).
+    domain of the recipients, and the name that it is an alias of (RFC 7672 §3.2.2). `secure` is
+    true for a host that an authenticated answer of DNS names. `expected` is the TLS that it had.
     """
 
     name: str
     tlsa: TLSAAnswer | None = None
     names: tuple[str, ...] = ()
+    secure: bool = False
+    expected: ExpectedTLS | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,8 @@ class TLSDecision:
     the policy of the recipients' domain, None for none. The certificate must be for one of `names`
     (WEBPKI), or fit `records` (DANE). If the check is not `enforced`, its result is only reported.
     `problem` is what is wrong with the host before any connection; no connection is made to it if
-    the check is enforced.
+    the check is enforced. `remembered` is the last day with TLS of a host that is expected to have
+    it, empty for others.
     """
 
     use: TLSUse = TLSUse.OFFERED
@@ -90,6 +97,7 @@ class TLSDecision:
     enforced: bool = True
     applied: AppliedPolicy | None = None
     problem: PeerProblem | None = None
+    remembered: str = ""
 
     @property
     def required(self) -> bool:
@@ -133,26 +141,6 @@ class TLSDecision:
 
 
 OPPORTUNISTIC = TLSDecision()
-
-
-@dataclass(frozen=True, slots=True)
-class TLSPlan:
-    """The decision about TLS with one host, and what it was made from."""
-
-    policies: TLSPolicies
-    host: HostFacts
-    decision: TLSDecision
-
-    def fulfils(self, policies: TLSPolicies) -> bool:
-        """True if a connection by this plan may carry a message with other policies."""
-        if policies == self.policies:  # nearly always, and for a tenth of the time
-            return True
-        return self.decision.fulfils(decide(policies, self.host))
-
-
-def plan_for(policies: TLSPolicies, host: HostFacts) -> TLSPlan:
-    """Return the decision for a message with these policies at this host, as a plan."""
-    return TLSPlan(policies, host, decide(policies, host))
 
 
 def decide(policies: TLSPolicies, host: HostFacts) -> TLSDecision:

@@ -17,11 +17,11 @@ class Handshakes:
         self._peers = PeerTLS(authority)
 
     def begin(self, host: str, decision: TLSDecision) -> IOpenSSLClientConnectionCreator:
-        """Return what a client hands to `transport.startTLS`."""
-        host = host.strip("[]")
+        """Return what a client hands to `transport.startTLS`. The host gets the first name that
+        its certificate may be for: that of its TLSA records (RFC 7672), or its own."""
         if not decision.verified:  # a check that is of no use takes a fifth of the handshake's time
             return client_tls(host, verify=False)
-        return self._peers.handshake(host, decision.check)
+        return self._peers.handshake(decision.names[0], decision.check)
 
 
 def problem_of(handshake: object) -> PeerProblem | None:

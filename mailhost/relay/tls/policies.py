@@ -17,12 +17,14 @@ from mailhost.relay.mx import RelayHost
 from mailhost.relay.nexthop import Destination
 from mailhost.relay.sts.policies import STSPolicies
 from mailhost.relay.tls.decision import HostFacts, TLSPolicies
+from mailhost.relay.tls.memory import ExpectedTLS, TLSMemory
 
 DNS_SECONDS = 30.0  # for the TLSA records of one host
 
 
 class PolicyFinder:
-    """`settings` may be replaced at any time. Without `sts` no MTA-STS policy is looked up."""
+    """`settings` may be replaced at any time. Without `sts` no MTA-STS policy is looked up.
+    `memory` has the TLS that hosts had."""
 
     def __init__(
         self,
@@ -30,8 +32,10 @@ class PolicyFinder:
         resolver: IResolver,
         settings: Relay,
         sts: STSPolicies | None = None,
+        memory: TLSMemory | None = None,
     ) -> None:
         self.settings = settings
+        self._memory = memory or TLSMemory(settings.tls)
         self._clock = clock
         self._resolver = resolver
         self._sts = sts
@@ -64,11 +68,15 @@ class PolicyFinder:
     def facts(self, destination: Destination, host: RelayHost) -> Answer[HostFacts]:
         """Return what is known of a host. Only a host that an authenticated answer of DNS names
         can have TLSA records."""
-        if not host.secure_for or not self.settings.tls.dane:
-            return HostFacts(host.name)
-        return self._with_tlsa(host, destination.port)
+        name = host.name.strip("[]")  # of an address
+        secure, expected = bool(host.secure_for), self._memory.expected(name)
+        if not secure or not self.settings.tls.dane:
+            return HostFacts(name, secure=secure, expected=expected)
+        return self._with_tlsa(host, destination.port, expected)
 
-    async def _with_tlsa(self, host: RelayHost, port: int) -> HostFacts:
+    async def _with_tlsa(
+        self, host: RelayHost, port: int, expected: ExpectedTLS | None
+    ) -> HostFacts:
         machine = find_tlsa(host.name, port)
         tlsa = await run_lookups(machine, self._resolver, self._clock, DNS_SECONDS)
-        return HostFacts(host.name, tlsa, host.secure_for)
+        return HostFacts(host.name, tlsa, host.secure_for, secure=True, expected=expected)

@@ -1,0 +1,58 @@
+"""The `mailhost certificates` commands in the running host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mailhost.application.head import Head
+from mailhost.certificates.folder import FOLDER
+from mailhost.certificates.listing import (
+    SELF_SIGNED,
+    SETTINGS,
+    Entry,
+    entries,
+    entry_of_used,
+)
+from mailhost.net.control.server import CommandRefused, Commands
+from mailhost.net.tls.certificate import CertificateFiles
+
+
+def certificate_commands(head: Head) -> Commands:
+    """Return the commands by name. `certificates.renew` returns, for each certificate, its
+    name, whether it was ordered, and the failures."""
+
+    async def list_() -> list[Entry]:
+        keeper = head.acme.keeper
+        plan, stored = await keeper.plan(), await keeper.stored()
+        used = [
+            entry_of_used(_kind(head, files), files.chain[0], files.names)
+            for files in head.foundation.tls.certificates
+            if not any(FOLDER in path.split("/") for path in files.paths)
+        ]
+        return [*used, *entries(plan, stored, await head.acme.memory.state())]
+
+    async def renew(certificate: str = "", staging: bool = False) -> list[Mapping[str, Any]]:
+        trial = head.acme.staging() if staging else None
+        if staging and trial is None:
+            raise CommandRefused("write try_first in [tls.acme]: a directory for trials")
+        try:
+            results = await head.acme.keeper.renew(certificate, trial)
+        except (LookupError, OSError) as error:
+            text = error.args[0] if isinstance(error, LookupError) else str(error)
+            raise CommandRefused(text) from error
+        return [
+            {
+                "name": each.name,
+                "ordered": each.ordered,
+                "failures": [*map(str, each.failures)] or [*each.left_out],
+            }
+            for each in results
+        ]
+
+    return {"certificates.list": list_, "certificates.renew": renew}
+
+
+def _kind(head: Head, files: CertificateFiles) -> str:
+    named = {pair.chain for pair in head.loaded.settings.tls.certificate}
+    return SETTINGS if {*files.paths} & named else SELF_SIGNED
