@@ -23,7 +23,8 @@ from mailhost.mta_sts.lookups import find_id
 from mailhost.net.dns.lookups import run_lookups
 from mailhost.relay.mx import NO_ANSWER, RelayHost, find_addresses, find_hosts
 from mailhost.relay.nexthop import Destination
-from mailhost.relay.tls.decision import TLSPolicies, decide
+from mailhost.relay.tls.decision import TLSPolicies
+from mailhost.relay.tls.demands import decide_for_message
 from mailhost.relay.transport import RelayTransport
 from mailhost.routing import Destinations, LocalDestination, Router
 
@@ -168,7 +169,7 @@ class Way:
             return HostView(host.name, host.preference, trouble=_with_cause(found))
         if destination.route is not None:
             return HostView(host.name, host.preference, tuple(found))
-        decision = decide(policies, await result_of(services.facts(destination, host)))
+        decision = decide_for_message(policies, await result_of(services.facts(destination, host)))
         return HostView(host.name, host.preference, tuple(found), tls=decision_text(decision))
 
 
