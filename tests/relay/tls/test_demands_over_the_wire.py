@@ -3,11 +3,11 @@ bounce's text."""
 
 from __future__ import annotations
 
-from mailhost.interfaces.tls_sessions import TLSFailure
+from mailhost.interfaces.tls_sessions import BY_SENDER, TLSFailure
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.tls_demand import TLSDemand
 from mailhost.queue.bounce_text import explain
-from mailhost.relay.tls.demands import OPTIONAL, REQUIRETLS
+from mailhost.relay.tls.demands import REQUIRETLS
 from tests.authority import Authority
 from tests.dane.chains import chain_of, record_of
 from tests.relay.tls.wire import DOMAIN, MX1, MX2, WireCase
@@ -106,7 +106,7 @@ class OptionalTests(DemandCase):
             self.assertIs(secure, self.one.secure[-1])
             session = self.sessions[-1]
             self.assertTrue(session.failure is not None and session.delivered)
-            self.assertIn(f"mail goes on, decided by {OPTIONAL}", session.line)
+            self.assertIn(f"mail goes on, decided by {BY_SENDER}", session.line)
         self.assertEqual(2, len(self.one.mail))
 
 
