@@ -6,6 +6,8 @@ Tests hand in one that fails: a full disk, a sync that errs, a crash between two
 from __future__ import annotations
 
 import ctypes
+import errno
+import fcntl
 import os
 import re
 import sys
@@ -16,18 +18,21 @@ from collections.abc import Sequence
 # on
 REPORTING_FILE_SYSTEMS = (0xEF53, 0x58465342, 0x9123683E, 0x01021994)
 NO_SHARING = -1
+MOST_PIECES = 1000  # that one pwritev(2) takes
 
 
 class OperatingSystem:
     """The real one. Everything blocks and raises OSError.
 
     `shares_syncs` says that one `sync_file_system` is as good as a sync of each file in it: Linux
-    reports write-back errors there since 5.8.
+    reports write-back errors there since 5.8. `writes_durably` says that `write_durably` is one
+    call, which waits for the octets that it writes and for nothing else.
     """
 
     def __init__(self) -> None:
         self.shares_syncs = _linux_release() >= (5, 8)
         self._libc = ctypes.CDLL(None, use_errno=True) if self.shares_syncs else None
+        self.writes_durably = hasattr(os, "RWF_DSYNC") and hasattr(os, "pwritev")
         self._reports: dict[int, bool] = {}  # by the number of the file system
 
     def create(self, path: str) -> int:
@@ -42,6 +47,10 @@ class OperatingSystem:
         """Open a file that is there, to write at its end, and return its descriptor."""
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
 
+    def open_to_mend(self, path: str) -> int:
+        """Open a file that is there, to write over its octets, and return its descriptor."""
+        return os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
     def write(self, fd: int, chunks: Sequence[bytes]) -> None:
         """Write all of `chunks`, fewer than a thousand, in one call where the disk allows it.
 
@@ -52,6 +61,74 @@ class OperatingSystem:
             rest = memoryview(b"".join(chunks))[written:]
             while rest:
                 rest = rest[os.write(fd, rest) :]
+
+    def open_segment(self, path: str) -> int:
+        """Open a file for reading and for `write_durably`, made where it is missing, and return its
+        descriptor."""
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+    def write_durably(self, fd: int, chunks: Sequence[bytes], place: int) -> None:
+        """Write all of `chunks` over what the file has at `place`, and return when they are on the
+        disk. After an error any part of them may be there."""
+        if len(chunks) > MOST_PIECES:
+            chunks = [b"".join(chunks)]
+        written = os.pwritev(fd, chunks, place, os.RWF_DSYNC)
+        if written < sum(map(len, chunks)):
+            raise OSError(errno.EIO, "fewer octets were written than there are")
+
+    def write_at(self, fd: int, octets: bytes, place: int) -> None:
+        """Write octets at a place of a file, without a sync."""
+        if os.pwrite(fd, octets, place) < len(octets):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def size_of(self, fd: int) -> int:
+        """Return the octets of an open file."""
+        return os.fstat(fd).st_size
+
+    def read(self, path: str) -> bytes:
+        """Return the octets of a regular file. Raises FileNotFoundError where there is none."""
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(fd, "rb") as file:
+            return file.read()
+
+    def forget_cached(self, path: str) -> None:
+        """Have the next `read` of a file read what the disk has, as far as that is possible."""
+        fd = self.open_file(path)
+        try:
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(fd)
+
+    def read_head(self, path: str, size: int) -> bytes:
+        """Return the first `size` octets of a file."""
+        with open(path, "rb", buffering=0) as file:
+            return file.read(size)
+
+    def list_names(self, folder: str) -> list[str]:
+        """Return the names in a folder."""
+        return os.listdir(folder)
+
+    def device(self, path: str) -> int:
+        """Return the number of the file system that a path is on, links followed."""
+        return os.stat(path).st_dev
+
+    def device_of(self, fd: int) -> int:
+        """The same for an open file."""
+        return os.fstat(fd).st_dev
+
+    def try_lock(self, path: str) -> int | None:
+        """Lock a file, made where it is missing, until the descriptor that is returned is closed;
+        None where another process has the lock."""
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return None
+        except OSError:
+            os.close(fd)
+            raise
+        return fd
 
     def truncate(self, fd: int, size: int) -> None:
         """Cut a file that is open for writing to `size` octets."""
