@@ -92,7 +92,7 @@ class Batch:
         for work in works:
             if work.error is not None:
                 continue
-            work.error = _fault(step, work)
+            work.error = fault_of(step, work)
             if work.error is not None:
                 self._undo(work)
 
@@ -126,7 +126,7 @@ class Batch:
     def _sync_written(self, works: Sequence[Work]) -> None:
         """Sync files that the caller has written to."""
         for work in works:
-            work.error = _fault(self._folders.sync_file, work.written)
+            work.error = fault_of(self._folders.sync_file, work.written)
 
     def _sync_folders(
         self,
@@ -137,7 +137,7 @@ class Batch:
         """Sync each folder once. A failure is that of each change in it."""
         faults: dict[str, OSError] = {}
         for folder in folders:
-            error = _fault(sync, folder)
+            error = fault_of(sync, folder)
             if error is not None:
                 faults[folder] = error
         for work in self._works if faults else ():
@@ -163,7 +163,7 @@ class Batch:
             work.undo(self._folders)
 
 
-def _fault(step: Callable[..., None], *values: object) -> OSError | None:
+def fault_of(step: Callable[..., None], *values: object) -> OSError | None:
     """Call `step`, and return what it raises; a bug is the cause of the error."""
     try:
         step(*values)

@@ -9,17 +9,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailhost.durable.batch import Batch
+from mailhost.durable.log.names import Settle, nothing_is_logged
+from mailhost.durable.log.settled import settled_batch
 from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.changes import Change, Results
 
 
 class BlockingCommitter:
-    """May be used by several threads at once."""
+    """May be used by several threads at once. `settle` settles the log of the writer for files that
+    the writer may have made or removed."""
 
-    def __init__(self, system: OperatingSystem) -> None:
+    def __init__(self, system: OperatingSystem, settle: Settle = nothing_is_logged) -> None:
         self._system = system
+        self._settle = settle
         self._rooted: set[str] = set()
 
     def commit(self, changes: Sequence[Change]) -> Results:
         """As ICommitter, when it returns."""
+        return settled_batch(self._settle, self._run, changes)
+
+    def _run(self, changes: Sequence[Change]) -> Results:
         return Batch(self._system, changes, self._rooted).run()

@@ -17,6 +17,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailhost.durable.batch import Batch
+from mailhost.durable.log.names import Settle, nothing_is_logged
+from mailhost.durable.log.settled import settled_batch
 from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.changes import Change, Results
 from mailhost.interfaces.reactor import IReactor
@@ -27,12 +29,16 @@ Job = tuple[Sequence[Change], Deferred[Results]]
 
 @implementer(ICommitter)
 class Committer:
-    """Call `start` before the first commit, and `stop` after the last one."""
+    """Call `start` before the first commit, and `stop` after the last one. `settle` settles the log
+    of the writer for files that this process is about to change."""
 
     _log = Logger()
 
-    def __init__(self, reactor: IReactor, system: OperatingSystem) -> None:
+    def __init__(
+        self, reactor: IReactor, system: OperatingSystem, settle: Settle = nothing_is_logged
+    ) -> None:
         self._reactor = reactor
+        self._settle = settle
         self._system = system
         self._inbox: SimpleQueue[list[Job]] = SimpleQueue()  # no jobs at all: the end
         self._thread = Thread(target=self._work, name="durable", daemon=True)
@@ -92,8 +98,11 @@ class Committer:
     def _run(self, changes: Sequence[Change]) -> Results:
         """Make a batch durable. A bug fails the whole of it."""
         try:
-            return Batch(self._system, changes, self._durable_names).run()
+            return settled_batch(self._settle, self._run_batch, changes)
         except Exception as bug:  # noqa: BLE001 - logged in `_done`; all that wait need an answer
             error = OSError(f"{type(bug).__name__}: {bug}")
             error.__cause__ = bug
             return [error, *(OSError(str(error)) for _ in changes[1:])]
+
+    def _run_batch(self, changes: Sequence[Change]) -> Results:
+        return Batch(self._system, changes, self._durable_names).run()

@@ -2,12 +2,13 @@
 
 A frame is its length in four octets, most significant first, and what `marshal` makes of plain
 values: a list of changes, each a tuple that begins with the name of its kind, or a list of results.
+A tuple of base names asks the writer to settle its log for them; the answer is one result.
 """
 
 from __future__ import annotations
 
 import marshal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from mailhost.interfaces.changes import (
@@ -74,7 +75,13 @@ def change_of(given: tuple[Any, ...]) -> Change:
     return _KINDS[kind](*fields)
 
 
-def frame(value: list[Any]) -> bytes:
+def settle_frame(names: Collection[str]) -> bytes:
+    """Return the request to settle the log for files with these base names, for all where there are
+    none."""
+    return frame(tuple(names))
+
+
+def frame(value: list[Any] | tuple[str, ...]) -> bytes:
     """Return a value as it goes over the wire."""
     octets = marshal.dumps(value)
     return len(octets).to_bytes(4, "big") + octets

@@ -1,0 +1,227 @@
+"""The log as the writer appends to it. One process has it open, by a lock.
+
+Each write is safe when it returns. One that fails may have left any part of its octets on the disk,
+so nothing is appended behind it: the log is `broken` until `restart` begins another segment with a
+checkpoint of everything before. One segment is kept free for that.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count, islice
+
+from mailhost.durable.log.reading import LogContents, read_log
+from mailhost.durable.log.records import Kind, NewRecord, Position, seed_of
+from mailhost.durable.log.segments import (
+    SEGMENT,
+    START,
+    BadLog,
+    SegmentHead,
+    make_segment,
+    segment_files,
+)
+from mailhost.durable.system import NO_SHARING, OperatingSystem
+
+FOLDER = "log"
+ID = "log-id"
+LOCK = "lock"
+FEWEST_SEGMENTS = 3  # two for records, and a free one
+RESERVE = 1024  # octets at the end of a segment that are left for checkpoints
+_ID_SIZE = 16
+
+
+class LogFull(Exception):
+    """There is no room for more records until a checkpoint was made."""
+
+
+@dataclass(slots=True)
+class _File:
+    path: str
+    fd: int
+    number: int  # of the segment that it has, 0 for a free one
+
+
+class Log:
+    """`contents` is what the log in `folder` has. `make_files` and `restart` must be called before
+    anything is appended. `lock` is a descriptor that `close` closes, -1 for none."""
+
+    def __init__(
+        self,
+        system: OperatingSystem,
+        folder: str,
+        id: bytes,
+        contents: LogContents,
+        segment: int = SEGMENT,
+    ) -> None:
+        self._system = system
+        self._folder = folder
+        self._id = id
+        self._seed = seed_of(id)
+        self.lock = -1
+        self._size = segment
+        self._files: list[_File] = []
+        self._needed = contents.needed
+        self._current: _File | None = None
+        self.end = Position(contents.newest, contents.end)
+        self.broken = True
+
+    # --- files -----------------------------------------------------------------------------------
+
+    def make_files(self) -> None:
+        """Open all segments, and make those that are missing. Raises OSError."""
+        paths = segment_files(self._system, self._folder)
+        present = set(paths)
+        free = len(present - self._needed)
+        missing = max(FEWEST_SEGMENTS - len(paths), 1 - free)
+        names = (os.path.join(self._folder, str(number)) for number in count())
+        paths += islice((name for name in names if name not in present), max(missing, 0))
+        for path in paths:
+            fd = make_segment(self._system, path, self._id, self._size)
+            self._files.append(_File(path, fd, int(path in self._needed)))
+        self._system.sync_folder(self._folder)
+
+    def close(self) -> None:
+        """Close all files, and release the lock."""
+        for file in self._files:
+            self._system.close(file.fd)
+        self._files = []
+        if self.lock >= 0:
+            self._system.close(self.lock)
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    @property
+    def largest(self) -> int:
+        """How many octets of records fit into one segment."""
+        return self._size - START - RESERVE
+
+    def append(self, records: Sequence[NewRecord]) -> None:
+        """Write records by one write, safe when this returns. Raises OSError, and LogFull with
+        nothing written."""
+        size = sum(record.size for record in records)
+        if self.end.place + size > self._size - RESERVE:
+            self._begin_segment(records, size, spared=1)
+        else:
+            self._write(records, size)
+
+    def checkpoint(self, position: Position) -> None:
+        """Note that the file system has what all records before `position` say. Their segments are
+        free then. Raises OSError, LogFull."""
+        record = NewRecord(Kind.CHECKPOINT, pieces=(position.octets(),))
+        if self.end.place + record.size > self._size:
+            self._begin_segment([record], record.size, spared=0)
+        else:
+            self._write([record], record.size)
+        self._free(position.segment)
+
+    def restart(self) -> None:
+        """Begin a segment with a checkpoint of all before it: the file system has everything.
+        Raises OSError, LogFull."""
+        position = Position(self.end.segment + 1, START)
+        record = NewRecord(Kind.CHECKPOINT, pieces=(position.octets(),))
+        self._begin_segment([record], record.size, spared=0)
+        self._free(position.segment)
+
+    def _free(self, below: int) -> None:
+        for file in self._files:
+            if file.number < below:
+                file.number = 0
+
+    def _begin_segment(self, records: Sequence[NewRecord], size: int, spared: int) -> None:
+        free = [file for file in self._files if file.number == 0]
+        if len(free) <= spared or size > self.largest:
+            raise LogFull
+        number = self.end.segment + 1
+        head = SegmentHead(number, self.end.place).octets(self._id)
+        file = free[0]
+        file.number = number
+        self.end = Position(number, START)
+        self._current = file
+        self._write(records, size, head)
+
+    def _write(self, records: Sequence[NewRecord], size: int, head: bytes = b"") -> None:
+        segment, start = self.end.segment, self.end.place
+        octets = [head] if head else []
+        place = start
+        for record in records:
+            octets += record.octets(self._seed, segment, place, start)
+            place += record.size
+        assert self._current is not None
+        self.broken = True
+        self._system.write_durably(self._current.fd, octets, start - len(head))
+        self.broken = False
+        self.end = Position(segment, place)
+
+
+def why_no_log(system: OperatingSystem, data: str) -> str:
+    """Return why the data folder can have no log, empty where it can. Raises OSError."""
+    if not system.writes_durably or not system.shares_syncs:
+        return "this system has no RWF_DSYNC, or its syncfs reports no errors"
+    fd = system.open_folder(data)
+    try:
+        if system.file_system(fd) == NO_SHARING:
+            return "the file system of the data folder is none that reports all errors of a sync"
+    finally:
+        system.close(fd)
+    return ""
+
+
+def lock_log(system: OperatingSystem, data: str) -> int | None:
+    """Lock the log of a data folder, whose folder is made where it is missing; None where another
+    process has the lock. Raises OSError."""
+    folder = os.path.join(data, FOLDER)
+    with suppress(FileExistsError):
+        system.make_folder(folder)
+    return system.try_lock(os.path.join(folder, LOCK))
+
+
+def open_log(system: OperatingSystem, data: str, segment: int = SEGMENT) -> Log:
+    """Open the log for appending, without making files. The caller has its lock. Raises OSError,
+    BadLog."""
+    folder = os.path.join(data, FOLDER)
+    id = data_id(system, data)
+    if id is None:
+        id = _make_id(system, data)
+    return Log(system, folder, id, read_log(system, folder, id), segment)
+
+
+def data_id(system: OperatingSystem, data: str) -> bytes | None:
+    """Return the id of the data folder, which is in the head of each segment; None where the data
+    folder has no log. Raises OSError, BadLog."""
+    path, folder = os.path.join(data, ID), os.path.join(data, FOLDER)
+    try:
+        id = bytes.fromhex(system.read(path).decode("ascii", "replace").strip())
+    except FileNotFoundError:
+        id = b""
+    except ValueError:
+        raise BadLog(f"{path} is damaged: restore it from a backup") from None
+    if len(id) == _ID_SIZE:
+        return id
+    if segment_files(system, folder):
+        raise BadLog(
+            f"{path} is missing or damaged, so {folder} may be the log of another data folder:"
+            f" restore the file from a backup, or move {folder} away, which loses the mail of the"
+            f" last second before the host stopped"
+        )
+    return None
+
+
+def _make_id(system: OperatingSystem, data: str) -> bytes:
+    """Give the data folder an id."""
+    path, id = os.path.join(data, ID), secrets.token_bytes(_ID_SIZE)
+    temporary = f"{path}.new"
+    with suppress(FileNotFoundError):
+        system.remove(temporary)
+    fd = system.create(temporary)
+    try:
+        system.write(fd, [id.hex().encode() + b"\n"])
+        system.sync(fd)
+    finally:
+        system.close(fd)
+    system.rename(temporary, path)
+    system.sync_folder(data)
+    return id
