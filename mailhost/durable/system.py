@@ -12,6 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from hashlib import sha256
 
 # file systems whose syncfs(2) waits for the disk and reports the errors of all files: ext, XFS,
 # Btrfs, tmpfs. overlayfs does not report errors of its upper layer; FUSE and 9p do not pass a sync
@@ -81,6 +82,17 @@ class OperatingSystem:
         if os.pwrite(fd, octets, place) < len(octets):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+    def run_of(self, fd: int) -> bytes:
+        """Return 16 octets that change when the machine starts again, and that another file does
+        not have, such as a copy of this one; empty where that is not known."""
+        try:
+            with open("/proc/sys/kernel/random/boot_id", "rb") as file:
+                boot = file.read()
+        except OSError:
+            return b""
+        found = os.fstat(fd)
+        return sha256(b"%s %d %d" % (boot, found.st_dev, found.st_ino)).digest()[:16]
+
     def size_of(self, fd: int) -> int:
         """Return the octets of an open file."""
         return os.fstat(fd).st_size
@@ -107,6 +119,11 @@ class OperatingSystem:
     def list_names(self, folder: str) -> list[str]:
         """Return the names in a folder."""
         return os.listdir(folder)
+
+    def free_space(self, path: str) -> int:
+        """Return the octets that are free for us on the file system of a path."""
+        found = os.statvfs(path)
+        return found.f_bavail * found.f_frsize
 
     def device(self, path: str) -> int:
         """Return the number of the file system that a path is on, links followed."""

@@ -32,6 +32,7 @@ LOCK = "lock"
 FEWEST_SEGMENTS = 3  # two for records, and a free one
 RESERVE = 1024  # octets at the end of a segment that are left for checkpoints
 _ID_SIZE = 16
+_TIMES_FREE = 4  # the size of a new log that must be free on the disk
 
 
 class LogFull(Exception):
@@ -136,8 +137,9 @@ class Log:
         if len(free) <= spared or size > self.largest:
             raise LogFull
         number = self.end.segment + 1
-        head = SegmentHead(number, self.end.place).octets(self._id)
         file = free[0]
+        run = self._system.run_of(file.fd)
+        head = SegmentHead(number, self.end.place, run).octets(self._id)
         file.number = number
         self.end = Position(number, START)
         self._current = file
@@ -167,6 +169,9 @@ def why_no_log(system: OperatingSystem, data: str) -> str:
             return "the file system of the data folder is none that reports all errors of a sync"
     finally:
         system.close(fd)
+    is_new = not segment_files(system, os.path.join(data, FOLDER))
+    if is_new and system.free_space(data) < FEWEST_SEGMENTS * SEGMENT * _TIMES_FREE:
+        return "the disk of the data folder has too little room for the log"
     return ""
 
 

@@ -16,7 +16,7 @@ from mailhost.durable.log.records import (
     records_of,
     seed_of,
 )
-from mailhost.durable.log.segments import START, head_of, segment_files
+from mailhost.durable.log.segments import START, SegmentHead, head_of, segment_files
 from mailhost.durable.system import OperatingSystem
 
 
@@ -26,6 +26,7 @@ class _Segment:
 
     path: str
     before: int
+    run: bytes = b""
     octets: memoryview = field(default_factory=lambda: memoryview(b""))
     records: list[Record] = field(default_factory=list)
     damages: list[Damage] = field(default_factory=list)
@@ -39,7 +40,8 @@ class _Segment:
 class LogContents:
     """`records` are those since `checkpoint`, oldest first. `damages` says which file is damaged
     and where. `newest` is the highest number of a segment, 0 for none, `end` the place where its
-    records end. `needed` are the files that have `records`."""
+    records end. `needed` are the files that have `records`. `run` is the run of the machine, and
+    the file, in which the newest segment was begun, and `newest_path` where it is."""
 
     records: tuple[Record, ...] = ()
     damages: tuple[str, ...] = ()
@@ -47,6 +49,8 @@ class LogContents:
     newest: int = 0
     end: int = START
     needed: frozenset[str] = frozenset()
+    run: bytes = b""
+    newest_path: str = ""
     octets: Mapping[int, memoryview] = field(default_factory=dict)
 
     def body(self, record: Record) -> memoryview:
@@ -82,6 +86,8 @@ def read_log(system: OperatingSystem, folder: str, id: bytes) -> LogContents:
         newest,
         read[newest].end,
         frozenset(segment.path for segment in needed.values()),
+        read[newest].run,
+        read[newest].path,
         {number: segment.octets for number, segment in needed.items()},
     )
 
@@ -93,11 +99,10 @@ def _segments(system: OperatingSystem, folder: str, id: bytes) -> dict[int, _Seg
     for path in segment_files(system, folder):
         head = head_of(system.read_head(path, START), path, id)
         if head is None:
-            number, before = number_in(system.read(path), seed_of(id)), -1
-        else:
-            number, before = head.number, head.before
+            head = SegmentHead(number_in(system.read(path), seed_of(id)), -1)
+        number = head.number
         if number and (number not in found or found[number].before < 0):
-            found[number] = _Segment(path, before)
+            found[number] = _Segment(path, head.before, head.run)
     return found
 
 

@@ -18,7 +18,7 @@ from mailhost.durable.log.log import (
     open_log,
     why_no_log,
 )
-from mailhost.durable.log.reading import read_log
+from mailhost.durable.log.reading import LogContents, read_log
 from mailhost.durable.log.records import Position
 from mailhost.durable.log.replay import Replay, Replayed
 from mailhost.durable.log.segments import SEGMENT, BadLog, segment_files
@@ -58,7 +58,8 @@ def recover_by(
         contents = read_log(system, folder, id)
         for damage in contents.damages:
             log_line(f"{damage}; the records around the damage are used, compare with a backup")
-        replayed = Replay(system, data, contents).run()
+        running = not _has_crashed(system, contents)
+        replayed = Replay(system, data, contents, running).run()
         if any((replayed.made, replayed.mended, replayed.removed)):
             log_line(
                 f"the log restored {replayed.made} files, mended {replayed.mended}, and removed"
@@ -70,6 +71,18 @@ def recover_by(
         raise _cannot(folder, error) from error
     finally:
         system.close(lock)
+
+
+def _has_crashed(system: OperatingSystem, contents: LogContents) -> bool:
+    """True unless the machine has run without an end since the log was begun in these files: then
+    the kernel has all names, and a file that is nowhere was removed by another program."""
+    if not contents.run:
+        return True
+    fd = system.open_file(contents.newest_path)
+    try:
+        return system.run_of(fd) != contents.run
+    finally:
+        system.close(fd)
 
 
 def begin(system: OperatingSystem, data: str, segment: int = SEGMENT) -> Log:

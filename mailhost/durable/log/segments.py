@@ -7,7 +7,10 @@ A segment begins with a head of START octets, padded with zeros:
     16 the id of the data folder
     8  the number of the segment, which is higher with each use
     8  the place where the records of the segment before it end
+    16 the file and the run of the machine in which the segment was begun, see `run_of`
     4  CRC-32 of all that
+
+Each version of the format has this head.
 
 A file whose blocks are only allocated (fallocate) would need a change of its metadata with each
 write, so the file is written once.
@@ -27,7 +30,7 @@ VERSION = 1
 SEGMENT = 1 << 24  # octets of a file
 START = 64  # the place of the first record
 MAGIC = b"MHLOGSEG"
-_HEAD = Struct(">8sH16sQQ")
+_HEAD = Struct(">8sH16sQQ16s")
 _CRC = 4  # octets
 _ZEROS = bytes(1 << 20)
 
@@ -38,14 +41,16 @@ class BadLog(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SegmentHead:
-    """The head of a segment. `before` is the place where the segment before it ends."""
+    """The head of a segment. `before` is the place where the segment before it ends, `run` the run
+    of the machine, empty for an unknown one."""
 
     number: int
     before: int
+    run: bytes = b""
 
     def octets(self, id: bytes) -> bytes:
         """Return the head as it is written; `id` is that of the data folder."""
-        head = _HEAD.pack(MAGIC, VERSION, id, self.number, self.before)
+        head = _HEAD.pack(MAGIC, VERSION, id, self.number, self.before, self.run)
         return (head + crc32(head).to_bytes(_CRC, "big")).ljust(START, b"\0")
 
 
@@ -55,7 +60,7 @@ def head_of(octets: bytes, path: str, id: bytes) -> SegmentHead | None:
     head, crc = octets[: _HEAD.size], octets[_HEAD.size : _HEAD.size + _CRC]
     if len(head) < _HEAD.size or crc32(head).to_bytes(_CRC, "big") != crc:
         return None
-    magic, version, owner, number, before = _HEAD.unpack(head)
+    magic, version, owner, number, before, run = _HEAD.unpack(head)
     if magic != MAGIC:
         return None
     if version > VERSION:
@@ -68,7 +73,7 @@ def head_of(octets: bytes, path: str, id: bytes) -> SegmentHead | None:
             f"{path} is the log of another data folder: move the folder {os.path.dirname(path)} to"
             f" the data folder that it belongs to, or away if that mail is not needed"
         )
-    return SegmentHead(number, before)
+    return SegmentHead(number, before, run if any(run) else b"")
 
 
 def segment_files(system: OperatingSystem, folder: str) -> list[str]:
@@ -85,13 +90,17 @@ def make_segment(system: OperatingSystem, path: str, id: bytes, size: int) -> in
     """Open a segment and return its descriptor. One that is new, or was not written in full, is
     written full of zeros, with a head of number 0, which is no segment in use. Raises OSError."""
     fd = system.open_segment(path)
+    is_new = system.size_of(fd) < size
     try:
-        if system.size_of(fd) < size:
+        if is_new:
             for place in range(0, size, len(_ZEROS)):
                 system.write_at(fd, _ZEROS[: size - place], place)
             system.write_at(fd, SegmentHead(0, 0).octets(id), 0)
             system.sync(fd)
     except OSError:
         system.close(fd)
+        if is_new:  # the room is needed for mail
+            with suppress(OSError):
+                system.remove(path)
         raise
     return fd

@@ -102,6 +102,7 @@ class ForgetfulDisk(OneByOne):
         self.locks: dict[int, str] = {}
         self.calls: list[str] = []
         self.last_fd = 2
+        self.run = 1  # of the machine
         self.fail_at = self.crash_at = -1
         self.failures = 1
         self.only = ""  # the kind of call that fails
@@ -125,6 +126,7 @@ class ForgetfulDisk(OneByOne):
             inode.torn = {}
             inode.stuck = False
         self.names = dict(self.safe_names)
+        self.run += 1
         self.kill()
 
     def kill(self) -> None:
@@ -273,6 +275,9 @@ class ForgetfulDisk(OneByOne):
         if inode.stuck:
             inode.data, inode.stuck = bytearray(inode.safe), False
 
+    def run_of(self, fd: int) -> bytes:
+        return b"run %012d" % self.run
+
     def size_of(self, fd: int) -> int:
         return len(self._inode(fd).data)
 
@@ -282,6 +287,9 @@ class ForgetfulDisk(OneByOne):
         prefix = f"{folder}/"
         below = [path[len(prefix) :] for path in self.names if path.startswith(prefix)]
         return [name for name in below if "/" not in name]
+
+    def free_space(self, path: str) -> int:
+        return 1 << 40
 
     def device(self, path: str) -> int:
         if path not in self.names:

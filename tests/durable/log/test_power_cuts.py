@@ -58,6 +58,7 @@ def step(world: World, random: Random) -> None:
             world.rename_folder,
             *[world.pass_time] * 3,
             world.kill_writer,
+            world.kill_host,
         )
     )
     try:

@@ -255,6 +255,18 @@ class World:
             del self.disk.locks[fd]
         self.start_writer()
 
+    def kill_host(self) -> None:
+        """All processes die, and another program removes a message before the host starts again:
+        it does not come back, as the machine goes on."""
+        self.disk.kill()
+        present = self.present()
+        if present:
+            path, name = self.random.choice(present)
+            self.disk.remove(path)
+            self.messages[name].state = "gone"
+        self.start()
+        self.check()
+
     def cut_power(self) -> None:
         """Cut the power, again while the host recovers, and check what is there then."""
         for _ in range(self.random.choice((0, 0, 1, 2))):
