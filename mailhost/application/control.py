@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from mailhost.application.certificate_commands import certificate_commands
@@ -58,6 +59,13 @@ def control_commands(
         for folder in folders:
             head.foundation.accounts.watchers.changed(address, folder)
 
+    async def checkpoint() -> None:
+        base = head.foundation
+        try:
+            await base.in_thread(partial(base.settle, ()))
+        except OSError as error:
+            raise CommandRefused(str(error)) from error
+
     return {
         "mailbox.changed": folders_changed,
         "login.blocked": blocked,
@@ -73,6 +81,7 @@ def control_commands(
         **tls_memory_commands(head.relaying.memory),
         "directory.refresh": refresh,
         "reload": reload,
+        "checkpoint": checkpoint,
     }
 
 

@@ -24,6 +24,8 @@ from mailhost.directory.place import database_path
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.by_size import BySize
 from mailhost.durable.committer import Committer
+from mailhost.durable.log.names import Settle
+from mailhost.durable.log.settling import Settling
 from mailhost.durable.system import OperatingSystem
 from mailhost.durable.writer_client import WriterClient
 from mailhost.interfaces.challenges import IHTTPChallenges
@@ -83,7 +85,8 @@ class Foundation:
         self.account_limit = AccountLimit(settings.limits.connections_per_account, others)
         self.writer_socket = os.path.join(self.data, "writer.sock")
         self.system = OperatingSystem()
-        self.committer = _committer(reactor, self.system, self.writer_socket, events)
+        self.settle = Settling(self.system, self.data)
+        self.committer = _committer(reactor, self.system, self.settle, self.writer_socket, events)
         self.directory = LiveDirectory(
             reactor, view_of_settings(settings, loaded.secrets), database_path(self.data), events
         )
@@ -91,7 +94,7 @@ class Foundation:
         own_count = Usages(lambda path: self.in_thread(partial(usage, path)), time.time)
         self.usages: IUsages = usages or own_count
         self.dotlocks = Dotlocks(self.system)
-        self.commit_now = BlockingCommitter(self.system)
+        self.commit_now = BlockingCommitter(self.system, self.settle)
         self.accounts = _account_parts(reactor, self.in_thread)
         self.message_sizes: dict[tuple[str, str], int] = {}
         self.key_ring = KeyRing(KeyFiles(self.data, self.commit_now.commit), self.in_thread, events)
@@ -125,10 +128,10 @@ class Foundation:
 
 
 def _committer(
-    reactor: IReactor, system: OperatingSystem, writer: str, events: IEventSink
+    reactor: IReactor, system: OperatingSystem, settle: Settle, writer: str, events: IEventSink
 ) -> BySize:
-    own = Committer(reactor, system)
-    return BySize(WriterClient(reactor, writer, own, events), own, Committer(reactor, system))
+    own, large = Committer(reactor, system, settle), Committer(reactor, system, settle)
+    return BySize(WriterClient(reactor, writer, own, events), own, large)
 
 
 def _account_parts(reactor: IReactor, in_thread: InThread) -> AccountParts:

@@ -36,8 +36,11 @@ from mailhost.delivery.dispatch import Dispatch
 from mailhost.directory.live import NO_DOMAIN
 from mailhost.directory.place import in_use
 from mailhost.directory.sqlite import note_uses
+from mailhost.durable.log.log import FOLDER, why_no_log
+from mailhost.durable.log.recovery import recover
+from mailhost.durable.writer import LOGS
 from mailhost.durable.writer_process import WriterProcess
-from mailhost.interfaces.events import Faulted, Warned
+from mailhost.interfaces.events import Faulted, Notice, Warned
 from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.sightings import Sightings
 from mailhost.logins.authenticator import Authenticator
@@ -83,6 +86,7 @@ class Head:
     """
 
     services: Services
+    why_no_log = ""  # why the data folder has no log, empty where it has one
 
     def __init__(
         self,
@@ -227,10 +231,11 @@ class Head:
         """Make what is missing on disk, read what is there, then have workers serve too.
 
         Return a Deferred that fires when the queue has been read. Raises OSError,
-        DirectoryUnavailable, BadFilter.
+        DirectoryUnavailable, BadFilter, BadLog.
         """
         globalLogPublisher.addObserver(self._critical_events)
         data = self.foundation.data
+        self._recover(data)
         self.foundation.key_ring.files.prepare(new_host=not in_use(data))
         for name in SUBFOLDERS:
             os.makedirs(os.path.join(data, name), mode=0o700, exist_ok=True)
@@ -255,6 +260,17 @@ class Head:
         self.acme.start()
         self._log_warnings()
         return queue_read
+
+    def _recover(self, data: str) -> None:
+        """Make again what a power cut has taken, before anything is read. Raises BadLog."""
+        system = self.foundation.system
+        recover(system, data, lambda text: self.events.emit(Warned("log", text)))
+        self.why_no_log = why_no_log(system, data) if LOGS else "it is switched off"
+        if self.why_no_log:
+            text = f"new mail is made durable by a sync of each file: {self.why_no_log}"
+        else:
+            text = f"new mail is made durable by the log in {os.path.join(data, FOLDER)}"
+        self.events.emit(Notice(text))
 
     def _queue_was_read(self, _: object) -> None:
         self.queue_is_read = True

@@ -42,6 +42,7 @@ from mailhost.config.load import Loaded
 from mailhost.config.model import Settings
 from mailhost.directory.place import database_path, folder_is_new, in_use, why_missing
 from mailhost.directory.sqlite import DirectoryDatabase
+from mailhost.durable.log.segments import BadLog
 from mailhost.interfaces.directory import DirectoryError, DirectoryUnavailable
 from mailhost.interfaces.events import IEventSink, Notice, Warned
 from mailhost.interfaces.reactor import IReactor
@@ -149,7 +150,7 @@ class Host(Service):
             self._listeners.serve(self._head.services)
         except CannotListenError as error:
             sys.exit(f"mailhost: {cannot_listen(error)}")
-        except BadFilter as bad:
+        except (BadFilter, BadLog) as bad:
             sys.exit(f"mailhost: {bad}")
         except (OSError, DirectoryUnavailable) as error:
             sys.exit(f"mailhost: cannot use the data folder {settings.data}: {error}")

@@ -137,6 +137,7 @@ class Services:
                 self.foundation.commit_now.commit,
                 self.settings.hostname,
                 time.time,
+                self.foundation.settle,
             ),
             self.foundation.accounts,
             quotas_of(self.foundation.directory),

@@ -85,12 +85,14 @@ def _processes(head: Head) -> Iterator[Values]:
 
 
 def _writer(writer: WriterProcess) -> Values | None:
-    """Return the writer's process, and how many batches it made in how many seconds."""
+    """Return the writer's process, how many batches it made in how many seconds, and whether its
+    log is "on", "off" for now, or "none"."""
     if writer.pid is None:
         return None
     counted = writer.times.read()
     made = {"batches": sum(counted.buckets), "seconds": counted.seconds}
-    return {"pid": writer.pid, "memory": memory_of(writer.pid), **made}
+    log = writer.times.log.name.lower()
+    return {"pid": writer.pid, "memory": memory_of(writer.pid), **made, "log": log}
 
 
 def memory_of(pid: int) -> int | None:

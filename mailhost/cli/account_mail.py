@@ -21,6 +21,7 @@ from mailhost.cli.context import Fail, load_settings
 from mailhost.cli.views import whole_directory
 from mailhost.config.model import Settings
 from mailhost.durable.blocking import BlockingCommitter
+from mailhost.durable.log.settling import Settling
 from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.folders import StoreRefusal
 from mailhost.message.address import Address
@@ -80,12 +81,14 @@ def open_mail(config: str | None, address: Address) -> Iterator[OpenMail]:
                 f"there is no account {address}; `mailhost account list` shows those there are"
             )
         system = OperatingSystem()
+        settle = Settling(system, settings.data)
         disk = Disk(
             system,
             Dotlocks(system),
-            BlockingCommitter(system).commit,
+            BlockingCommitter(system, settle).commit,
             settings.hostname,
             time.time,
+            settle,
         )
         work = AccountWork(root, disk)
         try:

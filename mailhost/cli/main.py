@@ -19,6 +19,7 @@ _GROUPS = {
     "check-config": "mailhost.cli.check_config",
     "run": "mailhost.cli.run",
     "reload": "mailhost.cli.reload",
+    "checkpoint": "mailhost.cli.checkpoint",
     "status": "mailhost.cli.status",
     "hash-password": "mailhost.cli.hash_password",
     "domain": "mailhost.cli.domain",

@@ -22,6 +22,7 @@ def status_lines(status: dict[str, Any], width: int) -> Iterator[str]:
         ("Sessions", [_sessions(status)]),
         ("Queue", _queue(status["queue"])),
         ("Disk", _disk(status["disk"])),
+        ("Durable", [_durable(status["writer"])]),
         ("TLS", [_certificate(each) for each in status["certificates"]]),
         ("Counts", [f"{name.replace('_', ' ')} {n}" for name, n in status["totals"].items()]),
         ("Doctor", _findings(status.get("doctor"))),
@@ -48,6 +49,14 @@ def _batch(writer: dict[str, Any]) -> str:
     if not writer.get("batches"):
         return ""
     return f", {1000 * writer['seconds'] / writer['batches']:.1f} ms a batch"
+
+
+def _durable(writer: dict[str, Any] | None) -> str:
+    """Return how new files are made durable."""
+    log = (writer or {}).get("log", "none")
+    if log == "on":
+        return "by the log"
+    return "by a sync of each file" + (": the log cannot be used now" if log == "off" else "")
 
 
 def _sessions(status: dict[str, Any]) -> str:

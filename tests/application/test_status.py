@@ -20,7 +20,7 @@ from mailhost.config.protocol import ListenProtocol
 from mailhost.doctor.daily.changes import KnownFinding
 from mailhost.doctor.daily.memory import DoctorMemory, LastRun
 from mailhost.doctor.host.disk import disk_of
-from mailhost.durable.batch_times import BatchCounts
+from mailhost.durable.batch_times import BatchCounts, LogState
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.events import Faulted, Notice
@@ -48,7 +48,7 @@ class StatusTests(SynchronousTestCase):
             CountedState.HELD: StateCount(2, time.time() - 100),
             CountedState.PARKED: StateCount(1, None),
         }
-        times = SimpleNamespace(read=lambda: BatchCounts((3, 1), 0.5))
+        times = SimpleNamespace(read=lambda: BatchCounts((3, 1), 0.5), log=LogState.ON)
         self.head: Any = SimpleNamespace(
             counts=Counts(),
             connection_counts=self.connections,
@@ -103,6 +103,7 @@ class StatusTests(SynchronousTestCase):
         self.assertEqual([102], shown["silent"])
         self.assertGreater(shown["writer"]["memory"], 1_000_000)
         self.assertEqual((4, 0.5), (shown["writer"]["batches"], shown["writer"]["seconds"]))
+        self.assertEqual("on", shown["writer"]["log"])
         self.assertEqual(500, shown["most_connections"])
         (certificate,) = shown["certificates"]
         self.assertEqual("mail.example.com", certificate["names"][0])

@@ -34,7 +34,7 @@ STATUS: dict[str, Any] = {
         {"role": "worker", "pid": 31_102, "connections": 81, "memory": 81_000_000},
         {"role": "worker", "pid": 31_103, "connections": 64, "memory": None},
     ],
-    "writer": {"pid": 31_104, "memory": 21_000_000, "batches": 200, "seconds": 0.9},
+    "writer": {"pid": 31_104, "memory": 21_000_000, "batches": 200, "seconds": 0.9, "log": "on"},
     "silent": [31_103],
     "most_connections": 10_000,
     "listeners": [
@@ -63,6 +63,7 @@ Processes  head 31100 85.2 MB; worker 31101 80.1 MB; worker 31102 81.0 MB;
 Sessions   217 of at most 10000 (2 + 70 + 81 + 64)
 Queue      12 waiting (oldest 3 s); 3 deferred (oldest 2 d); 1 parked
 Disk       41.0 GB free of 50.0 GB (82%); inodes 97% free; in /var/lib/mailhost
+Durable    by the log
 TLS        mail.example.com and 1 more, 61 days left
 Counts     received 12345; refused 12345; queued 12345; delivered 12345;
            relayed 12345; deferred 12345; failed 12345; passed on 12345;

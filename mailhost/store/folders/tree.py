@@ -212,6 +212,7 @@ def remove(work: AccountWork, name: str) -> StoreRefusal | None:
     if not place.path:
         return INBOX_STAYS
     gone = removed_path(work.root, work.disk.now())
+    work.disk.settle(())  # a message of the folder must not come back after a power cut
     with work.transaction() as cache:
         row = folder_row(cache, place.path)
         work.disk.system.rename(work.path_of(place.path), gone)
@@ -219,6 +220,7 @@ def remove(work: AccountWork, name: str) -> StoreRefusal | None:
         work.known.pop(place.path, None)
         if row is not None:
             remove_folder(cache, row.id)
+    work.disk.settle(())  # for mail that came meanwhile
     shutil.rmtree(gone, ignore_errors=True)
     work.disk.system.sync_folder(work.root)
     SpecialUses(work).take(place.name)
@@ -244,6 +246,7 @@ def rename(work: AccountWork, old: str, new: str) -> StoreRefusal | None:
     if old == INBOX:
         return _rename_inbox(work, new)
     paths = {names[name]: path for name, path in targets.items()}
+    work.disk.settle(())  # a message that a power cut takes is made again under its old path
     with work.transaction() as cache:
         _rename_subscriptions(work, old, new)  # first, as it may wait for a lock
         try:
@@ -256,6 +259,7 @@ def rename(work: AccountWork, old: str, new: str) -> StoreRefusal | None:
         for path in (*paths, *paths.values()):
             work.known.pop(path, None)
         _rename_rows(cache, paths)
+    work.disk.settle(())  # for mail that came meanwhile
     work.disk.system.sync_folder(work.root)
     SpecialUses(work).rename(old, new)
     return None
