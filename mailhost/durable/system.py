@@ -129,10 +129,6 @@ class OperatingSystem:
         """Return the number of the file system that a path is on, links followed."""
         return os.stat(path).st_dev
 
-    def device_of(self, fd: int) -> int:
-        """The same for an open file."""
-        return os.fstat(fd).st_dev
-
     def try_lock(self, path: str) -> int | None:
         """Lock a file, made where it is missing, until the descriptor that is returned is closed;
         None where another process has the lock."""

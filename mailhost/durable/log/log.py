@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from errno import ENOSPC
 from itertools import count, islice
 
 from mailhost.durable.log.reading import LogContents, read_log
@@ -78,6 +79,9 @@ class Log:
         present = set(paths)
         free = len(present - self._needed)
         missing = max(FEWEST_SEGMENTS - len(paths), 1 - free)
+        room = _TIMES_FREE * missing * self._size
+        if missing > 0 and self._system.free_space(self._folder) < room:
+            raise OSError(ENOSPC, "the disk has too little room for the log", self._folder)
         names = (os.path.join(self._folder, str(number)) for number in count())
         paths += islice((name for name in names if name not in present), max(missing, 0))
         for path in paths:

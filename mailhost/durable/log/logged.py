@@ -3,7 +3,8 @@
 New files are written under their temporary names without a sync. One write to the log makes their
 records durable, and those of removals. Then the files get their names, and what is to be removed is
 removed. A change for which the log is not meant is made by a `Batch`, after the log was settled for
-its file: a large file, which would be written twice, a rename, and a file of another file system.
+its file: a large file, which would be written twice, a rename, and a file in a folder that is new,
+or on another file system.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ class LoggedBatches:
             assert isinstance(change, NewFile | RemovedFile)
             each = _Logged(index, change, record)
             error = fault_of(self._prepare, each, folders)
-            if isinstance(error, _OtherFileSystem):
+            if isinstance(error, _NotLogged):
                 continue
             errors[index] = each.work.error = error
             logged.append(each)
@@ -129,7 +130,7 @@ class LoggedBatches:
         work = each.work
         try:
             work.prepare(folders)
-            self._check_file_system(each)
+            self._check_folder(each)
         except BaseException:
             with suppress(OSError):
                 self._close(work)
@@ -143,21 +144,16 @@ class LoggedBatches:
             fd, work.fd = work.fd, -1
             self._system.close(fd)
 
-    def _check_file_system(self, each: _Logged) -> None:
-        """Raise _OtherFileSystem for a folder that a sync of the data folder's does not cover."""
+    def _check_folder(self, each: _Logged) -> None:
+        """Raise _NotLogged for a folder that is on another file system, or missing: its name is to
+        be durable before another process relies on it."""
         work = each.work
         folder = work.gains or work.loses
         if folder in self._ours:
             return
-        try:
-            if work.fd >= 0:
-                device = self._system.device_of(work.fd)
-            else:
-                device = self._system.device(folder)
-        except FileNotFoundError:
-            return  # there is no file to be removed
-        if device != self._device:
-            raise _OtherFileSystem
+        system = self._system
+        if not system.is_folder(folder) or system.device(folder) != self._device:
+            raise _NotLogged
         self._ours.add(folder)
 
     def _groups(self, logged: Sequence[_Logged]) -> Iterator[list[_Logged]]:
@@ -238,8 +234,8 @@ class LoggedBatches:
                 raise OSError(f"the log cannot be settled: {error}")
 
 
-class _OtherFileSystem(OSError):
-    """A file is on another file system than the data folder."""
+class _NotLogged(OSError):
+    """A change is to be made without the log."""
 
 
 def _nanoseconds(seconds: float, now: int) -> int:

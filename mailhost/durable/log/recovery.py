@@ -12,6 +12,7 @@ from dataclasses import replace
 from mailhost.durable.folders import Folders
 from mailhost.durable.log.log import (
     FOLDER,
+    ID,
     Log,
     data_id,
     lock_log,
@@ -169,6 +170,7 @@ def _begin_anew(system: OperatingSystem, data: str, segment: int) -> None:
     for path in segment_files(system, folder):
         system.remove(path)
     system.sync_folder(folder)
+    system.remove(os.path.join(data, ID))
 
 
 def _sync_all(system: OperatingSystem, data: str) -> None:

@@ -296,9 +296,6 @@ class ForgetfulDisk(OneByOne):
             raise FileNotFoundError(errno.ENOENT, "no such file", path)
         return 1
 
-    def device_of(self, fd: int) -> int:
-        return 1
-
     def try_lock(self, path: str) -> int | None:
         if path in self.locks.values():
             return None

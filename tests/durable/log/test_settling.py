@@ -35,6 +35,8 @@ class SettlingTests(TestCase):
         if why_no_log(self.system, str(self.data)):
             raise SkipTest("the file system here takes no log")
         self.settle = Settling(self.system, str(self.data))
+        for name in ("new", "tmp"):
+            (self.data / "mail" / name).mkdir(parents=True)
 
     def start(self) -> Writer:
         """Run a writer in a thread, until the test ends."""
