@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Sequence
 from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -62,11 +63,11 @@ class Rig:
         self.results: dict[Change, OSError | None] = {}
         self.disk.calls.clear()
 
-    def run(self) -> None:
-        """Make all changes, with a checkpoint between the steps."""
-        for changes in STEPS:
+    def run(self, steps: Sequence[Sequence[Change]] = STEPS, seconds: float = 1.0) -> None:
+        """Make all changes, with a checkpoint between the steps if a second passes."""
+        for changes in steps:
             self.results |= dict(zip(changes, self.writer.run(changes), strict=True))
-            self.pass_time(1.0)
+            self.pass_time(seconds)
 
     def pass_time(self, seconds: float) -> None:
         self.now += seconds
@@ -112,6 +113,15 @@ class FaultTests(SynchronousTestCase):
                 rig.run()
                 call = rig.disk.calls[number]
                 self.check(rig, rig.files(), call)
+
+    def test_each_call_fails_once_and_no_checkpoint_follows(self) -> None:
+        """So a change that failed has no record of the log that counts."""
+        for number in range(60):
+            for code in (errno.EIO, errno.ENOSPC):
+                rig = Rig(number)
+                rig.disk.fail_at, rig.disk.error = number, OSError(code, os.strerror(code))
+                rig.run(STEPS[:2], 0.0)
+                self.check(rig, rig.files(), str(number))
 
     def test_the_log_is_used_again_after_a_fault(self) -> None:
         for number in self.every_call():

@@ -70,6 +70,8 @@ class World:
         self.number = 0
         self.messages: dict[str, Message] = {}
         self.states: dict[str, set[bytes | None]] = {}  # what a file of the queue may be
+        # messages whose move has failed: the old name came back, and is not durable
+        self.unsettled: set[str] = set()
         self.lines: list[str] = []
         self.start()
 
@@ -165,7 +167,8 @@ class World:
             return RemovedFile(path), self._set(path, None, False), self._set(path, None, True)
         path, name = self.random.choice(present)
         message = self.messages[name]
-        return RemovedFile(path), self._become(message, "gone"), self._become(message, "unsure")
+        state = "unsure" if name in self.unsettled else "gone"
+        return RemovedFile(path), self._become(message, state), self._become(message, "unsure")
 
     def _become(self, message: Message, state: str) -> Callable[..., None]:
         def become(error: OSError | None) -> None:
@@ -205,11 +208,13 @@ class World:
         """A reader moves a message to another folder by another base name."""
         present = [each for each in self.present() if "mailhost-expunged" not in each[0]]
         if present:
-            path, _ = self.random.choice(present)
+            path, name = self.random.choice(present)
             maildir = os.path.dirname(os.path.dirname(path))
             account = maildir.removesuffix("/.Folder")
             target = self.random.choice((f"{account}/.Other", account))
-            self.others.commit([RenamedFile(path, f"{target}/cur/{self._name()}x:2,")])
+            (error,) = self.others.commit([RenamedFile(path, f"{target}/cur/{self._name()}x:2,")])
+            if error is not None:
+                self.unsettled.add(name)
 
     def expunge(self) -> None:
         """A reader expunges a message, which is kept."""
