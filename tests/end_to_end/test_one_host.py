@@ -12,8 +12,11 @@ import subprocess
 from contextlib import closing
 from email.message import EmailMessage
 
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SkipTest, TestCase
 
+from mailhost.durable.log.log import why_no_log
+from mailhost.durable.log.reading import read_log
+from mailhost.durable.system import OperatingSystem
 from tests.end_to_end.metrics_page import MESSAGES, OCTETS, TOTALS, MetricsOf, added, send_all
 from tests.end_to_end.running import BIN, RunningHost, short_folder
 from tests.end_to_end.shared import MAIL, SharedHost
@@ -111,6 +114,24 @@ class Asking(OneHost):
         self.assertEqual(0, sessions["pop3s"])
         self.assertEqual([], found["silent"])
         self.assertIn("mx.example.org", self.run_command("status").splitlines()[0])
+
+    def log_is_used(self) -> bool:
+        writer = json.loads(self.run_command("status", "--json"))["writer"]
+        return bool(writer and writer["log"] == "on")
+
+    def test_a_checkpoint_leaves_nothing_in_the_log(self) -> None:
+        data = self.host.data
+        if why_no_log(OperatingSystem(), str(data)):
+            raise SkipTest("the file system here takes no log")
+        self.host.until(self.log_is_used, "the log is not used")
+        for name in ("first", "second"):  # the folders are there for the second one
+            self.smtp().sendmail("sue@elsewhere.example", ["ann@example.com"], plain(name))
+        self.run_command("checkpoint")
+        id = bytes.fromhex((data / "log-id").read_text())
+        found = read_log(OperatingSystem(), str(data / "log"), id)
+        self.assertEqual((), found.records)
+        octets = b"".join(path.read_bytes() for path in (data / "log").glob("[0-9]"))
+        self.assertIn(b"Subject: second", octets)
 
 
 class Receiving(OneHost):
