@@ -110,7 +110,10 @@ class WriterLog:
     def run(self, changes: Sequence[Change]) -> list[OSError | None]:
         """Make a batch of changes. Return one result for each, None for one that is safe."""
         if self._batches is not None:
-            return self._batches.run(changes)
+            results = self._batches.run(changes)
+            if self._waiting and not self._background.busy:  # the batch made a checkpoint itself
+                self._answer_waiting(None)
+            return results
         return settled_batch(self._settle_now, self._run_batch, changes)
 
     def _run_batch(self, changes: Sequence[Change]) -> list[OSError | None]:
