@@ -271,6 +271,8 @@ class World:
             self.messages[name].state = "gone"
         self.start()
         self.check()
+        if present:
+            self.messages[name].state = "unsure"  # the other program has synced nothing
 
     def cut_power(self) -> None:
         """Cut the power, again while the host recovers, and check what is there then."""
