@@ -123,7 +123,7 @@ class Replay:
             raise
 
     def _write(self, path: str, body: memoryview, record: Record) -> None:
-        """Write a file, durable with its name before this returns."""
+        """Write a file, without a sync: until all is synced the log has it."""
         system, folder = self._system, os.path.dirname(path)
         account = account_of(path)
         if self._running and account:
@@ -139,7 +139,6 @@ class Replay:
             system.write(fd, [bytes(body)])
             with suppress(OSError, OverflowError):
                 system.set_time_of(fd, record.modified / 1_000_000_000)
-            system.sync(fd)
         finally:
             system.close(fd)
         system.rename(temporary, path)

@@ -21,7 +21,7 @@ from tests.durable.log.world import DATA, SEGMENT
 ANN = "mail/a/ann"
 LONG = os.environ.get("MAILHOST_TEST_EXAMPLES") == "long"
 MANY = 100_000 if LONG else 3_000  # records
-SECONDS = 120.0 if LONG else 20.0  # for their recovery, on a slow machine
+SECONDS = 600.0 if LONG else 20.0  # for their recovery, on a slow machine
 
 
 def new(name: str, body: bytes = b"octets") -> NewRecord:
