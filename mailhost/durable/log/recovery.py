@@ -60,6 +60,9 @@ def recover_by(
         for damage in contents.damages:
             log_line(f"{damage}; the records around the damage are used, compare with a backup")
         running = not _has_crashed(system, contents)
+        if running:
+            with suppress(OSError):  # an error that nobody saw yet; then files are compared
+                _sync_all(system, data)
         replayed = Replay(system, data, contents, running).run()
         if any((replayed.made, replayed.mended, replayed.removed)):
             log_line(

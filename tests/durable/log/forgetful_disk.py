@@ -103,6 +103,8 @@ class ForgetfulDisk(OneByOne):
         self.calls: list[str] = []
         self.last_fd = 2
         self.run = 1  # of the machine
+        self.errors = self.reported = 0  # of syncs: the next one of everything reports them too
+        self.seen: dict[int, int] = {}  # by each descriptor of a folder
         self.fail_at = self.crash_at = -1
         self.failures = 1
         self.only = ""  # the kind of call that fails
@@ -127,6 +129,8 @@ class ForgetfulDisk(OneByOne):
             inode.stuck = False
         self.names = dict(self.safe_names)
         self.run += 1
+        self.errors = self.reported = 0
+        self.seen.clear()
         self.kill()
 
     def kill(self) -> None:
@@ -262,6 +266,7 @@ class ForgetfulDisk(OneByOne):
             self._call("sync", str(fd))
         except OSError:
             inode.stuck = True
+            self.errors += 1
             raise
         inode.sync()
 
@@ -358,7 +363,9 @@ class ForgetfulDisk(OneByOne):
     def open_folder(self, path: str) -> int:
         self._call("open_folder", path)
         self._folder(path)
-        return self._fd(path)
+        fd = self._fd(path)
+        self.seen[fd] = self.reported
+        return fd
 
     def file_system(self, fd: int) -> int:
         return 1
@@ -374,6 +381,9 @@ class ForgetfulDisk(OneByOne):
         self._sync_names(set(range(len(self.pending))))
         for inode in inodes:
             inode.sync()
+        if self.seen.get(fd, self.errors) < self.errors:
+            self.seen[fd] = self.reported = self.errors
+            raise OSError(errno.EIO, "an earlier sync failed")
 
     def exists(self, path: str) -> bool:
         return path in self.names
