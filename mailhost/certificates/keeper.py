@@ -169,7 +169,8 @@ class CertificateKeeper:
         stored = await self.stored()
         for group in plan.groups:
             await self._tend_one(plan, group.name, stored.get(group.name))
-        await self._parts.expiry.look(plan, await self.stored(), self._parts.now())
+        if await self._parts.expiry.look(plan, await self.stored(), self._parts.now()):
+            await self._parts.used()
         self._due = _next_time(await self._parts.memory.state(), self._parts.now())
 
     async def _tend_one(self, plan: Plan, name: str, stored: StoredCertificate | None) -> None:
