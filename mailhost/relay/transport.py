@@ -210,11 +210,12 @@ class RelayTransport:
         return Connection(opened.dialogue, target, plan, epoch)
 
     def _refused(self, destination: Destination, plan: TLSPlan) -> Status:
-        """Emit that a host must not be connected to, and return the deferral."""
+        """Emit that a policy of the domain forbids its host, and return the deferral."""
         host, decision = plan.host, plan.decision
         problem = cast("PeerProblem", decision.problem)
         target = Target(host.name, "", destination.port, decision)
-        self._report(destination, target, TLSResult.failed(problem), delivered=False)
+        if decision.applied is not None:
+            self._report(destination, target, TLSResult.failed(problem), delivered=False)
         return unusable(host.name, decision, problem.text)
 
     def _report(
