@@ -27,6 +27,7 @@ from mailhost.certificates.keeper import CertificateKeeper, KeeperParts
 from mailhost.certificates.mail import compose
 from mailhost.certificates.memory import WHERE, Memory
 from mailhost.certificates.names import NameFinder
+from mailhost.certificates.next_key import NextKeys
 from mailhost.certificates.plan import Planner, Setup
 from mailhost.certificates.program import programs_of
 from mailhost.certificates.provers import HTTPProver, IProver, TLSProver
@@ -40,12 +41,16 @@ from mailhost.config.types import split_host_port
 from mailhost.dns_records.addresses import find_addresses
 from mailhost.dns_records.from_settings import is_in_dns
 from mailhost.interfaces.accounts import DirectoryView
+from mailhost.interfaces.dns import Reply, TLSARecord, ask, tlsa_of
 from mailhost.interfaces.events import Faulted
 from mailhost.interfaces.reactor import IReactor
 from mailhost.message.address import Address
 from mailhost.net.dns.authoritative import AuthoritativeServers
+from mailhost.net.dns.lookups import run_lookups
 from mailhost.net.tls.certificate import CertificateFiles
 from mailhost.own_messages import complete, hand_over
+
+TLSA_SECONDS = 15.0  # for the TLSA records of this host
 
 
 def make_authority(wanted: AccountWanted) -> IAuthority:
@@ -92,6 +97,7 @@ class HeadCertificates:
                 used,
                 now,
                 chance,
+                NextKeys(base.data, base.commit_now.commit, self._in_thread, self._tlsa),
             ),
         )
 
@@ -189,6 +195,11 @@ class HeadCertificates:
             return None
         server = split_host_port(acme.nsupdate.server, 53)
         return UpdateChanger(server, acme.nsupdate.key, acme.nsupdate.ttl, run)
+
+    async def _tlsa(self, hostname: str) -> Reply[TLSARecord]:
+        """Return the TLSA records at port 25 of this host."""
+        machine = ask(tlsa_of(f"_25._tcp.{hostname}"))
+        return await run_lookups(machine, self._base.resolver, self._reactor, TLSA_SECONDS)
 
     async def _own_addresses(self) -> Sequence[str]:
         settings = self._loaded().settings

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 
 from mailhost.application.privileges import as_user
-from mailhost.certificates.folder import CertificateFolder
+from mailhost.certificates.folder import read_certificates_of
 from mailhost.config.model import Settings
-from mailhost.durable.blocking import BlockingCommitter
-from mailhost.durable.system import OperatingSystem
 from mailhost.net.tls.certificate import read_certificate
 from mailhost.net.tls.certificate_checks import is_for
 from mailhost.net.tls.selfsigned import make_self_signed
@@ -22,10 +20,8 @@ def certificate_sources(settings: Settings) -> list[CertificateSource]:
     comes first. Blocks. Raises BadCertificate, OSError.
     """
     named = [(pair.chain, pair.key) for pair in settings.tls.certificate]
-    commit = BlockingCommitter(OperatingSystem()).commit
     with as_user(settings.user):  # so that root follows no link in the user's folder
-        stored = CertificateFolder(settings.data, commit).read()
-        ordered = [each.files for each in stored.certificates]
+        ordered = [each.files for each in read_certificates_of(settings.data).certificates]
         ordered.sort(key=lambda files: not is_for(files, settings.hostname))
         if named or any(is_for(files, settings.hostname) for files in ordered):
             return [*named, *ordered]

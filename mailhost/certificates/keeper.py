@@ -26,6 +26,7 @@ from mailhost.certificates.folder import CertificateFolder, StoredCertificate
 from mailhost.certificates.keys import certificate_id
 from mailhost.certificates.memory import WHERE, Memory
 from mailhost.certificates.need import Need, need_of
+from mailhost.certificates.next_key import NextKeys
 from mailhost.certificates.order import Obtained, Wanted
 from mailhost.certificates.plan import Plan, Planner, Setup
 from mailhost.certificates.state import NEVER_FAILED, NO_SCHEDULE, Schedule, State
@@ -48,7 +49,8 @@ STOP_SECONDS = 5.0  # until a stop no longer waits for answers to challenges to 
 class KeeperParts:
     """What the keeper works with. `setup` returns None as long as the operator has not agreed, and
     the same object as long as nothing has changed. `used` has all processes use the certificates in
-    the folder. `now` gives seconds since 1970, `chance` a random number from 0 to 1."""
+    the folder. `now` gives seconds since 1970, `chance` a random number from 0 to 1. With
+    `next_keys` the key of the next certificate for the host's name is made in advance."""
 
     in_thread: InThread
     folder: CertificateFolder
@@ -61,6 +63,7 @@ class KeeperParts:
     used: Callable[[], Awaitable[None]]
     now: Callable[[], float]
     chance: Callable[[], float]
+    next_keys: NextKeys | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +169,15 @@ class CertificateKeeper:
         stored = await self.stored()
         for group in plan.groups:
             await self._tend_one(plan, group.name, stored.get(group.name))
-        await self._parts.expiry.look(plan, await self.stored(), self._parts.now())
+        if await self._parts.expiry.look(plan, await self.stored(), self._parts.now()):
+            await self._parts.used()
         self._due = _next_time(await self._parts.memory.state(), self._parts.now())
 
     async def _tend_one(self, plan: Plan, name: str, stored: StoredCertificate | None) -> None:
         """Order or renew one certificate, if that is due."""
         setup = plan.setup
         if stored is not None:
+            await self._ensure_next_key(setup, stored)
             await self._ask_for_window(setup, stored)
         now, state = self._parts.now(), await self._parts.memory.state()
         retries = (
@@ -220,7 +225,8 @@ class CertificateKeeper:
             names, failures = await self._trial(setup, need)
             found = Obtained(None)
             if need.accepts(names):
-                wanted = Wanted(names, setup.key, need.replaces)
+                key = await self._own_key(setup, name, stored)
+                wanted = Wanted(names, setup.key, need.replaces, key)
                 found = await self._parts.attempts.obtain(setup.account, wanted, need.accepts)
         except AuthorityError as error:
             failure = failure_of(error.problem, error.problem.name, wait=error.wait)
@@ -246,8 +252,25 @@ class CertificateKeeper:
     async def _take(self, setup: Setup, name: str, pem: PEM) -> None:
         """Write a new certificate, and have it used. Raises OSError."""
         await self._parts.in_thread(partial(self._parts.folder.save, name, pem))
-        await self._parts.memory.obtained(setup.directory, (await self.stored())[name])
+        stored = (await self.stored())[name]
+        await self._parts.memory.obtained(setup.directory, stored)
         await self._parts.used()
+        await self._ensure_next_key(setup, stored)
+
+    async def _own_key(
+        self, setup: Setup, name: str, stored: StoredCertificate | None
+    ) -> bytes | None:
+        """Return the key of a new certificate, None for any. Raises OSError."""
+        keys = self._parts.next_keys
+        if keys is None or stored is None or name != setup.hostname:
+            return None
+        return await keys.choose(name, stored.files.pem.key, setup.key)
+
+    async def _ensure_next_key(self, setup: Setup, stored: StoredCertificate) -> None:
+        """Have a key for the certificate after this one. Raises OSError."""
+        keys = self._parts.next_keys
+        if keys is not None and stored.name == setup.hostname:
+            await keys.ensure(stored.name, stored.files.pem.key, setup.key)
 
     async def _ask_for_window(self, setup: Setup, stored: StoredCertificate) -> None:
         """Ask the authority when to renew a certificate, if that is due (RFC 9773)."""

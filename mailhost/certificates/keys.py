@@ -11,7 +11,12 @@ from collections.abc import Mapping, Sequence
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from mailhost.config.acme import KeyKind
 
@@ -25,6 +30,14 @@ def make_key(kind: KeyKind) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
     if kind in _CURVES:
         return ec.generate_private_key(_CURVES[kind]())
     return rsa.generate_private_key(65537, _RSA_BITS[kind])
+
+
+def key_for(pem: bytes | None, kind: KeyKind) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
+    """Return the key in a PEM text, a new one of this kind for none or another kind."""
+    key = load_pem_private_key(pem, password=None) if pem is not None else None
+    if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) and kind_of(key) is kind:
+        return key
+    return make_key(kind)
 
 
 def key_pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:

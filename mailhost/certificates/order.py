@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from mailhost.certificates.failure import RATE_LIMITED, Failure, failure_of, own_failure
-from mailhost.certificates.keys import key_pem, make_key, make_request
+from mailhost.certificates.keys import key_for, key_pem, make_request
 from mailhost.certificates.provers import IProver
 from mailhost.certificates.values import (
     DNS_01,
@@ -56,11 +56,12 @@ _ABOUT_NAMES = frozenset(
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A certificate to be ordered. `replaces` is the id of the one that it renews, empty for
-    none."""
+    none. `own_key` is its key in PEM, None for a new one of the kind `key`."""
 
     names: tuple[str, ...]
     key: KeyKind = KeyKind.P256
     replaces: str = ""
+    own_key: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,7 @@ class Orders:
 
     async def _issue(self, authority: IAuthority, order: Order, wanted: Wanted) -> PEM:
         """Have the certificate signed. Raises AuthorityError, _Refused."""
-        key = await self._in_thread(partial(make_key, wanted.key))
+        key = await self._in_thread(partial(key_for, wanted.own_key, wanted.key))
         request = await self._in_thread(partial(make_request, key, wanted.names))
         try:
             state = await self._call(partial(authority.finalize, order, request))

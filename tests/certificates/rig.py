@@ -19,12 +19,20 @@ from mailhost.certificates.folder import CertificateFolder
 from mailhost.certificates.keeper import CertificateKeeper, KeeperParts
 from mailhost.certificates.memory import Memory
 from mailhost.certificates.names import NameFinder
+from mailhost.certificates.next_key import NextKeys
 from mailhost.certificates.plan import Planner, Setup
 from mailhost.certificates.provers import HTTPProver, IProver, TLSProver
 from mailhost.certificates.values import HTTP_01, TLS_ALPN_01, AccountWanted, IAuthority
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
-from mailhost.interfaces.dns import IResolver, NoSuchDomain, ResolveFailed
+from mailhost.interfaces.dns import (
+    Found,
+    IResolver,
+    NoSuchDomain,
+    Reply,
+    ResolveFailed,
+    TLSARecord,
+)
 from tests.certificates.scripted import DIRECTORY, ScriptedDirectory
 from tests.fakes import RecordingEvents
 
@@ -66,7 +74,10 @@ class FakeResolver:
 
 
 class KeeperCase(SynchronousTestCase):
-    """`setup` is what the settings say; None without agreement."""
+    """`setup` is what the settings say; None without agreement. `tlsa` are the TLSA records of the
+    host; None if no key is made in advance."""
+
+    tlsa: list[TLSARecord] | None = None
 
     def setUp(self) -> None:
         self.data = os.path.abspath(self.mktemp())
@@ -125,9 +136,19 @@ class KeeperCase(SynchronousTestCase):
             self.used,
             self.now,
             lambda: self.chance,
+            None if self.tlsa is None else self.next_keys(),
         )
         self.keeper = CertificateKeeper(self.clock, parts)
         self.addCleanup(self.stop)
+
+    def next_keys(self) -> NextKeys:
+        """Keys of next certificates; `tlsa` are the records in DNS."""
+
+        async def ask(hostname: str) -> Reply[TLSARecord]:
+            records = tuple(self.tlsa or ())
+            return Reply(Found.RECORDS if records else Found.NO_RECORDS, records)
+
+        return NextKeys(self.data, BlockingCommitter(NoSyncs()).commit, at_once, ask)
 
     def stop(self) -> None:
         self.successResultOf(Deferred.fromCoroutine(self.keeper.stop()))

@@ -207,9 +207,11 @@ class RenewalTests(KeeperCase):
         self.change(domains=())
         self.wait(89 * DAY, 6 * HOUR)
         self.assertEqual({MX, "a.example"}, {*self.stored()})
+        uses = self.uses
         self.wait(2 * DAY, 6 * HOUR)
         self.assertEqual({MX}, {*self.stored()})
         self.assertEqual([], self.warnings)
+        self.assertEqual(uses + 1, self.uses, "no process uses it any more")
 
 
 class FailureTests(KeeperCase):

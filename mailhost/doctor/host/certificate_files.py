@@ -6,13 +6,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from mailhost.certificates.folder import FOLDER, CertificateFolder, Stored
+from mailhost.certificates.folder import FOLDER, Stored, read_certificates_of
 from mailhost.config.load import Loaded
 from mailhost.config.model import Settings
 from mailhost.config.secrets import secret_sources
 from mailhost.doctor.host.readable import commands_to_open, unreadable_by, user_of_host
-from mailhost.durable.blocking import BlockingCommitter
-from mailhost.durable.system import OperatingSystem
 from mailhost.net.tls.certificate import (
     BadCertificate,
     CertificateFiles,
@@ -70,7 +68,7 @@ def certificate_paths(settings: Settings) -> list[tuple[str, str]]:
 def _ordered(settings: Settings) -> Stored:
     """Return the certificates that the host ordered by ACME; none where this user cannot look."""
     try:
-        return CertificateFolder(settings.data, BlockingCommitter(OperatingSystem()).commit).read()
+        return read_certificates_of(settings.data)
     except OSError:
         return Stored()
 
