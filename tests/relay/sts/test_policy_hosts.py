@@ -13,6 +13,7 @@ from twisted.trial.unittest import TestCase
 from mailhost.interfaces.tls_sessions import TLSFailure
 from mailhost.mta_sts.policy import Mode, STSPolicy
 from mailhost.net.tls.certificate import PEM
+from mailhost.net.tls.peer import PeerTLS
 from mailhost.net.tls.server import ServerTLS
 from mailhost.relay.sts.policy_hosts import PolicyHosts, PolicyUnavailable
 from tests.authority import Authority
@@ -43,7 +44,8 @@ class FetchingPolicies(TestCase):
         self.addCleanup(port.stopListening)
         resolver = FakeResolver(addresses={"mta-sts.example.org": ["127.0.0.1"]})
         hosts = PolicyHosts(cast("Any", reactor), resolver)
-        hosts.reconfigure(port.getHost().port, self.authority.trust_root, loopback)
+        peers = PeerTLS(self.authority.trust_root)
+        hosts.reconfigure(port.getHost().port, peers, loopback)
         return await hosts.fetch("example.org")
 
     def setUp(self) -> None:
@@ -62,9 +64,9 @@ class FetchingPolicies(TestCase):
 
     async def test_certificates(self) -> None:
         for pem, text in (
-            (self.authority.issue("example.org"), "another name"),
-            (self.authority.issue("mta-sts.example.org", begins=-9, ends=-1), "verify failed"),
-            (Authority.new("Stranger").issue("mta-sts.example.org"), "verify failed"),
+            (self.authority.issue("example.org"), "is not for mta-sts.example.org"),
+            (self.authority.issue("mta-sts.example.org", begins=-9, ends=-1), "has expired"),
+            (Authority.new("Stranger").issue("mta-sts.example.org"), "unknown authority"),
         ):
             await self.assert_fails(TLSFailure.STS_WEBPKI, text, pem)
 
