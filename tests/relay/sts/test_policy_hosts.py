@@ -12,10 +12,11 @@ from twisted.trial.unittest import TestCase
 
 from mailhost.interfaces.tls_sessions import TLSFailure
 from mailhost.mta_sts.policy import Mode, STSPolicy
+from mailhost.net.https_fetch import Fetched
 from mailhost.net.tls.certificate import PEM
 from mailhost.net.tls.peer import PeerTLS
 from mailhost.net.tls.server import ServerTLS
-from mailhost.relay.sts.policy_hosts import PolicyHosts, PolicyUnavailable
+from mailhost.relay.sts.policy_hosts import MOST_FETCHES, PolicyHosts, PolicyUnavailable
 from tests.authority import Authority
 from tests.relay.fake_resolver import FakeResolver
 
@@ -82,6 +83,26 @@ class FetchingPolicies(TestCase):
     async def test_a_policy_that_is_too_large(self) -> None:
         reply = GOOD + "x: y\n" * 20_000
         await self.assert_fails(TLSFailure.STS_FETCH, "more than 65536", self.good, reply)
+
+    def test_many_domains_at_once(self) -> None:
+        """A flood of them opens few connections; the others wait for their turn."""
+        fetched: list[Deferred[Fetched]] = []
+
+        class SlowFetcher:
+            def fetch(self, url: str) -> Deferred[Fetched]:
+                fetched.append(Deferred())
+                return fetched[-1]
+
+        hosts = PolicyHosts(cast("Any", reactor), FakeResolver())
+        hosts._fetcher = cast("Any", SlowFetcher())
+        work = [
+            Deferred.fromCoroutine(hosts.fetch(f"d{number}.example.org"))
+            for number in range(3 * MOST_FETCHES)
+        ]
+        self.assertEqual(MOST_FETCHES, len(fetched))
+        for each in fetched:  # grows meanwhile
+            each.callback(Fetched(200, "text/plain", POLICY.encode()))
+        self.assertEqual([Mode.ENFORCE] * len(work), [self.successResultOf(w).mode for w in work])
 
     async def test_loopback_is_for_tests(self) -> None:
         text = "no public server"
