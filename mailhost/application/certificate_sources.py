@@ -1,33 +1,24 @@
-"""The certificates that a host uses, by its settings and its data folder, in their order."""
+"""The certificates that a host uses, read from its settings and its data folder."""
 
 from __future__ import annotations
 
 import os
 
 from mailhost.application.privileges import as_user
-from mailhost.certificates.folder import CertificateFolder
+from mailhost.certificates.in_use import needs_self_signed, ordered
 from mailhost.config.model import Settings
-from mailhost.durable.blocking import BlockingCommitter
-from mailhost.durable.system import OperatingSystem
 from mailhost.net.tls.certificate import read_certificate
-from mailhost.net.tls.certificate_checks import is_for
 from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.net.tls.server import CertificateSource
 
 
 def certificate_sources(settings: Settings) -> list[CertificateSource]:
-    """Return the certificates of the settings, then those that were ordered, the host's own first.
-
-    If the settings have none, and none was ordered for the host's name, one that we sign ourselves
-    comes first. Blocks. Raises BadCertificate, OSError.
-    """
+    """Return the certificates in the order of `paths_in_use`. The self-signed one is made where it
+    is needed. Blocks. Raises BadCertificate, OSError."""
     named = [(pair.chain, pair.key) for pair in settings.tls.certificate]
-    commit = BlockingCommitter(OperatingSystem()).commit
     with as_user(settings.user):  # so that root follows no link in the user's folder
-        stored = CertificateFolder(settings.data, commit).read()
-        ordered = [each.files for each in stored.certificates]
-        ordered.sort(key=lambda files: not is_for(files, settings.hostname))
-        if named or any(is_for(files, settings.hostname) for files in ordered):
-            return [*named, *ordered]
+        found = ordered(settings)
+        if not needs_self_signed(settings, found):
+            return [*named, *found]
         paths = make_self_signed(os.path.join(settings.data, "tls"), settings.hostname)
-        return [read_certificate(*paths), *ordered]
+        return [read_certificate(*paths), *found]

@@ -23,9 +23,10 @@ from mailhost.certificates.attempts import Attempts
 from mailhost.certificates.expiry import Expiry
 from mailhost.certificates.failure import Failure, failure_of
 from mailhost.certificates.folder import CertificateFolder, StoredCertificate
-from mailhost.certificates.keys import certificate_id
+from mailhost.certificates.keys import certificate_id, make_key
 from mailhost.certificates.memory import WHERE, Memory
 from mailhost.certificates.need import Need, need_of
+from mailhost.certificates.next_keys import next_key
 from mailhost.certificates.order import Obtained, Wanted
 from mailhost.certificates.plan import Plan, Planner, Setup
 from mailhost.certificates.state import NEVER_FAILED, NO_SCHEDULE, Schedule, State
@@ -205,8 +206,7 @@ class CertificateKeeper:
         if trial is None:
             return await self._obtain(plan.setup, name, stored, need)
         try:
-            wanted = Wanted(need.names, plan.setup.key)
-            found = await self._parts.attempts.obtain(trial, wanted)
+            found = await self._try(trial, plan.setup, need)
         except AuthorityError as error:
             return Renewed(name, failures=[failure_of(error.problem, wait=error.wait)])
         return Renewed(name, found.pem is not None, found.failures)
@@ -220,7 +220,8 @@ class CertificateKeeper:
             names, failures = await self._trial(setup, need)
             found = Obtained(None)
             if need.accepts(names):
-                wanted = Wanted(names, setup.key, need.replaces)
+                key = await self._next_key(setup, name, stored)
+                wanted = Wanted(names, key, need.replaces)
                 found = await self._parts.attempts.obtain(setup.account, wanted, need.accepts)
         except AuthorityError as error:
             failure = failure_of(error.problem, error.problem.name, wait=error.wait)
@@ -239,15 +240,26 @@ class CertificateKeeper:
         failures there. Raises AuthorityError, OSError."""
         if setup.trial is None or not need.new:
             return need.names, []
-        found = await self._parts.attempts.obtain(setup.trial, Wanted(need.names, setup.key))
+        found = await self._try(setup.trial, setup, need)
         said = f"at the trial, {setup.trial.directory}: "
         return found.names, [replace(each, said=said + each.said) for each in found.failures]
+
+    async def _try(self, trial: AccountWanted, setup: Setup, need: Need) -> Obtained:
+        """Order a certificate that is not used. Raises AuthorityError, OSError."""
+        key = await self._parts.in_thread(partial(make_key, setup.key))
+        return await self._parts.attempts.obtain(trial, Wanted(need.names, key))
+
+    async def _next_key(self, setup: Setup, name: str, stored: StoredCertificate | None) -> bytes:
+        work = partial(next_key, self._parts.folder, name, stored, setup.key)
+        return await self._parts.in_thread(work)
 
     async def _take(self, setup: Setup, name: str, pem: PEM) -> None:
         """Write a new certificate, and have it used. Raises OSError."""
         await self._parts.in_thread(partial(self._parts.folder.save, name, pem))
-        await self._parts.memory.obtained(setup.directory, (await self.stored())[name])
+        stored = (await self.stored())[name]
+        await self._parts.memory.obtained(setup.directory, stored)
         await self._parts.used()
+        await self._next_key(setup, name, stored)
 
     async def _ask_for_window(self, setup: Setup, stored: StoredCertificate) -> None:
         """Ask the authority when to renew a certificate, if that is due (RFC 9773)."""

@@ -7,11 +7,19 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from mailhost.config.acme import KeyKind
 
@@ -20,26 +28,39 @@ _KINDS: Mapping[str, KeyKind] = {"secp256r1": KeyKind.P256, "secp384r1": KeyKind
 _CURVES = {KeyKind.P256: ec.SECP256R1, KeyKind.P384: ec.SECP384R1}
 
 
-def make_key(kind: KeyKind) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
-    """Return a new key."""
+def make_key(kind: KeyKind) -> bytes:
+    """Return a new key in PEM."""
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
     if kind in _CURVES:
-        return ec.generate_private_key(_CURVES[kind]())
-    return rsa.generate_private_key(65537, _RSA_BITS[kind])
-
-
-def key_pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
-    """Return a private key in PEM."""
+        key = ec.generate_private_key(_CURVES[kind]())
+    else:
+        key = rsa.generate_private_key(65537, _RSA_BITS[kind])
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def make_request(
-    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, names: Sequence[str]
-) -> bytes:
-    """Return a request for a certificate in PEM (RFC 8555 §7.4)."""
+def public_half(pem: bytes) -> bytes:
+    """Return the public half of a key as the DER of its SubjectPublicKeyInfo, empty for a file
+    that is no key."""
+    try:
+        key = load_pem_private_key(pem, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return b""
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return key.public_key().public_bytes(*form)
+
+
+def is_kind(pem: bytes, kind: KeyKind) -> bool:
+    """True for a key in PEM of this kind."""
+    return bool(public_half(pem)) and kind_of(load_pem_private_key(pem, None)) is kind
+
+
+def make_request(pem: bytes, names: Sequence[str]) -> bytes:
+    """Return a request for a certificate in PEM (RFC 8555 §7.4). `pem` is its key."""
+    key: Any = load_pem_private_key(pem, None)
     alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
     request = builder.add_extension(alternatives, critical=False).sign(key, hashes.SHA256())
-    return request.public_bytes(Encoding.PEM)
+    return bytes(request.public_bytes(Encoding.PEM))
 
 
 def kind_of(key: object) -> KeyKind | None:

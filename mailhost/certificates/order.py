@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from mailhost.certificates.failure import RATE_LIMITED, Failure, failure_of, own_failure
-from mailhost.certificates.keys import key_pem, make_key, make_request
+from mailhost.certificates.keys import make_request
 from mailhost.certificates.provers import IProver
 from mailhost.certificates.values import (
     DNS_01,
@@ -36,7 +36,6 @@ from mailhost.certificates.values import (
     Problem,
 )
 from mailhost.concurrency.threads import InThread
-from mailhost.config.acme import KeyKind
 from mailhost.net.tls.certificate import PEM, BadCertificate, parse_certificate
 
 T = TypeVar("T")
@@ -55,11 +54,11 @@ _ABOUT_NAMES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A certificate to be ordered. `replaces` is the id of the one that it renews, empty for
-    none."""
+    """A certificate to be ordered. `key` is its key in PEM, `replaces` the id of the certificate
+    that it renews, empty for none."""
 
     names: tuple[str, ...]
-    key: KeyKind = KeyKind.P256
+    key: bytes = field(repr=False)
     replaces: str = ""
 
 
@@ -222,8 +221,7 @@ class Orders:
 
     async def _issue(self, authority: IAuthority, order: Order, wanted: Wanted) -> PEM:
         """Have the certificate signed. Raises AuthorityError, _Refused."""
-        key = await self._in_thread(partial(make_key, wanted.key))
-        request = await self._in_thread(partial(make_request, key, wanted.names))
+        request = await self._in_thread(partial(make_request, wanted.key, wanted.names))
         try:
             state = await self._call(partial(authority.finalize, order, request))
         except AuthorityError as error:
@@ -242,7 +240,7 @@ class Orders:
             if state.status == "ready":
                 state = await self._call(partial(authority.finalize, order, request))
         chain = await self._call(partial(authority.chain, state.certificate))
-        return _checked(PEM(chain, key_pem(key)), wanted.names)
+        return _checked(PEM(chain, wanted.key), wanted.names)
 
     def _call(self, work: Callable[[], T]) -> Deferred[T]:
         return bounded_call(self._clock, self._in_thread, work)

@@ -105,12 +105,14 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Our account at one authority. `url` is empty before the registration."""
+    """Our account at one authority. `url` is empty before the registration. `caa` are the names of
+    the authority in CAA records (RFC 8555 §7.1.1), the first is its usual one."""
 
     directory: str
     key: bytes = field(repr=False)  # PEM
     url: str = ""
     contact: tuple[str, ...] = ()
+    caa: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,17 @@ from mailhost.application.acme import HeadCertificates
 from mailhost.application.certificate_commands import certificate_commands
 from mailhost.application.certificate_sources import certificate_sources
 from mailhost.application.head import Head
+from mailhost.application.host_certificates import host_certificates
 from mailhost.certificates.dns_challenge import DNSProver
 from mailhost.certificates.expiry import ExpiryWarning
 from mailhost.certificates.folder import CertificateFolder
+from mailhost.certificates.keys import make_key, public_half
 from mailhost.certificates.provers import HTTPProver, TLSProver
-from mailhost.config.acme import STAGING
+from mailhost.certificates.values import Account
+from mailhost.config.acme import LETS_ENCRYPT, STAGING, KeyKind
 from mailhost.config.load import load
 from mailhost.config.model import Settings
+from mailhost.dns_records.facts import Authority
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
 from mailhost.net.control.server import CommandRefused
@@ -78,7 +82,7 @@ class SourcesTests(Ordering):
         self.assertEqual([HOST, "mail.a.example"], self.used())
 
 
-class HeadTests(Ordering):
+class HeadCase(Ordering):
     """The head of a host that has not been started."""
 
     def head(self, acme: str, more: str = "[web]\n") -> Head:
@@ -93,6 +97,8 @@ class HeadTests(Ordering):
         head._use(head._new_services(head.loaded))
         return head
 
+
+class HeadTests(HeadCase):
     def test_without_agreement_there_is_nothing_to_do(self) -> None:
         head = self.head("agree = false")
         self.assertIsNone(head.acme._setup())
@@ -159,6 +165,27 @@ class HeadTests(Ordering):
         code = "import sys, mailhost.application.head; sys.exit('acme' in sys.modules)"
         done = subprocess.run([sys.executable, "-c", code], check=False)
         self.assertEqual(0, done.returncode)
+
+
+class FactsTests(HeadCase):
+    """Certificates as facts for DNS records."""
+
+    def test_the_coming_key_and_the_authority(self) -> None:
+        settings = self.head("agree = true").loaded.settings
+        self.order(HOST, HOST)
+        key = make_key(KeyKind.P256)
+        self.folder.save_next_key(HOST, key)
+        account = Account(LETS_ENCRYPT, b"", "https://ca.example/1", (), ("ca.example",))
+        self.folder.save_account(account)
+        facts = host_certificates(settings)
+        self.assertEqual([False, True], [each.coming for each in facts.keys])
+        self.assertEqual(public_half(key), facts.keys[1].public)
+        self.assertEqual(Authority(("ca.example",), "https://ca.example/1"), facts.authority)
+
+    def test_without_agreement_there_is_no_authority(self) -> None:
+        settings = self.head("agree = false").loaded.settings
+        facts = host_certificates(settings)
+        self.assertEqual((1, None), (len(facts.keys), facts.authority))
 
 
 class WarningTests(SynchronousTestCase):

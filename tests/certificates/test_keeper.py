@@ -6,14 +6,23 @@ import os
 import stat
 from itertools import pairwise
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from twisted.internet.defer import Deferred
 
+from mailhost.certificates.keys import public_half
 from mailhost.certificates.values import AccountWanted
 from mailhost.config.acme import KeyKind
+from mailhost.net.tls.certificate import names_of
 from tests.certificates.rig import DAY, HOUR, OTHER, OURS, KeeperCase
 from tests.certificates.scripted import DIRECTORY, Reply, problem
 
 MX, MAIL = "mx.a.example", "mail.a.example"
+
+
+def key_of(certificate: x509.Certificate) -> bytes:
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return certificate.public_key().public_bytes(*form)
 
 
 class OrderingTests(KeeperCase):
@@ -48,8 +57,12 @@ class OrderingTests(KeeperCase):
         self.start()
         folder = os.path.join(self.data, "certificates")
         names = sorted(os.listdir(folder))
-        self.assertEqual(["a.example.pem", "mx.a.example.pem", "state.json"], names[:1] + names[2:])
-        self.assertTrue(names[1].startswith("account-ca.example-"))
+        account, *others = sorted(names, key=lambda name: not name.startswith("account-"))
+        self.assertRegex(account, "^account-ca.example-[0-9a-f]{12}.json$")
+        certificates = [
+            f"{name}.{end}" for name in ("a.example", MX) for end in ("next-key", "pem")
+        ]
+        self.assertEqual([*certificates, "state.json"], others)
         for name in names:
             mode = stat.S_IMODE(os.stat(os.path.join(folder, name)).st_mode)
             self.assertEqual(0o600, mode, name)
@@ -107,6 +120,28 @@ class OrderingTests(KeeperCase):
 
 
 class RenewalTests(KeeperCase):
+    def test_the_next_key_is_made_before_it_is_used(self) -> None:
+        """So that its TLSA record can be published in time."""
+        self.start()
+        announced = public_half(self.folder.next_key(MX))
+        self.assertNotEqual(b"", announced)
+        self.assertNotEqual(announced, key_of(self.ca.issued[0]))
+        self.ca.failing[MX] = problem("dns", "SERVFAIL").body
+        self.wait(65 * DAY, 6 * HOUR)
+        self.assertEqual(announced, public_half(self.folder.next_key(MX)))
+        self.ca.failing.clear()
+        self.wait(2 * DAY, 6 * HOUR)
+        renewed = [key_of(each) for each in self.ca.issued[2:] if MX in names_of(each)]
+        self.assertEqual([announced], renewed)
+        self.assertNotEqual(announced, public_half(self.folder.next_key(MX)))
+
+    def test_a_crash_before_the_next_key_was_made(self) -> None:
+        self.start()
+        [_, host] = self.folder.read().certificates
+        self.folder.save_next_key(MX, host.files.pem.key)
+        self.wait(62 * DAY, 6 * HOUR)
+        self.assertEqual(4, len({*map(key_of, self.ca.issued)}))
+
     def test_without_suggestions_after_two_thirds_of_the_life(self) -> None:
         self.start()
         self.wait(59 * DAY, 6 * HOUR)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from mailhost.certificates.in_use import paths_in_use, self_signed
 from mailhost.config.load import Loaded
 from mailhost.config.model import Certificate, Settings
 from mailhost.config.secrets import secret_sources
@@ -36,20 +37,12 @@ def certificate_findings(settings: Settings) -> list[CertificateFinding]:
 
 
 def read_certificates(settings: Settings) -> list[CertificateFiles]:
-    """Return the certificates of the settings, or the one that the host signed itself; none before
-    its first start. Blocks for the disk. Raises BadCertificate."""
-    pairs = certificate_paths(settings)
-    if not settings.tls.certificate and not os.path.exists(pairs[0][0]):
-        return []  # the start makes a self-signed one
-    return [read_certificate(*pair) for pair in pairs]
-
-
-def certificate_paths(settings: Settings) -> list[tuple[str, str]]:
-    """Return the files of each chain and its key: those of the settings, or else those of the
-    certificate that the host signs itself."""
-    own = os.path.join(settings.data, "tls")
-    pairs = [(each.chain, each.key) for each in settings.tls.certificate]
-    return pairs or [(os.path.join(own, "chain.pem"), os.path.join(own, "key.pem"))]
+    """Return the certificates of the settings, those that the host ordered, and the one that it
+    signed itself where that is used; none before its first start. Blocks for the disk. Raises
+    BadCertificate."""
+    own, _ = self_signed(settings)
+    pairs = paths_in_use(settings)
+    return [read_certificate(*pair) for pair in pairs if pair[0] != own or os.path.exists(own)]
 
 
 def _unreadable(loaded: Loaded) -> Iterator[CertificateFinding]:
