@@ -154,7 +154,7 @@ class KeeperCase(SynchronousTestCase):
         """Let time pass, slowly while an order is under way."""
         end = self.clock.seconds() + seconds
         while self.clock.seconds() < end:
-            slowly = 1.0 if self.keeper._running else step
+            slowly = min(5.0, step) if self.keeper._running else step
             self.clock.advance(min(slowly, end - self.clock.seconds()))
 
     def start(self, seconds: float = 60.0) -> None:
