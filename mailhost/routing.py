@@ -7,7 +7,8 @@ If an alias leads back to its own name, the account of that name is meant, if it
 that the message came through before, on its way to another host and back, is not expanded again;
 its detail does not matter.
 
-An address for DMARC reports leads to a place of its own, which is not an account of the directory.
+An address for reports of other hosts leads to a place of its own, which is not an account of the
+directory.
 
 In each domain without an account, alias or catch-all for postmaster and abuse, their mail is
 delivered to the admin. Without an admin such mail is deferred, since it would have no reader.
@@ -89,7 +90,7 @@ class Destinations:
 @dataclass(frozen=True, slots=True)
 class Router:
     """The rules for looking up names. `admin` gets the mail for postmaster and abuse in domains
-    without an account or alias for them. `reports` are the addresses for DMARC reports, each as the
+    without an account or alias for them. `reports` are the addresses for reports, each as the
     name of the domain and its key."""
 
     hostname: str
@@ -286,7 +287,7 @@ class Router:
         return True
 
     def _reports_at(self, domain: Domain, address: Address) -> Account | None:
-        """Return the place for DMARC reports that `address` names, None for all other addresses."""
+        """Return the place for reports that `address` names, None for all other addresses."""
         for key in keys_of(address) if self.reports else ():
             if (domain.name, key) in self.reports:
                 return Account(Address(key, domain.name))

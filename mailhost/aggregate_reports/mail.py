@@ -1,16 +1,22 @@
-"""The message that takes a report to its destination."""
+"""The message that takes a report to its destination, and how it leaves."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
 
-from mailhost.interfaces.outgoing import OwnMessage
+from mailhost.aggregate_reports.report import NotNow, NotSent
+from mailhost.interfaces.events import IEventSink
+from mailhost.interfaces.outgoing import IOutgoing, OwnMessage
+from mailhost.interfaces.reception import IHandover
 from mailhost.message.address import Address
 from mailhost.message.content import Content
+from mailhost.message.header import has_field
 from mailhost.message.ids import new_id
 from mailhost.message.mime.encodings import encode_base64
-from mailhost.own_messages import own_message
+from mailhost.own_messages import complete, hand_over, own_message
+
+UNSIGNED = "the mail has no DKIM signature and would be ignored; see `mailhost dkim list`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,30 @@ def compose(mail: ReportMail, to: Address) -> OwnMessage:
     identity = new_id()
     content = Content((_header(mail, to) + encode_base64(mail.file), b"\r\n--r--\r\n"))
     return own_message(to, content, identity, mail.kind, mail.report_id, not str(to).isascii())
+
+
+@dataclass(frozen=True, slots=True)
+class MailServices:
+    """What mail in the name of this host leaves by, in one generation of the settings."""
+
+    hostname: str
+    outgoing: IOutgoing
+    handover: IHandover
+
+    async def send(self, message: OwnMessage, events: IEventSink, signed: bool = False) -> None:
+        """Have a message leave; with `signed` only if it has a DKIM signature. Raises NotNow,
+        NotSent."""
+        author = Address("postmaster", self.hostname)
+        try:
+            leaving = await complete(message, author, self.outgoing, events)
+            if leaving is None:
+                raise NotSent("this host refuses the mail, as the log says")
+            if signed and not has_field(leaving.content.header(), "DKIM-Signature"):
+                raise NotNow(UNSIGNED)
+            if not await hand_over(leaving, self.handover, events):
+                raise NotNow("the queue does not take the mail")
+        except OSError as error:
+            raise NotNow(str(error)) from error
 
 
 def _header(mail: ReportMail, to: Address) -> bytes:

@@ -14,7 +14,7 @@ from typing import Protocol
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from mailhost.aggregate_reports.report import DAY, BadReport, NoReport, fault_text
+from mailhost.aggregate_reports.report import DAY, BadReport, NoReport, NotNow, fault_text
 from mailhost.aggregate_reports.unpack import LARGEST_MESSAGE
 from mailhost.concurrency.rounds import Rounds
 from mailhost.concurrency.threads import InThread
@@ -33,6 +33,7 @@ from mailhost.message.status import Status
 
 PERIOD = 10.0  # seconds between two rounds
 RETRY = 3600.0  # seconds until a message that cannot be kept or delivered is tried again
+MOST_TRIES = 120  # of a report that waits for another host
 WAITING = Status(451, "4.3.0", "it waits, as there is neither an account of this name nor an admin")
 WHERE = "reports"  # in the log
 LONGEST_NAME = 100  # characters of the name of a reporter in the log
@@ -44,8 +45,8 @@ class ReportKind(Protocol):
     def keep(self, content: Content, is_here: Callable[[str], bool]) -> Awaitable[str]:
         """Keep the report in a message, and return what the log is to say. `is_here` says whether a
         domain is one of this host, or one below it. Raises NoReport where the message has no report
-        of this kind, BadReport for a report that is not believed, and Exception where the report
-        has to wait."""
+        of this kind, BadReport for a report that is not believed, NotNow for one that has to wait
+        for another host, and any Exception for one that has to wait for this host."""
 
     def forget_old(self) -> Awaitable[None]:
         """Remove reports that were kept long enough."""
@@ -96,6 +97,14 @@ def _reverse_path(header: bytes) -> Address | None:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Later:
+    """When a message is tried again, by the clock of the reactor, and how often it was tried."""
+
+    at: float = 0.0
+    tries: int = 0
+
+
 class ReportReader:
     """The head has it. `places` returns what the present settings say; the first of `kinds` that
     finds a report in a message keeps it."""
@@ -113,7 +122,7 @@ class ReportReader:
         self._places = places
         self._kinds = kinds
         self._events = events
-        self._later: dict[str, float] = {}  # when each message that waits is tried again, by name
+        self._later: dict[str, _Later] = {}  # the messages that wait, by name
         self._may_have_mail = True  # of the former process, or of former settings
         self._rounds = Rounds(clock, PERIOD, self._read_all, self._failed)
         self._daily = Rounds(clock, DAY, self._forget_old, self._failed)
@@ -135,27 +144,32 @@ class ReportReader:
         messages = await places.incoming.messages()
         self._may_have_mail = places.collects or bool(messages)
         names = {message.unique for message in messages}
-        self._later = {name: at for name, at in self._later.items() if name in names}
+        self._later = {name: each for name, each in self._later.items() if name in names}
         for message in messages:
             if not self._rounds.running:
                 return
-            if self._later.get(message.unique, 0.0) > self._clock.seconds():
+            later = self._later.get(message.unique, _Later())
+            if later.at > self._clock.seconds():
                 continue
-            if not await self._read(places, message):
-                self._later[message.unique] = self._clock.seconds() + RETRY
+            if not await self._read(places, message, later.tries >= MOST_TRIES):
+                at = self._clock.seconds() + RETRY
+                self._later[message.unique] = _Later(at, later.tries + 1)
 
     def _failed(self, failure: Failure) -> None:
         """Log why a round ended early; the messages wait for the next one."""
         self._events.emit(Faulted(WHERE, fault_text(failure.value)))
 
-    async def _read(self, places: ReportPlaces, message: StoredMessage) -> bool:
-        """Read one message, and remove it. False if it has to wait."""
+    async def _read(self, places: ReportPlaces, message: StoredMessage, last: bool) -> bool:
+        """Read one message, and remove it. False if it has to wait; with `last` it does not wait
+        for other hosts."""
         try:
             content = await places.incoming.open(message)
             try:
                 self._events.emit(Notice(await self._keep(places, content)))
-            except BadReport as bad:
-                if not await self._deliver(places, content, str(bad)):
+            except (BadReport, NotNow) as reason:
+                if isinstance(reason, NotNow) and not last:
+                    raise
+                if not await self._deliver(places, content, str(reason)):
                     return False
             await places.incoming.remove((message,))
         except Exception as error:  # noqa: BLE001 - logged; the other messages do not wait for it

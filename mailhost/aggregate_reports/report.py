@@ -15,6 +15,14 @@ class NoReport(BadReport):
     """A message without a report of the expected kind; it may have one of another kind."""
 
 
+class NotNow(Exception):
+    """A report cannot be sent for a reason that may pass; the text of the exception has it."""
+
+
+class NotSent(Exception):
+    """A destination gets no report; the text of the exception says why."""
+
+
 def check_period(begin: int, end: int, now: float) -> None:
     """Check the period of a report, in seconds since 1970. One in the future would count as the
     newest for ever. Raises BadReport."""

@@ -10,14 +10,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from mailhost.aggregate_reports.report import DAY, fault_text
+from mailhost.aggregate_reports.report import DAY, NotNow, NotSent, fault_text
 from mailhost.aggregate_reports.waiting import Waiting, WaitingReports
 from mailhost.concurrency.rounds import Rounds
 from mailhost.concurrency.threads import InThread
@@ -27,14 +27,6 @@ LOOKUPS_LIMIT = 30.0  # seconds of look-ups for one report
 
 Destination = TypeVar("Destination", bound=Hashable)
 Report = TypeVar("Report")
-
-
-class NotNow(Exception):
-    """Something failed that a later attempt may do; the text of the exception says why."""
-
-
-class NotSent(Exception):
-    """A destination gets no report; the text of the exception says why."""
 
 
 class ReportsToSend(Protocol[Destination, Report]):
@@ -68,11 +60,23 @@ class ReportsToSend(Protocol[Destination, Report]):
 
 @dataclass(frozen=True, slots=True)
 class _Retry:
-    """When a report is tried again, in seconds since 1970, after `delay` seconds, and why."""
+    """When a report is tried again, in seconds since 1970, after `delay` seconds, and why. `wanted`
+    is true if it is known that somebody wants the report."""
 
     at: float
     delay: float
     reason: str
+    wanted: bool
+
+
+@dataclass(slots=True)
+class _Round:
+    """What became of the reports in one round: the days of those that have to wait, and the reasons
+    for which others were given up, by day; `faults` has those that somebody wanted."""
+
+    waiting: set[int] = field(default_factory=set)
+    faults: dict[int, list[str]] = field(default_factory=dict)
+    unknown: dict[int, list[str]] = field(default_factory=dict)
 
 
 class ReportSender(Generic[Destination, Report]):
@@ -109,55 +113,61 @@ class ReportSender(Generic[Destination, Report]):
         if not self._kind.active():
             return
         today = int(self._wall()) // DAY
-        days_left = set()
+        found = _Round()
         for waiting in await self._in_thread(partial(self._waiting.before, today)):
             if not (self._rounds.running and self._kind.active()):
                 return
-            if not await self._send(waiting):
-                days_left.add(waiting.day)
-        for day in sorted(self._sent.keys() - days_left):
-            number = self._sent.pop(day)
-            noun = "report" if number == 1 else "reports"
-            self._events.emit(Notice(f"{self._kind.where}: sent {number} {noun} of {_date(day)}"))
+            if not await self._send(waiting, found):
+                found.waiting.add(waiting.day)
+        self._log(found)
+
+    def _log(self, found: _Round) -> None:
+        """Log a line for each day that is done with, and one for the reports that were given up."""
+        where = self._kind.where
+        for day, reasons in found.faults.items():
+            self._events.emit(Faulted(where, _given_up(day, reasons)))
+        for day, reasons in found.unknown.items():
+            self._events.emit(Notice(f"{where}: {_given_up(day, reasons)}"))
+        for day in sorted(self._sent.keys() - found.waiting):
+            text = f"{_counted(self._sent.pop(day))} of {_date(day)} sent"
+            self._events.emit(Notice(f"{where}: {text}"))
 
     def _failed(self, failure: Failure) -> None:
         """Log why a round ended early; the reports wait for the next one."""
         self._events.emit(Faulted(self._kind.where, fault_text(failure.value)))
 
-    async def _send(self, waiting: Waiting) -> bool:
+    async def _send(self, waiting: Waiting, found: _Round) -> bool:
         """Send one report to all its destinations, and remove it when that is done. False if it
         has to wait."""
         now, place = self._wall(), (waiting.day, waiting.domain)
         retry = self._retries.get(place)
         if now > (waiting.day + 1) * DAY + self._kind.longest:
-            self._give_up(waiting, retry)
+            which = found.faults if retry and retry.wanted else found.unknown
+            reason = retry.reason if retry else "the host did not run"
+            which.setdefault(waiting.day, []).append(f"{waiting.domain}: {reason}")
         elif now < (retry.at if retry else self._kind.due(waiting)):
             return False
         else:
-            reason = await self._try(waiting)
+            wanted, reason = await self._try(waiting)
             if reason:
                 delay = retry.delay * self._kind.growth if retry else self._kind.period
                 at = now + delay - self._kind.period / 2  # rounds are not on the second
-                self._retries[place] = _Retry(at, delay, reason)
+                self._retries[place] = _Retry(at, delay, reason, wanted)
                 return False
         self._retries.pop(place, None)
         await self._in_thread(partial(self._waiting.remove, waiting))
         return True
 
-    def _give_up(self, waiting: Waiting, retry: _Retry | None) -> None:
-        reason = retry.reason if retry else "the host did not run"
-        text = f"{_about(waiting)} is not sent: {reason}"
-        self._events.emit(Faulted(self._kind.where, text))
-
-    async def _try(self, waiting: Waiting) -> str:
-        """Return why a later attempt is to be made, empty if none is."""
+    async def _try(self, waiting: Waiting) -> tuple[bool, str]:
+        """Return whether somebody wants the report, as far as is known, and why a later attempt is
+        to be made, empty if none is."""
         try:
             destinations = await self._kind.destinations(waiting.domain)
         except NotNow as reason:
-            return str(reason)
+            return False, str(reason)
         left = [each for each in destinations if str(each) not in waiting.sent]
         if not left:
-            return ""
+            return False, ""
         report = await self._in_thread(partial(self._kind.make, waiting))
         reasons = []
         for each in left:
@@ -168,15 +178,19 @@ class ReportSender(Generic[Destination, Report]):
                 reasons.append(f"{each}: {reason}")
                 continue
             except NotSent as reason:
-                text = f"{_about(waiting)} is not sent to {each}: {reason}"
+                text = f"the one about {waiting.domain} is not sent to {each}: {reason}"
                 self._events.emit(Notice(f"{self._kind.where}: {text}"))
             note = partial(self._waiting.note_sent, waiting, str(each))
             waiting = await self._in_thread(note)
-        return "; ".join(reasons)
+        return True, "; ".join(reasons)
 
 
-def _about(waiting: Waiting) -> str:
-    return f"the report about {waiting.domain} of {_date(waiting.day)}"
+def _given_up(day: int, reasons: Sequence[str]) -> str:
+    return f"{_counted(len(reasons))} of {_date(day)} not sent, such as about {reasons[0]}"
+
+
+def _counted(number: int) -> str:
+    return f"{number} report" if number == 1 else f"{number} reports"
 
 
 def _date(day: int) -> str:

@@ -16,6 +16,7 @@ from mailhost.application.key_commands import key_commands
 from mailhost.application.listener_set import ListenerSet
 from mailhost.application.round_trip import round_trip_commands
 from mailhost.application.status import status
+from mailhost.application.tls_memory import tls_memory_commands
 from mailhost.concurrency.pauses import pauses_of
 from mailhost.explain.explanation import CannotExplain, Question
 from mailhost.interfaces.directory import DirectoryUnavailable
@@ -31,7 +32,8 @@ def control_commands(
 ) -> Commands:
     """Return the commands by name, each taking its arguments by keyword. Called at the start of the
     host."""
-    queue = QueueControl(head.queue, pauses_of(head.foundation.reactor)).commands()
+    pause = pauses_of(head.foundation.reactor)
+    queue = QueueControl(head.queue, pause, head.events).commands()
     started = time.time()
 
     async def refresh() -> None:
@@ -68,6 +70,7 @@ def control_commands(
         **certificate_commands(head),
         **client_commands(head.lost_addresses),
         **round_trip_commands(head),
+        **tls_memory_commands(head.relaying.memory),
         "directory.refresh": refresh,
         "reload": reload,
     }

@@ -20,7 +20,14 @@ from mailhost.application.clients import client_watch, make_lost_addresses
 from mailhost.application.doctor import HeadDoctor
 from mailhost.application.foundation import Foundation
 from mailhost.application.housekeeping import Housekeeping
-from mailhost.application.reports import HeadReports, make_tally, reconfigure_tally
+from mailhost.application.relay import Relaying, read_authority
+from mailhost.application.reports import (
+    HeadReports,
+    make_result_tally,
+    make_session_tally,
+    reconfigure_results,
+    reconfigure_sessions,
+)
 from mailhost.application.services import Services, Shared
 from mailhost.application.trace import make_trace
 from mailhost.config.load import Loaded
@@ -31,7 +38,6 @@ from mailhost.directory.place import in_use
 from mailhost.directory.sqlite import note_uses
 from mailhost.durable.writer_process import WriterProcess
 from mailhost.interfaces.events import Faulted, Warned
-from mailhost.interfaces.outgoing import IForwarding
 from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.sightings import Sightings
 from mailhost.logins.authenticator import Authenticator
@@ -47,15 +53,12 @@ from mailhost.observe.attempts import RecentAttempts
 from mailhost.observe.counts import Counts
 from mailhost.observe.critical import CriticalEvents
 from mailhost.observe.fan_out import FanOut
+from mailhost.observe.lag import Lag
 from mailhost.observe.lines import LineLog
 from mailhost.observe.log import LogSink
 from mailhost.queue.attempt import QueueServices
 from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
-from mailhost.relay.reverse_names import ReverseNames
-from mailhost.relay.sources import Sources
-from mailhost.relay.transport import RelayTransport
-from mailhost.signing.forwarding import Forwarding
 from mailhost.signing.keeper import KeyKeeper
 from mailhost.signing.key_work import KeyWork
 from mailhost.signing.servers import Servers
@@ -93,7 +96,8 @@ class Head:
         self.connection_counts = new_counts(key)
         self._log = log
         self.counts = Counts()
-        self.tally = make_tally(reactor, FanOut(log, self.counts))
+        self.results = make_result_tally(reactor, FanOut(log, self.counts))
+        self.sessions = make_session_tally(reactor, FanOut(log, self.counts))
         self.trace = make_trace(reactor, settings.data, FanOut(log, self.counts))
         self._watch = client_watch(
             reactor,
@@ -103,12 +107,20 @@ class Head:
         )
         self.attempts = RecentAttempts()
         self.events = events = FanOut(
-            log, self.counts, self.tally, self._watch, self.attempts, self.trace
+            log,
+            self.counts,
+            self.results,
+            self.sessions,
+            self._watch,
+            self.attempts,
+            self.trace,
         )
         self._critical_events = CriticalEvents(reactor, self.counts)
         self.loaded = loaded  # the settings in use
         self._sockets = sockets
-        self._queue_is_read = False
+        self.queue_is_read = False
+        self.stopping = False  # set by the host, when it takes no more connections
+        self.lag = Lag(reactor)
         self.foundation = base = Foundation(
             reactor,
             loaded,
@@ -123,15 +135,15 @@ class Head:
         self._revocations = Revocations(self._end_sessions)
         base.directory.changed = self._revocations.changed
         self.rates = Rates(reactor)
-        self.relay = _make_relay(reactor, base, loaded)
-        self.reverse_names = ReverseNames(reactor, base.resolver, events, self._use_sources)
+        self.relaying = Relaying(reactor, base, loaded)
+        self.relay = self.relaying.transport
         self.queue = QueueRunner(reactor, base.spool, events)
         self.key_work = KeyWork(base.key_ring.files)
         self.keys = self._make_keys(reactor)
         self.shared = self._make_shared()
         self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
         self.trace_expiry = TraceExpiry(reactor, base.in_thread, settings.data, events)
-        self.daily_reports = HeadReports(reactor, base, self.tally, lambda: self.services)
+        self.daily_reports = HeadReports(reactor, base, self.results, lambda: self.services)
         self.doctor = HeadDoctor(reactor, base, lambda: self.loaded, lambda: self.services)
         self.lost_addresses = make_lost_addresses(
             reactor, base, lambda: self.services, self._stop_addresses
@@ -229,29 +241,30 @@ class Head:
         # the queue first removes what dead processes left half written: nobody may write yet
         queue_read = self.queue.start(self._queue_services()).addCallback(self._queue_was_read)
         self.housekeeping.start()
-        self.reverse_names.start()
         self.last_uses.start()
         self.daily_reports.start()
+        self.sessions.start()
         self.doctor.start()
         self.lost_addresses.start()
         self._watch.start()
         self.trace.start()
         self.trace_expiry.start()
         self.keys.start()
+        self.relaying.start()
         self.certificates.start()
         self.acme.start()
         self._log_warnings()
         return queue_read
 
     def _queue_was_read(self, _: object) -> None:
-        self._queue_is_read = True
+        self.queue_is_read = True
         self.assign_workers()
 
     def assign_workers(self) -> None:
         """Have workers serve by the settings as they are now. No worker starts before the queue was
         read, since reading it begins with the removal of files that dead processes left half
         written: files that a worker is writing would be taken for such."""
-        if not self._queue_is_read:
+        if not self.queue_is_read:
             return
         sockets = self._sockets()
         count = process_count(self.services.settings) - 1 if sockets else 0
@@ -259,10 +272,10 @@ class Head:
 
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
+        self.lag.measure(False)
         self._watch.stop()
         self.lost_addresses.stop()
         self.housekeeping.stop()
-        self.reverse_names.stop()
         self.doctor.stop()
         await self.daily_reports.stop()
         await self.last_uses.stop()
@@ -270,7 +283,8 @@ class Head:
         self.certificates.stop()
         await self.acme.stop()
         await self.queue.stop(seconds)
-        await self.relay.stop()
+        await self.relaying.stop()
+        await self.sessions.stop()
         self.trace_expiry.stop()
         await self.trace.stop()
         await self.foundation.stop()
@@ -280,6 +294,7 @@ class Head:
     def replace(self, loaded: Loaded) -> None:
         """Take new settings. Raises BadCertificate, BadFilter and OSError, with nothing changed."""
         services = self._new_services(loaded)
+        read_authority(loaded.settings)  # it must raise before anything is changed
         self.foundation.reconfigure(loaded, certificate_sources(loaded.settings))
         self.loaded = loaded
         self._use(services)
@@ -297,20 +312,12 @@ class Head:
         settings = services.settings
         self.authenticator.reconfigure(settings.login)
         self.guard.reconfigure(settings.login)
-        reconfigure_tally(self.tally, settings)
+        reconfigure_results(self.results, settings)
+        reconfigure_sessions(self.sessions, settings)
         self.trace.reconfigure(settings.trace.off)
+        self.lag.measure(settings.metrics is not None)
         self.trace_expiry.reconfigure(settings.trace.keep, settings.trace.size)
-        self.relay.reconfigure(
-            settings.relay,
-            self.loaded.secrets,
-            settings.hostname,
-            settings.listen,
-            _forwarding(self.foundation, settings),
-        )
-        self.reverse_names.reconfigure(settings)
-
-    def _use_sources(self, sources: Sources) -> None:
-        self.relay.sources = sources
+        self.relaying.reconfigure(self.loaded)
 
     def _queue_services(self) -> QueueServices:
         """Return what attempts of the queue use in the present generation."""
@@ -429,25 +436,3 @@ def process_count(settings: Settings) -> int:
     """Return how many processes serve, the head included."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return settings.workers or min(cores or 1, MOST_BY_DEFAULT)
-
-
-def _make_relay(reactor: IReactor, foundation: Foundation, loaded: Loaded) -> RelayTransport:
-    settings = loaded.settings
-    return RelayTransport(
-        reactor,
-        foundation.resolver,
-        settings.relay,
-        loaded.secrets,
-        settings.hostname,
-        foundation.events,
-        listeners=settings.listen,
-        forwarding=_forwarding(foundation, settings),
-    )
-
-
-def _forwarding(foundation: Foundation, settings: Settings) -> IForwarding | None:
-    """Return what seals forwarded mail, None where the settings ask for no seals."""
-    if not settings.relay.arc:
-        return None
-    in_thread = foundation.in_thread
-    return Forwarding(foundation.key_ring, settings.hostname, settings.relay.arc, in_thread)

@@ -25,6 +25,7 @@ from mailhost.application.filters import BadFilter
 from mailhost.application.head import Head
 from mailhost.application.listener_set import ListenerSet
 from mailhost.application.listeners import cannot_listen
+from mailhost.application.metrics import MetricsListener
 from mailhost.application.notify import Notifier
 from mailhost.application.privileges import (
     WrongFolder,
@@ -75,6 +76,7 @@ class Host(Service):
         self._reload: Reload | None = None
         self._lock: ILock | None = None  # on the data folder, until the process ends
         self._head: Head | None = None
+        self._metrics: MetricsListener | None = None
         self._first_start = False
 
     def setServiceParent(self, parent: Any) -> None:
@@ -97,6 +99,8 @@ class Host(Service):
             self._head = Head(self._reactor, self._loaded, self._sink, self._listeners.shared)
             self._events = self._head.events
             self._listeners.use(self._listeners.open(self._head.foundation, settings), settings)
+            self._metrics = MetricsListener(self._reactor, self._head, self._listeners)
+            self._metrics.start(settings)
         except CannotListenError as error:
             sys.exit(f"mailhost: {cannot_listen(error)}")
         except OSError as error:
@@ -135,7 +139,10 @@ class Host(Service):
         try:
             if settings.demo is not None:
                 make_demo(settings, settings.demo)
-            reload = self._reload = Reload(self._head, self._listeners, self._notifier)
+            assert self._metrics is not None
+            reload = self._reload = Reload(
+                self._head, self._listeners, self._metrics, self._notifier
+            )
             commands = control_commands(self._head, self._listeners, reload.command)
             self._control = listen_control(self._reactor, settings.data, commands)
             self._queue_read = self._head.start()
@@ -158,6 +165,8 @@ class Host(Service):
         gc.freeze()  # otherwise each full collection visits all modules, which takes up to 55 ms
         for address in self._listeners.addresses():
             self._events.emit(Notice(f"listening for {address}"))
+        if self._metrics is not None and self._metrics.address:
+            self._events.emit(Notice(f"listening for metrics on {self._metrics.address}"))
         read = fired_within(self._queue_read, self._reactor, READING_LIMIT)
         read.addCallback(self._now_ready)
 
@@ -197,11 +206,15 @@ class Host(Service):
 
     async def _stop(self, seconds: float) -> None:
         self._signals.listen(lambda: None)
+        if self._head is not None:
+            self._head.stopping = True
         await self._listeners.close()
         ends = [Deferred.fromCoroutine(self._listeners.drain(seconds))]
         if self._head is not None:
             ends.append(Deferred.fromCoroutine(self._head.workers.stop(seconds)))
         await gatherResults(ends)
+        if self._metrics is not None:
+            await self._metrics.close()
         if self._control is not None:
             await _fired(self._control.stopListening())
         if self._head is not None:

@@ -3,47 +3,67 @@ authority that issues them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mailhost.certificates.in_use import folder_of, paths_in_use
-from mailhost.certificates.keys import public_half
+from mailhost.certificates.next_key import public_of, read_next_key
 from mailhost.config.model import Settings
 from mailhost.dns_records.facts import Authority, CertificateKey, HostCertificates
 from mailhost.net.tls.names import is_for_one_of
+
+# the names in CAA records of public authorities, by the host of their ACME directories
+_AUTHORITIES: Mapping[str, tuple[str, ...]] = {
+    "acme-v02.api.letsencrypt.org": ("letsencrypt.org",),
+    "acme-staging-v02.api.letsencrypt.org": ("letsencrypt.org",),
+    "acme.zerossl.com": ("sectigo.com", "comodoca.com", "trust-provider.com", "zerossl.com"),
+    "api.buypass.com": ("buypass.com",),
+    "dv.acme-v02.api.pki.goog": ("pki.goog",),
+    "acme.ssl.com": ("ssl.com",),
+}
 
 
 def host_certificates(settings: Settings) -> HostCertificates:
     """Return the facts. Files that cannot be read are left out, which the doctor reports, and the
     demo has no name in DNS. Blocks for the disk."""
+    if settings.demo:
+        return HostCertificates()
+    return HostCertificates(tuple(_keys(settings)), _authority(settings))
+
+
+def _keys(settings: Settings) -> Iterator[CertificateKey]:
+    """Yield the key at port 25 for the host's name, and the next one that ordered certificates will
+    have."""
     found: list[x509.Certificate] = []
-    for chain, _ in () if settings.demo else paths_in_use(settings):
+    for chain, _ in paths_in_use(settings):
         with suppress(OSError, ValueError), open(chain, "rb") as file:
             found.append(x509.load_pem_x509_certificates(file.read())[0])
     # as RoleContexts chooses: the first for the name, else the first of all
     name = [settings.hostname]
     fitting = [each for each in found if is_for_one_of(each.public_bytes(Encoding.DER), name)]
-    keys = [*map(_key, [*fitting, *found][:1])]
-    acme = settings.tls.acme
-    if not acme.agree:
-        return HostCertificates(tuple(keys))
-    with suppress(OSError):
-        coming = public_half(folder_of(settings.data).next_key(settings.hostname))
-        keys += [CertificateKey(coming, coming=True)] if coming and not settings.demo else []
-    return HostCertificates(tuple(keys), _authority(settings))
+    for certificate in [*fitting, *found][:1]:
+        form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        yield CertificateKey(certificate.public_key().public_bytes(*form))
+    if found and settings.tls.acme.agree:
+        with suppress(OSError):
+            coming = read_next_key(settings.data, settings.hostname)
+            if coming is not None:
+                yield CertificateKey(public_of(coming), coming=True)
 
 
 def _authority(settings: Settings) -> Authority | None:
-    """Return the authority of the settings, None before the host has an account there."""
+    """Return the authority that issues certificates by ACME; None where the host orders none, or
+    the name of its authority in CAA records is not known."""
+    acme = settings.tls.acme
+    if not acme.agree:
+        return None
+    account = None
     with suppress(OSError):
-        account = folder_of(settings.data).account(settings.tls.acme.directory)
-        if account is not None and account.caa:
-            return Authority(account.caa, account.url)
-    return None
-
-
-def _key(certificate: x509.Certificate) -> CertificateKey:
-    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return CertificateKey(certificate.public_key().public_bytes(*form))
+        account = folder_of(settings).account(acme.directory)
+    known = _AUTHORITIES.get(urlsplit(acme.directory).hostname or "", ())
+    names = (account.caa if account else ()) or known
+    return Authority(names, account.url if account else "") if names else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -133,6 +134,14 @@ class ListenerSet:
     def sessions(self) -> list[tuple[Listener, int]]:
         """Return each listener with the number of its open connections in this process."""
         return [(each, each.factory.open_count) for each in self._listeners]
+
+    def sessions_by_protocol(self) -> Counter[str]:
+        """Return how many connections are open in this process, also those at former listeners;
+        0 for protocols without any."""
+        found: Counter[str] = Counter()
+        for each in (*self._listeners, *self._removed, *self._retired):
+            found[each.listen.protocol.value] += each.factory.open_count
+        return found
 
     def addresses(self) -> list[str]:
         """Return the protocol and address of each listener, for the log."""

@@ -32,6 +32,9 @@ from mailhost.net.tls.server import CertificateSource, read_all
 from mailhost.queue.runner import QueueRunner
 from mailhost.reception.filters.block.rate import Rates
 from mailhost.relay.sources import sources_of
+from mailhost.relay.sts.policies import STSPolicies
+from mailhost.relay.sts.policy_hosts import PolicyHosts
+from mailhost.relay.sts.store import PolicyStore
 from mailhost.relay.transport import RelayTransport
 
 
@@ -66,12 +69,25 @@ async def explain_not_running(reactor: IReactor, loaded: Loaded, **question: Any
         events,
         listeners=settings.listen,
         sources=sources_of(settings),
+        sts=_stored_policies(reactor, foundation, events),
     )
     try:
         asked = question_of(settings, **question)
         return await explain(services, relay, lambda client: None, asked)
     finally:
         foundation.directory.stop()
+
+
+def _stored_policies(
+    reactor: IReactor, foundation: Foundation, events: IEventSink
+) -> STSPolicies | None:
+    """Return the MTA-STS policies of other domains that the host has fetched; None where it never
+    has, since the file is not to be made."""
+    store = PolicyStore(foundation.data)
+    if not os.path.exists(store.path):
+        return None
+    hosts = PolicyHosts(reactor, foundation.resolver)
+    return STSPolicies(reactor, foundation.in_thread, hosts, store, events)
 
 
 def _any_certificate(loaded: Loaded) -> list[CertificateSource]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from mailhost.application.foundation import Foundation
 from mailhost.application.services import Services
-from mailhost.application.web import make_site, make_web_factory
 from mailhost.config.client_endpoint import ClientEndpoint, parse_client_endpoint
 from mailhost.config.model import Listen, OfferDSN, Settings
 from mailhost.config.protocol import ListenProtocol
@@ -50,6 +49,8 @@ def make_factory(foundation: Foundation, listen: Listen) -> IServerFactory:
     """Return the factory for one listener. Before the first connection it must be given what makes
     the sessions (`serve`)."""
     if listen.protocol.web:
+        from mailhost.application.web import make_web_factory  # not by hosts and workers without it
+
         return make_web_factory(foundation, listen)
     return _pump_factory(foundation, listen)
 
@@ -68,8 +69,12 @@ def _nothing_yet(output: IWire, client: Client) -> IMachine:
 
 def serve(factory: IServerFactory, services: Services, listen: Listen) -> None:
     """Have new connections of a listener served by the services of a generation."""
-    web = listen.protocol.web
-    factory.serve(make_site(services) if web else machine_maker(services, listen))
+    if listen.protocol.web:
+        from mailhost.application.web import make_site
+
+        factory.serve(make_site(services))
+    else:
+        factory.serve(machine_maker(services, listen))
 
 
 def machine_maker(services: Services, listen: Listen) -> MachineMaker:

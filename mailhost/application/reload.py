@@ -7,7 +7,7 @@ asked for meanwhile are carried out as one after it. The steps are:
 
 1. The settings are read and checked (`config/load`). Settings that are read at the start only
    keep their values (`config/changes`).
-2. Listeners that are new are opened (`listener_set`).
+2. Listeners that are new are opened (`listener_set`, `metrics`).
 3. The head makes new services, and reconfigures what outlives them (`head`, `foundation`).
 4. The listeners use the new services.
 5. The workers are sent the settings and do the same (`workers/pool`, `worker`).
@@ -30,6 +30,7 @@ from mailhost.application.filters import BadFilter
 from mailhost.application.head import Head
 from mailhost.application.listener_set import ListenerSet, close_all
 from mailhost.application.listeners import cannot_listen
+from mailhost.application.metrics import MetricsListener
 from mailhost.application.notify import Notifier
 from mailhost.config.changes import SettingChange, changed_secrets, changes, for_running
 from mailhost.config.load import BadSettings, Loaded, load
@@ -56,9 +57,12 @@ class Reload:
 
     _log = Logger("mailhost")
 
-    def __init__(self, head: Head, listeners: ListenerSet, notifier: Notifier) -> None:
+    def __init__(
+        self, head: Head, listeners: ListenerSet, metrics: MetricsListener, notifier: Notifier
+    ) -> None:
         self._head = head
         self._listeners = listeners
+        self._metrics = metrics
         self._notifier = notifier
         self._events = head.events
         self._under_way = False
@@ -152,7 +156,8 @@ class Reload:
         loaded = for_running(loaded, former)  # a worker that starts later must agree too
         opened = self._listeners.open(head.foundation, loaded.settings)
         try:
-            head.replace(loaded)
+            with self._metrics.opened(loaded.settings):
+                head.replace(loaded)
         except BaseException:  # the code of a filter may raise anything
             close_all(opened)
             raise

@@ -26,7 +26,7 @@ MOST_EXAMINED = 100  # messages of a folder, from the newest on
 
 def round_trip_commands(head: Head) -> Commands:
     """Return the commands by name."""
-    queue = QueueControl(head.queue, pauses_of(head.foundation.reactor))
+    queue = QueueControl(head.queue, pauses_of(head.foundation.reactor), head.events)
 
     def account(address: str) -> dict[str, Any]:
         """Say whether an address is in a domain of this host, and which account it is."""

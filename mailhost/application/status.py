@@ -19,6 +19,7 @@ from mailhost.config.protocol import ListenProtocol
 from mailhost.doctor.daily.memory import DoctorMemory, LastRun
 from mailhost.doctor.finding import Verdict
 from mailhost.doctor.host.disk import disk_of
+from mailhost.durable.writer_process import WriterProcess
 from mailhost.interfaces.events import CountKey
 from mailhost.net.tls.certificate import CertificateFiles, current_time
 from mailhost.observe.totals import totals
@@ -48,7 +49,7 @@ async def status(head: Head, listeners: ListenerSet, started: float) -> Values:
         "totals": totals(head.counts.events),
         "events": _events(head.counts.events),
         "processes": [*_processes(head)],
-        "writer": _writer(head.writer.pid),
+        "writer": _writer(head.writer),
         "silent": [pid for pid, sessions in workers.items() if sessions is None],
         "most_connections": head.foundation.limits.bounds.total,
         "listeners": _listeners(listeners, [each for each in workers.values() if each]),
@@ -83,8 +84,13 @@ def _processes(head: Head) -> Iterator[Values]:
         yield {"role": role, "pid": pid, "connections": connections, "memory": memory_of(pid)}
 
 
-def _writer(pid: int | None) -> Values | None:
-    return None if pid is None else {"pid": pid, "memory": memory_of(pid)}
+def _writer(writer: WriterProcess) -> Values | None:
+    """Return the writer's process, and how many batches it made in how many seconds."""
+    if writer.pid is None:
+        return None
+    counted = writer.times.read()
+    made = {"batches": sum(counted.buckets), "seconds": counted.seconds}
+    return {"pid": writer.pid, "memory": memory_of(writer.pid), **made}
 
 
 def memory_of(pid: int) -> int | None:

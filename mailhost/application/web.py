@@ -1,4 +1,4 @@
-"""The web listener: its table of routes, and the factory behind it. Only the head serves it."""
+"""The web listener: the factory of a listening socket, and its site. Only the head serves it."""
 
 from __future__ import annotations
 
@@ -8,31 +8,54 @@ from twisted.internet.protocol import ServerFactory
 
 from mailhost.application.foundation import Foundation
 from mailhost.application.services import Services
-from mailhost.config.model import Listen
+from mailhost.config.model import Listen, Settings
+from mailhost.config.protocol import ListenProtocol
+from mailhost.dns_records.from_settings import service_ports
 from mailhost.net.limited import LimitedFactory
-from mailhost.net.tls.server import HTTPS
-from mailhost.web import challenge, sts_policy
-from mailhost.web.challenge import ChallengePage
-from mailhost.web.hosts import HostKind, WebHosts
-from mailhost.web.routes import ANY_HOST, Route, Routes
+from mailhost.net.tls.certificate import CertificateFiles, current_time
+from mailhost.net.tls.server_contexts import HTTPS as HTTPS_ROLE
+from mailhost.web.forwarded import TrustedProxies
+from mailhost.web.hosts import WebHosts
+from mailhost.web.https import HTTPS
+from mailhost.web.routes import Routes
 from mailhost.web.site import Site
-from mailhost.web.sts_policy import PolicyPage
+from mailhost.web.table import Parts, make_table
 
 
 def make_web_factory(foundation: Foundation, listen: Listen) -> LimitedFactory:
     """Return the factory for one listener. Before the first connection it must be given a site."""
     clock, limits, events = foundation.reactor, foundation.limits, foundation.events
-    tls = foundation.tls.factory(HTTPS)
+    tls = foundation.tls.factory(HTTPS_ROLE)
     name = listen.protocol.value
-    return LimitedFactory(ServerFactory(), name, clock, limits, tls, events)
+    return LimitedFactory(ServerFactory(), name, clock, limits, tls, events, foundation.counts)
 
 
 def make_site(services: Services) -> Site:
     """Return the site of all listeners, with the services of one generation."""
     foundation, settings = services.foundation, services.settings
     hosts = WebHosts(settings.hostname, lambda: foundation.directory.view)
-    table = {
-        challenge.PATH: Route(ChallengePage(foundation.http_challenges), ANY_HOST),
-        sts_policy.PATH: Route(PolicyPage(settings), frozenset({HostKind.MTA_STS})),
-    }
-    return Site(Routes(table, hosts).answer, foundation.reactor, time.time)
+
+    def certificates() -> tuple[CertificateFiles, ...]:
+        return foundation.tls.certificates
+
+    https = HTTPS(settings.hostname, _https_port(settings), certificates, current_time)
+    parts = Parts(
+        settings,
+        hosts,
+        https,
+        certificates,
+        foundation.http_challenges,
+        foundation.in_thread,
+        current_time,
+    )
+    proxies = TrustedProxies(settings.web.trusted_proxies if settings.web else ())
+    routes = Routes(make_table(parts), hosts, https, foundation.events)
+    return Site(routes.answer, proxies, foundation.reactor, time.time)
+
+
+def _https_port(settings: Settings) -> int | None:
+    """Return the port at which clients reach this host by HTTPS, None if there is none."""
+    for loopback in (False, True):
+        for port in service_ports(settings.listen, ListenProtocol.HTTPS, loopback):
+            return port
+    return None

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +28,7 @@ from mailhost.application.filters import BadFilter
 from mailhost.application.foundation import Foundation
 from mailhost.application.listeners import outermost
 from mailhost.application.protocols import make_factory, serve
-from mailhost.application.reports import make_tally, reconfigure_tally
+from mailhost.application.reports import make_result_tally, reconfigure_results
 from mailhost.application.services import Services, Shared
 from mailhost.application.trace import make_trace
 from mailhost.config.load import Loaded
@@ -41,7 +42,9 @@ from mailhost.message.address import Address
 from mailhost.net.tls.server import CertificateSource
 from mailhost.observe.critical import CriticalEvents
 from mailhost.observe.fan_out import FanOut
+from mailhost.observe.lag import Lag
 from mailhost.observe.lines import LineLog
+from mailhost.observe.metrics.snapshot import WorkerMeasures
 from mailhost.queue.intake import Intake
 from mailhost.queue.schedule import Backoff
 from mailhost.workers import calls
@@ -87,7 +90,7 @@ class Worker:
         self._log = _log(reactor, self._channel, startup.logs)
         self._counts = CountsForHead(self._channel, reactor)
         own = FanOut(self._log, self._counts.counts)
-        self._tally = make_tally(reactor, own)
+        self._results = make_result_tally(reactor, own)
         self._trace = make_trace(reactor, startup.loaded.settings.data, own)
         self._watch = client_watch(
             reactor,
@@ -95,9 +98,12 @@ class Worker:
             lambda: self._foundation.directory.view,
             lambda: self._loaded.settings,
         )
-        self._events = FanOut(self._log, self._counts.counts, self._tally, self._watch, self._trace)
+        self._events = FanOut(
+            self._log, self._counts.counts, self._results, self._watch, self._trace
+        )
+        self._lag = Lag(reactor)
         self._served: dict[SocketKey, _Served] = {}
-        self._factories: list[IServerFactory] = []
+        self._factories: list[tuple[ListenProtocol, IServerFactory]] = []  # of closed sockets too
         self._ending = False
         self._foundation = Foundation(
             reactor,
@@ -120,7 +126,7 @@ class Worker:
         attach(self._reactor, self._channel, CHANNEL)
         self._use(self._loaded, self._new_services(self._loaded))
         self._foundation.start()
-        self._tally.start()
+        self._results.start()
         self._watch.start()
         self._trace.start()
         gc.freeze()  # as in the head
@@ -134,6 +140,7 @@ class Worker:
             calls.SERVE_ALL_SENT.answered_by(lambda: self._channel.notify(calls.SERVING)),
             calls.RETIRE.answered_by(self._retire_for_head),
             calls.SESSIONS.answered_by(self._sessions),
+            calls.MEASURES.answered_by(self._measures),
             calls.SETTINGS.answered_by(self._take_settings),
             calls.RELOAD.answered_by(self._reload),
             calls.CERTIFICATES.answered_by(self._use_certificates),
@@ -199,8 +206,9 @@ class Worker:
         """Have the parts that live on work with the services of a new generation."""
         self._loaded, self._services = loaded, services
         self._watch.forget()  # other networks may be listed now
-        reconfigure_tally(self._tally, loaded.settings)
+        reconfigure_results(self._results, loaded.settings)
         self._trace.reconfigure(loaded.settings.trace.off)
+        self._lag.measure(loaded.settings.metrics is not None)
 
     def _remove(self, served: _Served) -> Deferred[Any]:
         """Accept no more from a socket. Its connections go on."""
@@ -209,7 +217,7 @@ class Worker:
 
     async def _retire_factory(self, factory: IServerFactory) -> None:
         await factory.retire()
-        self._factories.remove(factory)
+        self._factories = [pair for pair in self._factories if pair[1] is not factory]
 
     def _use_certificates(self, certificates: Sequence[CertificateSource]) -> None:
         self._foundation.tls.replace(certificates, self._foundation.tls.minimums)
@@ -222,7 +230,13 @@ class Worker:
         with socket.socket(fileno=fd) as shared:
             port = self._reactor.adoptStreamPort(shared.fileno(), shared.family, outer)
         self._served[listen.socket] = _Served(port, factory, listen)
-        self._factories.append(factory)
+        self._factories.append((listen.protocol, factory))
+
+    def _measures(self) -> WorkerMeasures:
+        sessions: Counter[str] = Counter()
+        for protocol, factory in self._factories:
+            sessions[protocol.value] += factory.open_count
+        return WorkerMeasures(sessions, self._lag.longest)
 
     def _sessions(self) -> dict[SocketKey, int]:
         return {key: served.factory.open_count for key, served in self._served.items()}
@@ -247,15 +261,14 @@ class Worker:
             served.port.stopListening()
         self._served.clear()
         if seconds is None:
-            await gatherResults([Deferred.fromCoroutine(each.ended()) for each in self._factories])
+            ends = [factory.ended() for _, factory in self._factories]
         else:
-            await gatherResults(
-                [Deferred.fromCoroutine(each.drain(seconds)) for each in self._factories]
-            )
+            ends = [factory.drain(seconds) for _, factory in self._factories]
+        await gatherResults([Deferred.fromCoroutine(each) for each in ends])
         if self._ending:
             return
         self._ending = True
-        await self._tally.stop()
+        await self._results.stop()
         await self._trace.stop()
         await self._foundation.stop()
         self._log.flush()

@@ -2,8 +2,7 @@
 
 - NAME.pem: the key of a certificate, then the chain, own certificate first. One file, so that a
   crash leaves no key beside the chain of another.
-- NAME.next-key: the key of the next certificate, which exists before it is used, so that TLSA
-  records of both can be published in time (RFC 7671 §8).
+- HOSTNAME.next-key: see `next_key`.
 - account-HOST-DIGEST.json: the account at one directory, with its key.
 - state.json: see `state`.
 
@@ -27,7 +26,7 @@ from mailhost.interfaces.changes import Change, RemovedFile, Results
 from mailhost.net.tls.certificate import PEM, BadCertificate, CertificateFiles, read_certificate
 
 FOLDER = "certificates"
-_SUFFIX, _NEXT = ".pem", ".next-key"
+_SUFFIX = ".pem"
 _STATE = "state.json"
 
 
@@ -89,26 +88,15 @@ class CertificateFolder:
         """Return the path of a certificate."""
         return self._in_folder(f"{name}{_SUFFIX}")
 
-    def next_key(self, name: str) -> bytes:
-        """Return the key of the next certificate in PEM, empty if there is none. Raises OSError."""
-        with suppress(FileNotFoundError), open(self._in_folder(f"{name}{_NEXT}"), "rb") as file:
-            return file.read()
-        return b""
-
-    def save_next_key(self, name: str, key: bytes) -> None:
-        """Replace the key of the next certificate, durably. Raises OSError."""
-        replace_file(self._commit, self._in_folder(f"{name}{_NEXT}"), key)
-
     def save(self, name: str, pem: PEM) -> None:
         """Replace a certificate, durably. Raises OSError."""
         replace_file(self._commit, self.path(name), pem.key.rstrip() + b"\n" + pem.chain)
 
     def remove(self, name: str) -> None:
-        """Remove a certificate and its next key. Raises OSError."""
-        paths = (self.path(name), self._in_folder(f"{name}{_NEXT}"))
-        for error in self._commit([*map(RemovedFile, paths)]):
-            if error is not None:
-                raise error
+        """Remove a certificate. Raises OSError."""
+        (error,) = self._commit([RemovedFile(self.path(name))])
+        if error is not None:
+            raise error
 
     def state(self) -> State:
         """Return what is remembered, an empty state for none. Raises OSError."""

@@ -16,14 +16,14 @@ Paths = tuple[str, str]
 """The files of a chain and of its key."""
 
 
-def folder_of(data: str) -> CertificateFolder:
-    """Return the folder of ordered certificates in a data folder."""
-    return CertificateFolder(data, BlockingCommitter(OperatingSystem()).commit)
+def folder_of(settings: Settings) -> CertificateFolder:
+    """Return the folder of ordered certificates."""
+    return CertificateFolder(settings.data, BlockingCommitter(OperatingSystem()).commit)
 
 
 def ordered(settings: Settings) -> list[CertificateFiles]:
     """Return the certificates that were ordered. Blocks for the disk. Raises OSError."""
-    found = [each.files for each in folder_of(settings.data).read().certificates]
+    found = [each.files for each in folder_of(settings).read().certificates]
     return sorted(found, key=lambda files: not is_for(files, settings.hostname))
 
 

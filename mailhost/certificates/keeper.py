@@ -21,12 +21,12 @@ from twisted.python.failure import Failure as TwistedFailure
 from mailhost.certificates import schedule
 from mailhost.certificates.attempts import Attempts
 from mailhost.certificates.expiry import Expiry
-from mailhost.certificates.failure import Failure, failure_of
+from mailhost.certificates.failure import Failure, failure_of, own_failure
 from mailhost.certificates.folder import CertificateFolder, StoredCertificate
-from mailhost.certificates.keys import certificate_id, make_key
+from mailhost.certificates.keys import certificate_id, key_pem, make_key
 from mailhost.certificates.memory import WHERE, Memory
 from mailhost.certificates.need import Need, need_of
-from mailhost.certificates.next_keys import next_key
+from mailhost.certificates.next_key import NextKey, is_kind
 from mailhost.certificates.order import Obtained, Wanted
 from mailhost.certificates.plan import Plan, Planner, Setup
 from mailhost.certificates.state import NEVER_FAILED, NO_SCHEDULE, Schedule, State
@@ -43,13 +43,16 @@ PERIOD = 1.0  # seconds
 LOOK_AGAIN = 3600.0  # seconds between two look-ups of the names
 AFTER_FAULT = 600.0  # seconds after a fault of our own
 STOP_SECONDS = 5.0  # until a stop no longer waits for answers to challenges to be removed
+_KEY_STAYS = "DNS has a TLSA record for the present key, and none for the next one"
+_PUBLISH = "publish the TLSA records that `mailhost dns` prints"
 
 
 @dataclass(frozen=True, slots=True)
 class KeeperParts:
-    """What the keeper works with. `setup` returns None as long as the operator has not agreed, and
-    the same object as long as nothing has changed. `used` has all processes use the certificates in
-    the folder. `now` gives seconds since 1970, `chance` a random number from 0 to 1."""
+    """What the keeper works with. `next_key` returns that of a hostname. `setup` returns None as
+    long as the operator has not agreed, and the same object as long as nothing has changed. `used`
+    has all processes use the certificates in the folder. `now` gives seconds since 1970, `chance` a
+    random number from 0 to 1."""
 
     in_thread: InThread
     folder: CertificateFolder
@@ -58,6 +61,7 @@ class KeeperParts:
     memory: Memory
     expiry: Expiry
     events: IEventSink
+    next_key: Callable[[str], NextKey]
     setup: Callable[[], Setup | None]
     used: Callable[[], Awaitable[None]]
     now: Callable[[], float]
@@ -220,7 +224,11 @@ class CertificateKeeper:
             names, failures = await self._trial(setup, need)
             found = Obtained(None)
             if need.accepts(names):
-                key = await self._next_key(setup, name, stored)
+                key = await self._key(setup, name, stored)
+                if need.for_key and not is_kind(key, setup.key):
+                    failure = own_failure(name, "", _KEY_STAYS, _PUBLISH)
+                    await memory.order_failed(setup.directory, name, stored, failure)
+                    return Renewed(name, failures=[failure])
                 wanted = Wanted(names, key, need.replaces)
                 found = await self._parts.attempts.obtain(setup.account, wanted, need.accepts)
         except AuthorityError as error:
@@ -249,9 +257,15 @@ class CertificateKeeper:
         key = await self._parts.in_thread(partial(make_key, setup.key))
         return await self._parts.attempts.obtain(trial, Wanted(need.names, key))
 
-    async def _next_key(self, setup: Setup, name: str, stored: StoredCertificate | None) -> bytes:
-        work = partial(next_key, self._parts.folder, name, stored, setup.key)
-        return await self._parts.in_thread(work)
+    async def _key(self, setup: Setup, name: str, stored: StoredCertificate | None) -> bytes:
+        """Return the key for a new certificate. Raises OSError."""
+        chosen = None
+        if name == setup.hostname:
+            present = key_pem(stored.files.key) if stored else None
+            chosen = await self._parts.next_key(name).choose(present, setup.key)
+        if chosen is not None:
+            return chosen
+        return await self._parts.in_thread(partial(make_key, setup.key))
 
     async def _take(self, setup: Setup, name: str, pem: PEM) -> None:
         """Write a new certificate, and have it used. Raises OSError."""
@@ -259,7 +273,8 @@ class CertificateKeeper:
         stored = (await self.stored())[name]
         await self._parts.memory.obtained(setup.directory, stored)
         await self._parts.used()
-        await self._next_key(setup, name, stored)
+        if name == setup.hostname:
+            await self._parts.next_key(name).ensure(key_pem(stored.files.key), setup.key)
 
     async def _ask_for_window(self, setup: Setup, stored: StoredCertificate) -> None:
         """Ask the authority when to renew a certificate, if that is due (RFC 9773)."""

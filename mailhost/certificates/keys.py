@@ -10,14 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
-    PublicFormat,
     load_pem_private_key,
 )
 
@@ -35,23 +34,12 @@ def make_key(kind: KeyKind) -> bytes:
         key = ec.generate_private_key(_CURVES[kind]())
     else:
         key = rsa.generate_private_key(65537, _RSA_BITS[kind])
+    return key_pem(key)
+
+
+def key_pem(key: PrivateKeyTypes) -> bytes:
+    """Return a private key in PEM."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def public_half(pem: bytes) -> bytes:
-    """Return the public half of a key as the DER of its SubjectPublicKeyInfo, empty for a file
-    that is no key."""
-    try:
-        key = load_pem_private_key(pem, None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return b""
-    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return key.public_key().public_bytes(*form)
-
-
-def is_kind(pem: bytes, kind: KeyKind) -> bool:
-    """True for a key in PEM of this kind."""
-    return bool(public_half(pem)) and kind_of(load_pem_private_key(pem, None)) is kind
 
 
 def make_request(pem: bytes, names: Sequence[str]) -> bytes:

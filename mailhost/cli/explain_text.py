@@ -99,7 +99,7 @@ _RULES = {
     "catch-all": "is not a name of its domain, and goes to the catch-all ",
     "admin": "has no account or alias, and goes to the admin ",
     "bare postmaster": "without a domain stands for ",
-    "reports": "is the address for DMARC reports",
+    "reports": "is an address for reports of other hosts",
     "elsewhere": "is in a domain of another host",
     "again": "was expanded before",
     "came back": "is an alias that the message came through before",
@@ -122,13 +122,17 @@ def _quota(box: dict[str, Any]) -> str:
 
 def _next_hop(hop: dict[str, Any]) -> Iterator[str]:
     where = f"the route via {hop['route']}" if hop["route"] else "MX hosts"
-    yield f"{hop['address']} goes to {where}, port {hop['port']}; {hop['tls']}"
+    tls = f"; {hop['tls']}" if hop["tls"] else ""
+    yield f"{hop['address']} goes to {where}, port {hop['port']}{tls}"
+    if hop.get("policy"):
+        yield f"  {hop['policy']}"
     if hop["trouble"]:
         yield f"  no host: {hop['trouble']}"
     for host in hop["hosts"]:
         found = ", ".join(host["addresses"]) or f"not usable: {host['trouble']}"
         preference = "" if hop["route"] else f"{host['preference']} "
-        yield f"  {preference}{host['name']}: {found}"
+        differs = host.get("tls") if not hop["tls"] else ""
+        yield f"  {preference}{host['name']}: {found}{f'; {differs}' if differs else ''}"
 
 
 def _wrapped(start: str, text: str, width: int) -> list[str]:

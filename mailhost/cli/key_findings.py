@@ -57,5 +57,6 @@ def _unreadable(settings: Settings, paths: list[str]) -> Iterator[str]:
         found = unreadable_by(user, there)
     except OSError:
         return  # reported with the other files
-    for path, reason in found.items():
-        yield f"dkim: the user {user} cannot read {path} ({reason}); run: chown {user} {path}"
+    for path, each in found.items():
+        text = f"dkim: the user {user} cannot read {path} ({each.reason})"
+        yield f"{text}; run: chown {user} {path}"

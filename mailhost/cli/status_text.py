@@ -34,12 +34,20 @@ def _processes(status: dict[str, Any]) -> Iterator[str]:
     for each in status["processes"]:
         silent = ", does not answer" if each["pid"] in status["silent"] else ""
         yield f"{each['role']} {each['pid']}{_memory(each)}{silent}"
-    if status["writer"]:
-        yield f"writer {status['writer']['pid']}{_memory(status['writer'])}"
+    writer = status["writer"]
+    if writer:
+        yield f"writer {writer['pid']}{_memory(writer)}{_batch(writer)}"
 
 
 def _memory(process: dict[str, Any]) -> str:
     return f" {size(process['memory'])}" if process["memory"] is not None else ""
+
+
+def _batch(writer: dict[str, Any]) -> str:
+    """Return how long a batch of the writer takes on average; nothing before the first one."""
+    if not writer.get("batches"):
+        return ""
+    return f", {1000 * writer['seconds'] / writer['batches']:.1f} ms a batch"
 
 
 def _sessions(status: dict[str, Any]) -> str:

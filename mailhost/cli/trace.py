@@ -150,10 +150,18 @@ def _print_story(story: Story, reader: TraceReader) -> None:
     outcomes = ", ".join(story.outcomes) or "not known"
     click.echo(plain(f"{story.name}  from <{story.sender}>, {outcomes}"))
     for facts in (*reader.before(story), *story.facts):
-        _print_line(moment(facts), fact_text(facts))
+        _print_line(moment(facts), fact_text(facts) + _over(facts, reader))
     if len(story.recipients) > 1:
         for address, state in story.recipients.items():
             click.echo(plain(f"{'':{_INDENT}}<{address}>: {state}"))
+
+
+def _over(facts: dict[str, Any], reader: TraceReader) -> str:
+    """Return which TLS an attempt at another host had, and which rule decided."""
+    from mailhost.trace.timeline import session_text
+
+    session = reader.session_of(facts)
+    return f"; {session_text(session)}" if session else ""
 
 
 def _print_line(at: str, text: str) -> None:
@@ -174,8 +182,13 @@ def _as_json(story: Story, reader: TraceReader) -> dict[str, object]:
         "recipients": story.recipients,
         "outcomes": list(story.outcomes),
         "session": list(reader.before(story)),
-        "events": list(story.facts),
+        "events": [_with_session(each, reader) for each in story.facts],
     }
+
+
+def _with_session(facts: dict[str, Any], reader: TraceReader) -> dict[str, Any]:
+    session = reader.session_of(facts)
+    return {**facts, "session": session} if session else facts
 
 
 def _follow(reader: TraceReader, query: Any, as_json: bool) -> None:

@@ -14,6 +14,7 @@ from mailhost.config.endpoint import parse_endpoint
 from mailhost.config.files import unreadable
 from mailhost.config.filters.check import check_filters
 from mailhost.config.filters.common import Acting, Action
+from mailhost.config.metrics_check import check_metrics
 from mailhost.config.model import (
     DomainSettings,
     Identity,
@@ -37,6 +38,7 @@ ALWAYS = ("postmaster", "abuse")
 def check(settings: Settings) -> Iterator[Problem]:
     """Yield the faults that concern several settings, or the settings and this machine."""
     yield from _listeners(settings)
+    yield from check_metrics(settings)
     yield from _certificates(settings)
     yield from check_acme(settings.tls.acme)
     yield from _routes(settings)

@@ -6,6 +6,8 @@ import os
 import pwd
 from collections.abc import Callable
 
+from mailhost.config.file_access import Step, remedy_for_us
+
 
 def unreadable(path: str, error: OSError) -> str:
     """Return the reason and the remedy after reading `path` raised `error`."""
@@ -31,14 +33,12 @@ def _missing(path: str) -> str:
 
 
 def _forbidden(path: str) -> str:
-    folder = _first(os.path.dirname(path), lambda each: not _may_enter(each))
+    commands = remedy_for_us(path)
+    remedy = f"run as root: {commands}" if commands else "allow it with chown or chmod"
+    folder = _first(os.path.dirname(path), lambda each: not Step(each, folder=True).is_open())
     if folder:
-        return f"{_user()} may not enter the folder {folder}; allow it with chown or chmod"
-    return f"{_user()} may not read it; allow it with chown or chmod"
-
-
-def _may_enter(folder: str) -> bool:
-    return os.access(folder, os.X_OK, effective_ids=os.access in os.supports_effective_ids)
+        return f"{_user()} may not enter the folder {folder}; {remedy}"
+    return f"{_user()} may not read it; {remedy}"
 
 
 def _user() -> str:

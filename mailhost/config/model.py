@@ -18,8 +18,10 @@ from mailhost.config.dkim import DKIM, DomainDKIM
 from mailhost.config.dmarc import DMARC
 from mailhost.config.doctor import Doctor
 from mailhost.config.filters.kinds import AnyFilter, Mode
+from mailhost.config.metrics import Metrics
 from mailhost.config.mta_sts import MTASTS, DomainMTASTS
 from mailhost.config.protocol import ListenProtocol
+from mailhost.config.relay_tls import RelayTLS
 from mailhost.config.section import DAY, HOUR, MEGABYTE, MINUTE, Positive, Section
 from mailhost.config.sending import DomainSending, Families, SourceAddresses
 from mailhost.config.tls_reports import TLSReports
@@ -210,6 +212,7 @@ class Relay(Section):
     families: Families = Families.BOTH
     allow_loopback: Switch = False
     arc: tuple[DomainPattern, ...] = ()
+    tls: RelayTLS = RelayTLS()
     domain: dict[DomainName, DomainSending] = {}
     route: tuple[Route, ...] = ()
 
@@ -318,6 +321,7 @@ class Settings(Section):
     mta_sts: MTASTS = MTASTS()
     doctor: Doctor = Doctor()
     trace: Trace = Trace()
+    metrics: Metrics | None = None
     domain: dict[DomainName, DomainSettings] = {}
     demo: Demo | None = None
     filter_mode: Mode = Mode.ENFORCE

@@ -9,7 +9,6 @@ unless they are sticky: in a sticky folder users cannot rename the files of othe
 
 from __future__ import annotations
 
-import grp
 import os
 import pwd
 import stat
@@ -19,10 +18,12 @@ from itertools import islice
 
 from mailhost.config.endpoint import parse_endpoint
 from mailhost.config.filters.outside import Python
+from mailhost.config.groups import group_name, members_of
 from mailhost.config.model import Settings
 from mailhost.config.problems import Problem, key_of
 
-_INSIDE = ("directory.sqlite", "mail", "queue", "incoming", "tls", "dmarc")  # of the data folder
+# folders and files of the data folder
+_INSIDE = ("directory.sqlite", "mail", "queue", "incoming", "tls", "dmarc", "tls-reports")
 
 
 def check_ownership(settings: Settings) -> Iterator[Problem]:
@@ -88,24 +89,7 @@ def _fault(path: str, trusted: set[int], sticky: bool) -> str:
     if mode & stat.S_IWOTH:
         remedy = f"name a folder in {path}" if mode & stat.S_ISVTX else f"run: chmod o-w {path}"
         return f"everybody on this machine can write to {path}; {remedy}"
-    if mode & stat.S_IWGRP and not _members(found.st_gid) <= {*trusted, found.st_uid}:
-        group = _group_name(found.st_gid)
+    if mode & stat.S_IWGRP and not members_of(found.st_gid) <= {*trusted, found.st_uid}:
+        group = group_name(found.st_gid)
         return f"the group {group} can write to {path}; run: chmod g-w {path}"
     return ""
-
-
-def _members(gid: int) -> set[int]:
-    """Return the users of a group, including those whose primary group it is."""
-    members = {user.pw_uid for user in pwd.getpwall() if user.pw_gid == gid}
-    with suppress(KeyError):
-        for name in grp.getgrgid(gid).gr_mem:
-            with suppress(KeyError):
-                members.add(pwd.getpwnam(name).pw_uid)
-    return members
-
-
-def _group_name(gid: int) -> str:
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return str(gid)

@@ -8,6 +8,7 @@ cannot look up, a folder of the system as data folder.
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
@@ -22,11 +23,13 @@ from mailhost.config.files import unreadable
 from mailhost.config.filters.authenticity import Authenticity
 from mailhost.config.filters.block import List
 from mailhost.config.filters.common import Action, LookAt
+from mailhost.config.metrics_check import warn_of_metrics
 from mailhost.config.model import Certificate, Settings
-from mailhost.config.pem import check_pair
+from mailhost.config.pem import LARGEST_FILE, check_pair
 from mailhost.config.problems import Problem, key_of
 from mailhost.config.section import Section
 from mailhost.config.sending_check import sending_warnings
+from mailhost.config.web_check import web_warnings
 from mailhost.message.address import literal_address
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -55,6 +58,10 @@ _UNSIGNED = (
 )
 _NOTHING_TO_REPORT = (
     'has no effect; add a [[filter]] with kind = "authenticity": its results are what is reported'
+)
+_ONLY_FOR_TESTS = (
+    "is for test networks: certificates that the authorities of this machine have issued to other "
+    "mail hosts and policy hosts are not accepted"
 )
 WELL_KNOWN = {
     465: "submissions",
@@ -91,6 +98,7 @@ def faults(settings: Settings) -> Iterator[Problem]:
         yield Problem("data", text)
     yield from _proxies(settings)
     yield from _endpoint_files(settings)
+    yield from _authority(settings)
 
 
 def warnings(settings: Settings) -> Iterator[Problem]:
@@ -109,9 +117,11 @@ def warnings(settings: Settings) -> Iterator[Problem]:
             yield Problem(_key_of_list(place, networks), text)
     yield from _lists(settings)
     yield from _listeners(settings)
+    yield from warn_of_metrics(settings)
     yield from _durations(settings)
     yield from sending_warnings(settings)
     yield from acme_warnings(settings)
+    yield from web_warnings(settings)
     judges = any(isinstance(each, Authenticity) for each in settings.filter)
     if settings.dmarc.send_reports and not judges:
         yield Problem("dmarc.send_reports", _NOTHING_TO_REPORT)
@@ -120,6 +130,8 @@ def warnings(settings: Settings) -> Iterator[Problem]:
         yield Problem("tls_reports.send", _UNSIGNED)
     if settings.doctor.daily and settings.admin is None:
         yield Problem("doctor.daily", _NO_READER)
+    if settings.relay.tls.authority is not None:
+        yield Problem("relay.tls.authority", _ONLY_FOR_TESTS)
 
 
 def hostname_fault(name: str) -> str:
@@ -233,6 +245,22 @@ def _endpoint_files(settings: Settings) -> Iterator[Problem]:
             pair = Certificate(chain=named.get("certKey", private), key=private)
             with suppress(OSError):  # only root may read them, and has read them already
                 yield from [Problem(key, found.text) for found in check_pair(key, pair)]
+
+
+def _authority(settings: Settings) -> Iterator[Problem]:
+    """Yield the fault of the authority for other hosts' certificates."""
+    path, key = settings.relay.tls.authority, "relay.tls.authority"
+    if path is None:
+        return
+    try:
+        with open(path, "rb") as file:
+            ssl.PEM_cert_to_DER_cert(file.read(LARGEST_FILE).decode("ascii").strip())
+    except PermissionError:
+        return  # only root may read it
+    except OSError as error:
+        yield Problem(key, unreadable(path, error))
+    except ValueError:
+        yield Problem(key, f"{path} holds no certificate in PEM")
 
 
 def _proxies(settings: Settings) -> Iterator[Problem]:

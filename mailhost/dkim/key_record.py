@@ -20,6 +20,8 @@ SHORTEST_RSA_KEY = 1024  # bits (RFC 8301 §3.2)
 LONGEST_RSA_KEY = 8192  # bits; a check with a longer one takes too long
 LARGEST_EXPONENT = 1 << 32  # of an RSA key; usual is 65537, and larger ones take long
 LONGEST_RECORD = 8192  # octets
+ANY_SERVICE = "*"  # the service of keys for every purpose (s=)
+FOR_MAIL = frozenset({ANY_SERVICE, "email"})
 _SHA256 = Prehashed(SHA256())
 _PADDING = PKCS1v15()
 
@@ -51,8 +53,8 @@ class KeyRecord:
 
 
 @lru_cache(maxsize=1000)
-def parse_key_record(record: bytes) -> KeyRecord:
-    """Read a TXT record. Raises BadKey.
+def parse_key_record(record: bytes, services: frozenset[str] = FOR_MAIL) -> KeyRecord:
+    """Read a TXT record of a key for one of `services`. Raises BadKey.
 
     Records are remembered, as reading the key takes about as long as checking a signature by it.
     """
@@ -64,7 +66,7 @@ def parse_key_record(record: bytes) -> KeyRecord:
         raise BadKey(f"the key record cannot be read: {bad}") from bad
     if (next(iter(tags), "") != "v" and "v" in tags) or tags.get("v", "DKIM1") != "DKIM1":
         raise BadKey("the record is no DKIM1 key record")
-    if not {"*", "email"} & set(without_blanks(tags.get("s", "*")).split(":")):
+    if not services & set(without_blanks(tags.get("s", ANY_SERVICE)).split(":")):
         raise BadKey("the key is not for mail")
     if "sha256" not in without_blanks(tags.get("h", "sha256")).lower().split(":"):
         raise BadKey("the key is not for SHA-256")

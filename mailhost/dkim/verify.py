@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from mailhost.dkim.body import BodyForm, BodyHash
-from mailhost.dkim.key_record import BadKey, KeyRecord, parse_key_record
+from mailhost.dkim.key_record import FOR_MAIL, BadKey, KeyRecord, parse_key_record
 from mailhost.dkim.signature import Signature, Unreadable
 from mailhost.dkim.signed_header import SignedHeader
 from mailhost.interfaces.dns import Found, Lookups, ask, txt_of
@@ -64,12 +64,14 @@ def verify(
     signatures: Sequence[Signature | Unreadable],
     hashes: Mapping[BodyForm, BodyHash],
     now: float,
+    services: frozenset[str] = FOR_MAIL,
 ) -> Lookups[list[SignatureResult]]:
     """Return the result for each signature, in order.
 
     `hashes` are those of the body in the forms of all signatures. `now` is in seconds since 1970.
+    The key must be one for one of `services`.
     """
-    return (yield from verify_some(SignedHeader(header), signatures, hashes, now))
+    return (yield from verify_some(SignedHeader(header), signatures, hashes, now, services))
 
 
 def verify_some(
@@ -77,6 +79,7 @@ def verify_some(
     signatures: Sequence[Signature | Unreadable],
     hashes: Mapping[BodyForm, BodyHash],
     now: float,
+    services: frozenset[str] = FOR_MAIL,
 ) -> Lookups[list[SignatureResult]]:
     """As `verify`, for some of the signatures of a message."""
     results: list[SignatureResult] = []
@@ -84,7 +87,7 @@ def verify_some(
         if isinstance(each, Unreadable):
             result = SignatureResult(DKIMStatus.NEUTRAL, each.domain, each.selector, each.reason)
         else:
-            result = yield from verify_signature(signed, each, hashes, now)
+            result = yield from verify_signature(signed, each, hashes, now, services)
         results.append(result)
     return results
 
@@ -94,11 +97,14 @@ def verify_signature(
     signature: Signature,
     hashes: Mapping[BodyForm, BodyHash],
     now: float,
+    services: frozenset[str] = FOR_MAIL,
 ) -> Lookups[SignatureResult]:
     """Return the result for one signature. DNS is asked only if its body hash is right."""
     try:
         _check_without_key(signed, signature, hashes, now)
-        key = yield from find_key(signature.algorithm, signature.selector, signature.domain)
+        key = yield from find_key(
+            signature.algorithm, signature.selector, signature.domain, services
+        )
         _check_by_key(signed, signature, key)
     except VerificationFailed as failed:
         return _result(signature, failed.status, failed.reason, failed.testing)
@@ -140,8 +146,11 @@ def _check_by_key(signed: SignedHeader, signature: Signature, key: KeyRecord) ->
         raise VerificationFailed(DKIMStatus.FAIL, "the signature does not match", key.testing)
 
 
-def find_key(algorithm: str, selector: str, domain: str) -> Lookups[KeyRecord]:
-    """Return the first usable key of a selector. Raises VerificationFailed."""
+def find_key(
+    algorithm: str, selector: str, domain: str, services: frozenset[str] = FOR_MAIL
+) -> Lookups[KeyRecord]:
+    """Return the first usable key of a selector, for one of `services`. Raises
+    VerificationFailed."""
     kind = _kind(algorithm)
     reply = yield from ask(txt_of(f"{selector}._domainkey.{domain}"))
     if reply.found is Found.FAILED:
@@ -149,7 +158,7 @@ def find_key(algorithm: str, selector: str, domain: str) -> Lookups[KeyRecord]:
     reason = "there is no key in DNS"
     for record in reply.records[:MOST_KEY_RECORDS]:
         try:
-            key = parse_key_record(record)
+            key = parse_key_record(record, services)
         except BadKey as bad:
             reason = str(bad)
             continue

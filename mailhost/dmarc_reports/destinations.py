@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from mailhost.aggregate_reports.sender import NotNow
+from mailhost.aggregate_reports.report import NotNow
 from mailhost.dmarc.record import is_dmarc, parse_record
 from mailhost.dmarc.walk import WalkFailed, walk
 from mailhost.interfaces.dns import Found, Lookups, ask, is_for_tests, txt_of

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
 
-from mailhost.aggregate_reports.mail import ReportMail, compose, report_id
-from mailhost.aggregate_reports.report import DAY
-from mailhost.aggregate_reports.sender import LOOKUPS_LIMIT, NotNow, NotSent
+from mailhost.aggregate_reports.mail import MailServices, ReportMail, compose, report_id
+from mailhost.aggregate_reports.report import DAY, NotSent
+from mailhost.aggregate_reports.sender import LOOKUPS_LIMIT
 from mailhost.aggregate_reports.waiting import Waiting
 from mailhost.dmarc_reports.destinations import ReportDestination, find_destinations
 from mailhost.dmarc_reports.mail import mail_of, packed
@@ -17,11 +17,7 @@ from mailhost.dmarc_reports.report import WHERE, AggregateReport
 from mailhost.dmarc_reports.waiting import results_of
 from mailhost.interfaces.dns import IResolver
 from mailhost.interfaces.events import IEventSink
-from mailhost.interfaces.outgoing import IOutgoing
-from mailhost.interfaces.reception import IHandover
-from mailhost.message.address import Address
 from mailhost.net.dns.lookups import run_lookups
-from mailhost.own_messages import complete, hand_over
 
 PERIOD = 3600.0  # seconds between two rounds
 LONGEST = 3 * DAY  # seconds after its day that a report is tried
@@ -34,9 +30,7 @@ class SenderServices:
     none are sent."""
 
     reports: bool
-    hostname: str
-    outgoing: IOutgoing
-    handover: IHandover
+    mail: MailServices
 
 
 class DMARCReportsToSend:
@@ -78,7 +72,7 @@ class DMARCReportsToSend:
     def make(self, waiting: Waiting) -> ReportMail:
         """See ReportsToSend."""
         published, rows = results_of(self._data, waiting)
-        begin, hostname = waiting.day * DAY, self._services().hostname
+        begin, hostname = waiting.day * DAY, self._services().mail.hostname
         report = AggregateReport(
             organization=hostname,
             email=f"postmaster@{hostname}",
@@ -92,13 +86,9 @@ class DMARCReportsToSend:
 
     async def send(self, report: ReportMail, destination: ReportDestination) -> None:
         """See ReportsToSend. A report that is too large for the address is not sent."""
-        services = self._services()
         composed = compose(report, destination.address)
         largest = LARGEST if destination.largest is None else min(destination.largest, LARGEST)
         if composed.content.size > largest:
             size = composed.content.size
             raise NotSent(f"it has {size} octets, and at most {largest} are taken")
-        author = Address("postmaster", services.hostname)
-        message = await complete(composed, author, services.outgoing, self._events)
-        if message and not await hand_over(message, services.handover, self._events):
-            raise NotNow("the queue does not take it")
+        await self._services().mail.send(composed, self._events)

@@ -24,7 +24,12 @@ from mailhost.dns_records.checks.texts import (
     check_reports,
     check_services,
 )
-from mailhost.dns_records.checks.tls import check_mta_sts, check_tls_reports, check_tlsa
+from mailhost.dns_records.checks.tls import (
+    check_mta_sts,
+    check_sts_hosts,
+    check_tls_reports,
+    check_tlsa,
+)
 from mailhost.dns_records.checks.web_names import check_web_names
 from mailhost.dns_records.finding import DNSFinding, DNSVerdict
 from mailhost.dns_records.record import DNSPlan, Topic
@@ -54,6 +59,7 @@ _CHECKS: tuple[Callable[[DNSPlan], Lookups[list[DNSFinding]]], ...] = (
     check_services,
     check_web_names,
     check_mta_sts,
+    check_sts_hosts,
     check_tls_reports,
     check_tlsa,
     check_caa,

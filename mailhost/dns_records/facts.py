@@ -7,6 +7,7 @@ from enum import Enum
 
 from mailhost.interfaces.signing import DomainKey
 from mailhost.message.address import Address
+from mailhost.mta_sts.policy import STSPolicy
 
 
 class AddressSource(Enum):
@@ -88,8 +89,8 @@ class DomainFacts:
     `spf` are further mechanisms of its SPF record, such as `include:_spf.isp.example`.
     `unknown_routes` are smarthosts that carry its mail, and for which no mechanism is known.
     `reports` takes its DMARC reports. `policy_of` is the nearest domain of this host above it,
-    whose DMARC record applies to it too; empty if there is none. `sts_id` is the id of its policy
-    of MTA-STS, empty if it has none. `tls_reports` are the URIs for reports about TLS."""
+    whose DMARC record applies to it too; empty if there is none. `sts` is its policy of
+    MTA-STS, None if this host serves none. `tls_reports` takes reports about TLS to it."""
 
     domain: str
     receives: bool = True
@@ -99,5 +100,5 @@ class DomainFacts:
     unknown_routes: tuple[str, ...] = ()
     reports: Address | None = None
     policy_of: str = ""
-    sts_id: str = ""
-    tls_reports: tuple[str, ...] = ()
+    sts: STSPolicy | None = None
+    tls_reports: Address | None = None

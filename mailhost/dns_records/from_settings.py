@@ -19,6 +19,7 @@ from mailhost.dns_records.facts import (
 from mailhost.interfaces.dns import is_for_tests
 from mailhost.interfaces.signing import DomainKey
 from mailhost.message.domains import fits, is_at_or_below
+from mailhost.mta_sts.own import own_policy
 
 # each service: its listener with TLS from the first octet, which RFC 8314 §3 prefers, and the one
 # with STARTTLS. RFC 6186 §3.3: IMAP before POP3.
@@ -40,6 +41,7 @@ PROVIDERS: Mapping[str, str] = {
     "sendgrid.net": "include:sendgrid.net",
 }
 
+_HTTPS = 443
 NO_CERTIFICATES = HostCertificates()
 
 
@@ -61,10 +63,11 @@ def host_facts(
     return HostFacts(
         settings.hostname,
         addresses,
-        services=tuple(_services(settings.listen)),
+        services=(*_services(settings.listen), *_autodiscover(settings)),
         senders=bound,
         receives=receives,
         spf=_mechanisms(settings, settings.hostname)[0] if receives else (),
+        https=https_port(settings),
         certificates=certificates,
     )
 
@@ -87,7 +90,24 @@ def domain_facts(
         spf=mechanisms,
         unknown_routes=unknown,
         reports=settings.report_addresses.get(domain),
+        sts=own_policy(settings, domain) if https_port(settings) else None,
+        tls_reports=settings.tls_report_addresses.get(domain),
     )
+
+
+def https_port(settings: Settings) -> int:
+    """Return the port at which other hosts reach the web listener over HTTPS, 0 for none. That of a
+    reverse proxy is taken to be the usual one."""
+    port = next(service_ports(settings.listen, ListenProtocol.HTTPS), 0)
+    behind_proxy = settings.web is not None and any(each.protocol.web for each in settings.listen)
+    return port or (_HTTPS if behind_proxy else 0)
+
+
+def _autodiscover(settings: Settings) -> Iterator[MailService]:
+    """Yield the service at which Outlook finds the settings of mail programs."""
+    port = https_port(settings)
+    if port:
+        yield MailService("_autodiscover._tcp", port)
 
 
 def _mechanisms(settings: Settings, domain: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -135,18 +155,22 @@ def _is_private(host: str) -> bool:
 def _services(listeners: Sequence[Listen]) -> Iterator[MailService]:
     for choices in _SERVICES:
         for protocol, label in choices:
-            port = next(_ports(listeners, protocol), None)
+            port = next(service_ports(listeners, protocol), None)
             if port is not None:
                 yield MailService(f"{label}._tcp", port, preferred="pop3" not in label)
                 break
 
 
-def _ports(listeners: Sequence[Listen], protocol: ListenProtocol) -> Iterator[int]:
-    """Yield the ports at which other hosts reach listeners of a protocol, the usual one first."""
+def service_ports(
+    listeners: Sequence[Listen], protocol: ListenProtocol, loopback: bool = False
+) -> Iterator[int]:
+    """Yield the ports at which other hosts reach listeners of a protocol, the usual one first. With
+    `loopback` those at which this machine alone reaches them."""
     ports = []
     for listen in listeners:
         endpoint = parse_endpoint(listen.endpoint)
-        if listen.protocol is not protocol or endpoint.interface.startswith(("127.", "::1")):
+        local = endpoint.interface.startswith(("127.", "::1"))
+        if listen.protocol is not protocol or local is not loopback:
             continue
         if endpoint.kind == "systemd" and protocol.usual_port:
             ports.append(protocol.usual_port)

@@ -10,7 +10,7 @@ from mailhost.dns_records.addresses import addresses_without_dns
 from mailhost.dns_records.facts import AddressSource, DomainFacts, HostAddresses, HostCertificates
 from mailhost.dns_records.from_settings import NO_CERTIFICATES, domain_facts, host_facts, is_in_dns
 from mailhost.dns_records.plan import make_plan
-from mailhost.dns_records.record import DNSPlan
+from mailhost.dns_records.record import DNSPlan, Topic
 from mailhost.interfaces.accounts import DirectoryView
 from mailhost.interfaces.signing import DomainKey
 from mailhost.message.domains import names_above
@@ -35,6 +35,15 @@ class OwnDomain:
         """Return the plan of the domain, with these addresses of the host."""
         host = host_facts(self.settings, addresses, self.host_receives, self.certificates)
         return make_plan(host, self.facts)
+
+    def plan_without_addresses(self) -> DNSPlan:
+        """Return the plan as far as it does not depend on the addresses of the host."""
+        return self.plan(HostAddresses((), AddressSource.UNKNOWN))
+
+    @property
+    def planned_topics(self) -> frozenset[Topic]:
+        """The subjects of the records in the plan, whatever the addresses of the host are."""
+        return frozenset(record.topic for record in self.plan_without_addresses().records)
 
     def known_addresses(self) -> HostAddresses | None:
         """Return the addresses of the host as far as they need no DNS; None if they do."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_address
-from urllib.parse import quote
 
 from mailhost.dns_records.facts import AddressSource, DomainFacts, HostFacts
+from mailhost.dns_records.mailto import mailto
 from mailhost.dns_records.plan_of_tls import caa, mta_sts, tls_reports, tlsa, web_names
 from mailhost.dns_records.record import DNSPlan, Kind, PlannedRecord, Topic
 from mailhost.interfaces.signing import KeyState
-from mailhost.message.address import Address
 from mailhost.message.domains import is_at_or_below
 
 _KEY_PURPOSE = {
@@ -25,8 +24,8 @@ def make_plan(host: HostFacts, own: DomainFacts) -> DNSPlan:
     """Return the plan of a domain, or of the host's own name."""
     records = tuple(record for part in _PARTS for record in part(host, own))
     notes = tuple(_notes(host, own))
-    authority = host.certificates.authority
-    return DNSPlan(own.domain, host.hostname, own.signer, records, notes, authority)
+    authority, sts = host.certificates.authority, own.sts if own.receives else None
+    return DNSPlan(own.domain, host.hostname, own.signer, records, notes, authority, sts)
 
 
 def _mail(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
@@ -85,19 +84,13 @@ def _dmarc(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
     reports = own.reports
     if own.policy_of and not reports:
         return  # a record with p=none would be weaker than the one above may be
-    text = f"v=DMARC1; p=none; rua={_mailto(reports)}" if reports else "v=DMARC1; p=none"
+    text = f"v=DMARC1; p=none; rua={mailto(reports)}" if reports else "v=DMARC1; p=none"
     purpose = "The policy for mail that fails (DMARC). Begin with p=none; keep a stricter record."
     yield PlannedRecord(f"_dmarc.{own.domain}", "TXT", text, Topic.DMARC, purpose)
     if reports and not _same_tree(reports.domain, own.domain):
         name = f"{own.domain}._report._dmarc.{reports.domain}"
         purpose = f"{reports.domain} consents to reports about {own.domain}."
         yield PlannedRecord(name, "TXT", "v=DMARC1", Topic.REPORTS, purpose)
-
-
-def _mailto(address: Address) -> str:
-    """Return the URI of an address. Commas and exclamation marks have a meaning in rua, and are
-    encoded (RFC 6068 §2, RFC 7489 §6.2)."""
-    return f"mailto:{quote(address.local, safe='+')}@{address.domain}"
 
 
 def _same_tree(one: str, other: str) -> bool:

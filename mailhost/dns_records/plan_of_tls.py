@@ -7,7 +7,9 @@ import hashlib
 from collections.abc import Iterator
 
 from mailhost.dns_records.facts import CertificateKey, DomainFacts, HostFacts
+from mailhost.dns_records.mailto import mailto
 from mailhost.dns_records.record import PlannedRecord, Topic
+from mailhost.mta_sts.own import own_record
 from mailhost.mta_sts.record import record_name
 
 _WEB_NAMES = {
@@ -21,14 +23,14 @@ def web_names(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
     """Yield the names of the web listener. That of MTA-STS is needed for a policy alone."""
     for label, purpose in _WEB_NAMES.items() if own.receives and host.https else ():
         name = f"{label}.{own.domain}"
-        if name != host.hostname and (own.sts_id or label != "mta-sts"):
+        if name != host.hostname and (own.sts or label != "mta-sts"):
             yield PlannedRecord(name, "CNAME", f"{host.hostname}.", Topic.WEB, purpose)
 
 
 def mta_sts(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
     """Yield the record that says that the domain has a policy (RFC 8461 §3.1)."""
-    if own.receives and own.sts_id:
-        text = f"v=STSv1; id={own.sts_id}"
+    if own.receives and own.sts is not None:
+        text = own_record(own.sts)
         purpose = "Other hosts fetch the policy of MTA-STS when this id changes."
         yield PlannedRecord(record_name(own.domain), "TXT", text, Topic.MTA_STS, purpose)
 
@@ -36,7 +38,7 @@ def mta_sts(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
 def tls_reports(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
     """Yield the record that asks for reports about TLS (RFC 8460 §3)."""
     if own.receives and own.tls_reports:
-        text = f"v=TLSRPTv1; rua={','.join(own.tls_reports)}"
+        text = f"v=TLSRPTv1; rua={mailto(own.tls_reports)}"
         purpose = "Other hosts report there whether TLS with this host works (TLS-RPT)."
         name = f"_smtp._tls.{own.domain}"
         yield PlannedRecord(name, "TXT", text, Topic.TLS_RPT, purpose)

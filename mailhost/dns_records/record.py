@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from mailhost.dns_records.facts import Authority
 from mailhost.message.domains import is_at_or_below
+from mailhost.mta_sts.policy import STSPolicy
 
 Kind: TypeAlias = Literal["A", "AAAA", "MX", "TXT", "SRV", "PTR", "CNAME", "TLSA", "CAA"]
 
@@ -26,6 +27,7 @@ class Topic(StrEnum):
     SERVICE = "services"
     WEB = "web names"
     MTA_STS = "MTA-STS"
+    STS_HOSTS = "MTA-STS policy"
     TLS_RPT = "TLS reports"
     TLSA = "TLSA"
     CAA = "CAA"
@@ -62,7 +64,8 @@ class PlannedRecord:
 class DNSPlan:
     """The records of a domain, and notes: sentences on what the plan cannot know, or what the
     operator has to do besides. `signer` is the domain by whose keys its mail is signed, empty if it
-    is not signed. `authority` issues the certificates by ACME."""
+    is not signed. `authority` issues the certificates by ACME, `sts` is the policy of
+    MTA-STS that this host serves for the domain."""
 
     domain: str
     hostname: str
@@ -70,6 +73,7 @@ class DNSPlan:
     records: tuple[PlannedRecord, ...]
     notes: tuple[str, ...] = ()
     authority: Authority | None = None
+    sts: STSPolicy | None = None
 
     def at(self, place: Place) -> Iterator[PlannedRecord]:
         """Yield the records that belong to one place."""

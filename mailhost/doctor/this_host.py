@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,12 +17,16 @@ from mailhost.doctor.finding import Finding
 from mailhost.doctor.host.certificates import certificates_check
 from mailhost.doctor.host.data_folder import data_folder_check
 from mailhost.doctor.host.directory import directory_check
+from mailhost.doctor.host.domain_certificates import domain_certificates_check
 from mailhost.doctor.host.host_name import host_name_check
 from mailhost.doctor.host.listeners import listeners_check
 from mailhost.doctor.host.local_facts import LocalFacts
+from mailhost.doctor.host.ordered_certificates import ordered_certificates_check
 from mailhost.doctor.host.queue import queue_check
 from mailhost.doctor.host.served_certificates import served_certificates_check
 from mailhost.doctor.host.settings_file import TOPIC, settings_findings, wrong_settings
+from mailhost.doctor.host.web_listener import web_listener_check
+from mailhost.doctor.network.attempt import PortAttempts
 from mailhost.doctor.network.checks import network_checks
 from mailhost.doctor.other_hosts.checks import other_host_checks
 from mailhost.doctor.running_host import ask_host
@@ -39,6 +44,7 @@ def checks_of_this_host(
     ask = ask_host(in_thread, settings.data)
     inside = [
         queue_check(settings.data, in_thread),
+        ordered_certificates_check(context, settings, time.time),
         *other_host_checks(context, settings.data, settings.trace.off),
     ]
     return _in_time(
@@ -48,6 +54,8 @@ def checks_of_this_host(
             *network_checks(context, loaded),
             *_always(context, loaded, local),
             served_certificates_check(settings, local.listening, in_thread),
+            domain_certificates_check(context, settings),
+            web_listener_check(context, settings, PortAttempts(context.reactor)),
             *([] if local.user_fault else inside),
             own_domains_check(context),
             lost_addresses_check(ask),
@@ -70,7 +78,7 @@ def _always(context: DoctorContext, loaded: Loaded, local: LocalFacts) -> list[C
     ]
     return [
         host_name_check(settings, context.resolver, context.reactor),
-        certificates_check(settings, local.files, in_thread),
+        certificates_check(settings, local.files, in_thread, context.own.domains),
         *([] if local.user_fault else inside),
     ]
 

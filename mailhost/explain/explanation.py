@@ -104,18 +104,21 @@ class MailboxView:
 @dataclass(frozen=True, slots=True)
 class HostView:
     """A host of a next hop, by preference. `trouble` is why it cannot be tried, empty where it
-    can."""
+    can. `tls` is the decision about TLS with an MX host, empty for the host of a route."""
 
     name: str
     preference: int
     addresses: tuple[str, ...] = ()
     trouble: str = ""
+    tls: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class NextHopView:
     """The next hop of an address of another host. `route` is `via` of a route of the settings,
-    empty for MX hosts. `trouble` is why there is no host, empty where there are some."""
+    empty for MX hosts. `trouble` is why there is no host, empty where there are some. `tls` is the
+    decision about TLS that holds for all hosts, empty if they differ; `policy` says whether the
+    domain has a policy of MTA-STS, empty for a route."""
 
     address: str
     route: str
@@ -123,6 +126,7 @@ class NextHopView:
     tls: str
     hosts: tuple[HostView, ...] = ()
     trouble: str = ""
+    policy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ hosts."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
@@ -11,16 +12,18 @@ from twisted.internet.interfaces import IReactorTime
 from mailhost.concurrency.answers import result_of
 from mailhost.concurrency.pauses import Pause
 from mailhost.concurrency.side_by_side import side_by_side
-from mailhost.config.model import RouteTLS
 from mailhost.explain.explanation import HostView, MailboxView, NextHopView, StepView, WayView
+from mailhost.explain.tls import decision_text, route_text
 from mailhost.interfaces.accounts import DirectoryView
 from mailhost.interfaces.route_steps import StepRule
 from mailhost.interfaces.store import IMailStore
 from mailhost.message.address import Address
 from mailhost.message.status import Status
-from mailhost.relay.connect import SUBMISSIONS
+from mailhost.mta_sts.lookups import find_id
+from mailhost.net.dns.lookups import run_lookups
 from mailhost.relay.mx import NO_ANSWER, RelayHost, find_addresses, find_hosts
 from mailhost.relay.nexthop import Destination
+from mailhost.relay.tls.decision import TLSPolicies, decide
 from mailhost.relay.transport import RelayTransport
 from mailhost.routing import Destinations, LocalDestination, Router
 
@@ -122,10 +125,27 @@ class Way:
             str(recipient),
             destination.route.via if destination.route else "",
             destination.port,
-            tls_policy(destination),
+            route_text(destination) if destination.route else _common(hosts),
             tuple(hosts),
             trouble,
+            "" if destination.route else await self._sts_policy(destination),
         )
+
+    async def _sts_policy(self, destination: Destination) -> str:
+        """Return what is known of the policy of MTA-STS of a domain. A policy that is not known
+        here is not fetched."""
+        if not self._relay.settings.tls.mta_sts:
+            return "MTA-STS policies are not obeyed: [relay.tls] mta_sts = false"
+        policies = await self._relay.known_policies(destination)
+        if policies.sts is not None:
+            return f"the MTA-STS policy is {policies.sts.summary}"
+        machine, resolver = find_id(destination.name), self._relay.services.resolver
+        found = await run_lookups(machine, resolver, self._clock, DNS_LIMIT)
+        if found.trouble:
+            return f"it is not known whether there is an MTA-STS policy: {found.trouble}"
+        if not found.id:
+            return "there is no MTA-STS policy"
+        return "there is an MTA-STS policy, which is fetched at the next mail, and may require TLS"
 
     async def _hosts(self, destination: Destination) -> Sequence[HostView] | Status:
         services = self._relay.services
@@ -133,28 +153,27 @@ class Way:
         found = await find_hosts(services.resolver, destination, own_name, _keep_order)
         if isinstance(found, Status):
             return found
-        return await side_by_side(self._host(destination, each) for each in found[:MOST_HOSTS])
+        policies = await self._relay.known_policies(destination)
+        one = partial(self._host, destination, policies)
+        return await side_by_side(map(one, found[:MOST_HOSTS]))
 
-    async def _host(self, destination: Destination, host: RelayHost) -> HostView:
+    async def _host(
+        self, destination: Destination, policies: TLSPolicies, host: RelayHost
+    ) -> HostView:
         services = self._relay.services
         found = await find_addresses(services.resolver, destination, host, services.own_addresses)
         if isinstance(found, Status):
             return HostView(host.name, host.preference, trouble=_with_cause(found))
-        return HostView(host.name, host.preference, tuple(found))
+        if destination.route is not None:
+            return HostView(host.name, host.preference, tuple(found))
+        decision = decide(policies, await result_of(services.facts(destination, host)))
+        return HostView(host.name, host.preference, tuple(found), tls=decision_text(decision))
 
 
-def tls_policy(destination: Destination) -> str:
-    """Return how TLS is used with the hosts of a next hop, as a sentence."""
-    login = destination.route is not None and bool(destination.route.user)
-    if destination.tls is RouteTLS.REQUIRE:
-        policy = "TLS is required, and the certificate is verified"
-    elif login:
-        policy = "TLS is required, because the route has a login"
-    elif destination.tls is RouteTLS.NEVER:
-        policy = "no TLS, as the route says"
-    else:
-        policy = "TLS where the host offers it; the certificate is not verified"
-    return f"{policy}, from the first octet" if destination.port == SUBMISSIONS else policy
+def _common(hosts: Sequence[HostView]) -> str:
+    """Return the TLS that all hosts have, empty if they differ."""
+    found = {host.tls for host in hosts if not host.trouble}
+    return found.pop() if len(found) == 1 else ""
 
 
 def _partial_refusal(found: Destinations) -> str:

@@ -37,8 +37,8 @@ REFUSAL_REASONS = tuple(
 )
 
 _PARTS = {  # places of faults, or their first words
-    "DMARC": "dmarc",
-    "TLS": "tls_reports",
+    "DMARC": "reports",
+    "TLS": "reports",
     "another": "workers",
     "certificates": "certificates",
     "client": "doctor",
@@ -57,7 +57,9 @@ _PARTS = {  # places of faults, or their first words
     "listen": "settings",
     "log": "log",
     "queue": "queue",
+    "relay": "relay",
     "reload": "settings",
+    "reports": "reports",
     "settings": "settings",
     "the": "writer",
     "trace": "trace",

@@ -1,4 +1,4 @@
-"""Counts of what is no event, since it happens too often for a line in the log."""
+"""Counts of things that are no events, since they happen too often for a line in the log."""
 
 from __future__ import annotations
 

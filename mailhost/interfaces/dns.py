@@ -127,6 +127,10 @@ def ns_of(name: str) -> Question[str]:
     return Question("NS", name)
 
 
+ROOT_SERVERS: Question[str] = Question("NS", "")
+"""Ask for the servers of the root, whose answer is signed."""
+
+
 def cname_of(name: str) -> Question[str]:
     """Ask for the CNAME at the very name `name`."""
     return Question("CNAME", name)
@@ -147,13 +151,15 @@ class Reply(Generic[Record]):
 
     `secure` is true for a reply, also one without records, that a validating resolver on this
     machine has authenticated (RFC 4035 §3.2.3), and false for NO_DOMAIN. `trouble` says for the
-    log why a look-up failed, or why none of the records can be used.
+    log why a look-up failed, or why none of the records can be used. `canonical` is the name that
+    CNAMEs lead to, empty where there is none.
     """
 
     found: Found
     records: tuple[Record, ...] = ()
     secure: bool = False
     trouble: str = ""
+    canonical: str = ""
 
 
 Lookups: TypeAlias = Generator[Question[Any], Reply[Any], Result]

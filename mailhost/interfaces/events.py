@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -288,6 +289,34 @@ class Parked(Event):
     @property
     def key(self) -> CountKey:
         return count_key("parked")
+
+
+class Command(StrEnum):
+    """The commands of an operator that change an entry of the queue."""
+
+    RETRIED = "retried"
+    HELD = "held"
+    RELEASED = "released"
+    REMOVED = "removed"
+    BOUNCED = "bounced"  # removed, with a bounce to the sender
+
+
+@dataclass(frozen=True, slots=True)
+class Commanded(Event):
+    """An operator changed an entry of the queue. `recipients` are those that it waits for."""
+
+    identity: str
+    command: Command
+    recipients: tuple[Address, ...]
+
+    @property
+    def line(self) -> str:
+        to = _paths(self.recipients)
+        return f"{self.identity} {self.command} for {to} by a command of the operator"
+
+    @property
+    def key(self) -> CountKey:
+        return count_key("commanded", "", str(self.command))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ class StepRule(StrEnum):
     CATCH_ALL = "catch-all"
     ADMIN = "admin"  # postmaster or abuse, without an account or alias of that name
     POSTMASTER = "bare postmaster"  # <postmaster> without a domain stands for another address
-    REPORTS = "reports"  # the address for DMARC reports; the way ends there
+    REPORTS = "reports"  # an address for reports of other hosts; the way ends there
     ELSEWHERE = "elsewhere"  # in a domain of another host; the way ends there
     AGAIN = "again"  # an alias that was expanded before, whose targets are there already
     CAME_BACK = "came back"  # the message came through this alias before

@@ -8,6 +8,9 @@ from enum import StrEnum
 from mailhost.interfaces.events import CountKey, Event
 from mailhost.message.client import TLSState
 
+# `decided` of a session for mail that demands no TLS, as reports about TLS do
+BY_SENDER = "the wish of the sender (TLS-Required: No)"
+
 
 class PolicyType(StrEnum):
     """The kinds of policies, by their names in reports (RFC 8460 §4.2)."""

@@ -33,10 +33,7 @@ def _own(settings: Settings, domain: str) -> DomainMTASTS:
 
 def policy_text(policy: STSPolicy) -> bytes:
     """Return the octets of a policy, with CRLF at the end of each line (RFC 8461 §3.2)."""
-    lines = ["version: STSv1", f"mode: {policy.mode.value}"]
-    lines += [f"mx: {host}" for host in policy.mx]
-    lines.append(f"max_age: {policy.max_age}")
-    return "".join(f"{line}\r\n" for line in lines).encode("ascii")
+    return "".join(f"{line}\r\n" for line in policy.lines).encode("ascii")
 
 
 def own_id(policy: STSPolicy) -> str:

@@ -44,10 +44,26 @@ class STSPolicy:
         §4.1)."""
         return host in self.mx or f"*.{host.partition('.')[2]}" in self.mx
 
+    @property
+    def summary(self) -> str:
+        """The policy in short, for the operator."""
+        more = f" and {len(self.mx) - 5} more" if len(self.mx) > 5 else ""
+        mx = f", mx {', '.join(self.mx[:5])}{more}" if self.mx else ""
+        return f"mode {self.mode.value}{mx}, for {self.max_age} s"
 
-def policy_url(domain: str) -> str:
-    """Return the address at which the policy of a domain stands; it is in A-labels."""
-    return f"https://mta-sts.{domain}/.well-known/mta-sts.txt"
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lines of the policy as a text."""
+        names = (f"mx: {pattern}" for pattern in self.mx)
+        age = f"max_age: {self.max_age}"
+        return ("version: STSv1", f"mode: {self.mode.value}", *names, age)
+
+
+def policy_url(domain: str, port: int = 443) -> str:
+    """Return the address at which the policy of a domain stands; it is in A-labels. Another port
+    than 443 is for tests."""
+    at = "" if port == 443 else f":{port}"
+    return f"https://mta-sts.{domain}{at}/.well-known/mta-sts.txt"
 
 
 def parse_policy(body: bytes) -> STSPolicy:

@@ -1,5 +1,5 @@
-"""Fetches one small file over HTTPS. The certificate must be right, redirects are not followed, and
-size and time are bounded. So is all that the server sends, with its header fields."""
+"""Fetches one small file over HTTPS, or posts one. The certificate must be right, redirects are not
+followed, and size and time are bounded. So is all that the server sends, with its header fields."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from OpenSSL import SSL
 from service_identity import VerificationError
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, succeed
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
 from twisted.internet.error import (
     ConnectError,
@@ -19,7 +19,12 @@ from twisted.internet.error import (
     ConnectionClosed,
     ConnectionRefusedError,
 )
-from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.interfaces import (
+    IConsumer,
+    IProtocol,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+)
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.ssl import Certificate
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
@@ -27,7 +32,7 @@ from twisted.python.failure import Failure
 from twisted.web.client import URI, Agent, ResponseDone, ResponseFailed
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgentEndpointFactory, IResponse
+from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from mailhost.interfaces.dns import IResolver, NoSuchDomain, ResolveFailed
@@ -41,11 +46,13 @@ _HEADERS = {b"User-Agent": [b"mailhost"]}
 
 class FetchFailed(Exception):
     """The file was not fetched; the text of the exception says why. `certain` is false where the
-    network, DNS or this machine may be the reason."""
+    network, DNS or this machine may be the reason. `certificate` is true for a wrong
+    certificate."""
 
-    def __init__(self, reason: str, certain: bool = True) -> None:
+    def __init__(self, reason: str, certain: bool = True, certificate: bool = False) -> None:
         super().__init__(reason)
         self.certain = certain
+        self.certificate = certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,47 @@ class Fetched:
     status: int
     media_type: str
     body: bytes
+
+
+@implementer(IBodyProducer)
+class _WholeBody:
+    """Sends the body of a request in one piece."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.length = len(body)
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        """See IBodyProducer."""
+        consumer.write(self._body)
+        return succeed(None)
+
+    def pauseProducing(self) -> None:
+        """See IBodyProducer."""
+
+    def resumeProducing(self) -> None:
+        """See IBodyProducer."""
+
+    def stopProducing(self) -> None:
+        """See IBodyProducer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request: a GET, or a POST of `body`, which has a media type then."""
+
+    url: str
+    body: bytes = b""
+    media_type: str = ""
+
+    def by(self, agent: Agent) -> Deferred[IResponse]:
+        """Have an agent send the request."""
+        fields = dict(_HEADERS)
+        if self.media_type:
+            fields[b"Content-Type"] = [self.media_type.encode("ascii")]
+        method = b"POST" if self.media_type else b"GET"
+        producer = _WholeBody(self.body) if self.media_type else None
+        return agent.request(method, self.url.encode("ascii"), Headers(fields), producer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +119,27 @@ class Fetcher:
 
     async def fetch(self, url: str) -> Fetched:
         """Return the reply to a GET of `url`. Raises FetchFailed."""
-        fetching = Deferred.fromCoroutine(self._fetch(url))
+        return await self._bounded(_Request(url))
+
+    async def post(self, url: str, body: bytes, media_type: str) -> Fetched:
+        """Return the reply to a POST of `body` to `url`. Raises FetchFailed."""
+        return await self._bounded(_Request(url, body, media_type))
+
+    async def _bounded(self, request: _Request) -> Fetched:
+        fetching = Deferred.fromCoroutine(self._fetch(request))
         try:
             return await fetching.addTimeout(self.seconds, self.reactor)
         except (TimeoutError, ConnectingCancelledError) as error:
             raise FetchFailed(f"no reply within {self.seconds:g} s", certain=False) from error
 
-    async def _fetch(self, url: str) -> Fetched:
+    async def _fetch(self, request: _Request) -> Fetched:
         """Try the addresses of the host, IPv4 first, until one can be connected to."""
-        addresses = await self._addresses(URI.fromBytes(url.encode("ascii")).host.decode("ascii"))
+        uri = URI.fromBytes(request.url.encode("ascii"))
+        addresses = await self._addresses(uri.host.decode("ascii"))
         failures = []
         for address in sorted(addresses, key=lambda each: ":" in each)[:MOST_ADDRESSES]:
             try:
-                return await self._fetch_from(url, address)
+                return await self._fetch_from(request, address)
             except (ConnectError, OSError) as error:
                 refused = isinstance(error, ConnectionRefusedError)
                 failures.append(FetchFailed(f"{address}: {error}", certain=refused))
@@ -102,21 +158,28 @@ class Fetcher:
             raise FetchFailed(f"{host} leads to {found[0]}, where no public server can be")
         return [address for address in found if self.may_try(address)]
 
-    async def _fetch_from(self, url: str, address: str) -> Fetched:
+    async def _fetch_from(self, request: _Request, address: str) -> Fetched:
         """Fetch from one address. Raises FetchFailed, ConnectError, OSError; CancelledError if the
         caller is cancelled."""
         most = MOST_HEADER + 2 * self.most  # a body in chunks is larger on the wire
         factory = _AtAddress(self.reactor, address, self.seconds / 2, self.trust_root, most)
         agent = Agent.usingEndpointFactory(self.reactor, factory)
         try:
-            response = await agent.request(b"GET", url.encode("ascii"), Headers(_HEADERS))
+            response = await request.by(agent)
             return await _read(response, self.most)
         except ResponseFailed as error:  # while the request is sent, or the response is received
             if any(failure.check(CancelledError) for failure in error.reasons):
                 raise CancelledError from error
-            raise FetchFailed(_why(error)) from error
+            certificate = any(_is_about_certificate(each.value) for each in error.reasons)
+            raise FetchFailed(_why(error), certificate=certificate) from error
         except (SSL.Error, VerificationError, ConnectionClosed) as error:
-            raise FetchFailed(_reason(error)) from error
+            raise FetchFailed(_reason(error), certificate=_is_about_certificate(error)) from error
+
+
+def _is_about_certificate(error: BaseException) -> bool:
+    if isinstance(error, SSL.Error):
+        return "certificate verify failed" in str(error)
+    return isinstance(error, VerificationError)
 
 
 def _why(failed: ResponseFailed) -> str:

@@ -17,7 +17,8 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailhost.interfaces.events import IEventSink, Refused
+from mailhost.interfaces.counts import CONNECTIONS, ICounts, NoCounts
+from mailhost.interfaces.events import IEventSink, Refused, count_key
 from mailhost.interfaces.wire import IEndsWhenIdle, IServerFactory
 from mailhost.message.client import Client
 from mailhost.message.ids import new_id
@@ -53,6 +54,7 @@ class LimitedFactory(WrappingFactory[_Limited]):
         limits: ConnectionLimits,
         tls: IOpenSSLServerConnectionCreator,
         events: IEventSink,
+        counts: ICounts = NoCounts(),  # noqa: B008 -- without a state
     ) -> None:
         super().__init__(wrapped)  # type: ignore[no-untyped-call]  # not typed in Twisted
         self.tls = tls
@@ -60,6 +62,7 @@ class LimitedFactory(WrappingFactory[_Limited]):
         self._clock = clock
         self._limits = limits
         self._events = events
+        self._counts = counts
         self._connections: OpenConnections[ProtocolWrapper] = OpenConnections()
 
     def buildProtocol(  # type: ignore[override]  # typed too narrowly in Twisted
@@ -76,6 +79,7 @@ class LimitedFactory(WrappingFactory[_Limited]):
         if wrapped is None:
             self._limits.release(ip)
             return None
+        self._counts.count(count_key(CONNECTIONS, self._name))
         protocol = _Limited(self, wrapped)
         protocol.ip = ip
         self._connections.add(protocol)

@@ -33,7 +33,8 @@ def _hosts(network: Network) -> Iterator[str]:
     yield ""
     yield f"    The password of all accounts is {network.prepared.password}"
     yield f"    Ports: {_ports(network.ports, 'smtp', 'submission', 'imap', 'pop3')};"
-    yield f"    with TLS at once: {_ports(network.ports, 'submissions', 'imaps', 'pop3s')}"
+    yield f"    with TLS at once: {_ports(network.ports, 'submissions', 'imaps', 'pop3s')};"
+    yield f"    for web clients: {_ports(network.ports, 'http', 'https')}"
     yield f"    The DNS server is {network.ports.dns_server}"
 
 

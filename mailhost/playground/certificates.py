@@ -48,9 +48,14 @@ class Authority:
         """The file for those who trust this authority."""
         return self.certificate.public_bytes(Encoding.PEM)
 
-    def issue(self, names: Iterable[str], validity: Validity = CURRENT) -> PEM:
-        """Return a certificate for host names, and its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
+    def issue(
+        self,
+        names: Iterable[str],
+        validity: Validity = CURRENT,
+        key: ec.EllipticCurvePrivateKey | None = None,
+    ) -> PEM:
+        """Return a certificate for host names, and its key: a new one unless it is given."""
+        key = key or new_key()
         alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
         unsigned = _unsigned(alternatives[0].value, self.certificate.subject, key, validity)
         unsigned = unsigned.add_extension(alternatives, critical=False)
@@ -59,9 +64,14 @@ class Authority:
         return PEM(certificate.public_bytes(Encoding.PEM), secret)
 
 
+def new_key() -> ec.EllipticCurvePrivateKey:
+    """Return a new key."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
 def new_authority(name: str = NAME) -> Authority:
     """Return an authority with a new key."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = new_key()
     unsigned = _unsigned(name, _name(name), key, Validity(-365, 3650))
     unsigned = unsigned.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     return Authority(unsigned.sign(key, hashes.SHA256()), key)

@@ -63,8 +63,9 @@ class InventingDNS:
 
 @dataclass(frozen=True, slots=True)
 class WrongCertificate:
-    """A certificate of another validity, for other names, or by another authority; `names` is empty
-    for the right ones, `by` returns the authority, None for the right one."""
+    """A certificate of another validity, for other names, or by another authority, with the right
+    key; `names` is empty for the right ones, `by` returns the authority, None for the right
+    one."""
 
     host: HostNames = BETA_HOST
     names: tuple[str, ...] = ()
@@ -72,13 +73,12 @@ class WrongCertificate:
     by: Callable[[], Authority] | None = None
 
     async def begin(self, network: Network) -> None:
-        authority = self.by() if self.by else network.prepared.authority
-        names = self.names or (self.host.hostname,)
-        await network.use_certificate(self.host, authority.issue(names, self.validity))
+        by = self.by() if self.by else None
+        pem = network.prepared.certificate(self.host, self.names, self.validity, by)
+        await network.use_certificate(self.host, pem)
 
     async def end(self, network: Network) -> None:
-        right = network.prepared.authority.issue([self.host.hostname])
-        await network.use_certificate(self.host, right)
+        await network.use_certificate(self.host, network.prepared.certificate(self.host))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from mailhost.playground.ports import ALPHA, BETA
 
+WEB_LABELS = ("autoconfig", "autodiscover", "mta-sts")
+
 
 @dataclass(frozen=True, slots=True)
 class HostNames:
@@ -22,6 +24,12 @@ class HostNames:
     def names(self) -> tuple[str, ...]:
         """All names that have DKIM keys: the domains, and the host's own."""
         return (*self.domains, self.hostname)
+
+    @property
+    def certificate_names(self) -> tuple[str, ...]:
+        """The names that the certificate is for: the host's own, and those of its web listener."""
+        web = (f"{label}.{domain}" for domain in self.domains for label in WEB_LABELS)
+        return (self.hostname, *web)
 
 
 def _host(name: str, address: str, *people: str) -> HostNames:

@@ -19,6 +19,8 @@ USUAL: Mapping[str, int] = {
     "imaps": 993,
     "pop3": 110,
     "pop3s": 995,
+    "http": 80,
+    "https": 443,
 }
 _DNS = 53
 _BASES = range(2000, 32_000, 1000)  # below the ports that systems give to clients

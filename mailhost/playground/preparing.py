@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mailhost.application.privileges import make_data_folder
 from mailhost.config.load import load
 from mailhost.config.model import Settings
 from mailhost.directory.place import database_path
 from mailhost.directory.sqlite import DirectoryDatabase
+from mailhost.dns_records.facts import CertificateKey
 from mailhost.dns_records.record import DNSPlan
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
@@ -22,7 +27,7 @@ from mailhost.interfaces.signing import DomainKey
 from mailhost.logins.stored_secret import hash_password
 from mailhost.message.address import parse_address
 from mailhost.net.tls.certificate import PEM
-from mailhost.playground.certificates import Authority, new_authority
+from mailhost.playground.certificates import CURRENT, Authority, Validity, new_authority, new_key
 from mailhost.playground.dns_server import Records
 from mailhost.playground.hosts import HOSTS, HostNames
 from mailhost.playground.ports import Ports
@@ -38,11 +43,25 @@ SETTINGS_FILE = "mailhost.toml"
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The authority of the certificates, the password of all accounts, and the DNS records."""
+    """The authority of the certificates, the password of all accounts, the DNS records, and the
+    keys of the certificates by the names of the hosts."""
 
     authority: Authority
     password: str = field(repr=False)
     records: Records
+    keys: Mapping[str, EllipticCurvePrivateKey] = field(repr=False)
+
+    def certificate(
+        self,
+        host: HostNames,
+        names: Sequence[str] = (),
+        validity: Validity = CURRENT,
+        by: Authority | None = None,
+    ) -> PEM:
+        """Return a certificate with the key of a host, for all its names unless others are
+        given."""
+        authority = by or self.authority
+        return authority.issue(names or host.certificate_names, validity, self.keys[host.name])
 
 
 def prepare(folder: Path, ports: Ports) -> Prepared:
@@ -52,15 +71,22 @@ def prepare(folder: Path, ports: Ports) -> Prepared:
     _write_secret(folder / PASSWORD_FILE, f"{password}\n".encode())
     secret = hash_password(password)
     plans: list[DNSPlan] = []
+    keys = {host.name: new_key() for host in HOSTS}
     for host, other in zip(HOSTS, reversed(HOSTS), strict=True):
         place = folder / host.name
         place.mkdir(mode=0o700)
-        write_certificate(place, authority.issue([host.hostname]))
+        key = keys[host.name]
+        write_certificate(place, authority.issue(host.certificate_names, key=key))
         write_settings(place, settings_text(host, other, ports))
         settings = load(str(place / SETTINGS_FILE)).settings
         _make_accounts(settings, host, secret)
-        plans += plans_of(host, settings, _make_keys(settings, host))
-    return Prepared(authority, password, records_of(plans))
+        plans += plans_of(host, settings, _make_keys(settings, host), _public(key))
+    return Prepared(authority, password, records_of(plans), keys)
+
+
+def _public(key: EllipticCurvePrivateKey) -> CertificateKey:
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return CertificateKey(key.public_key().public_bytes(*form))
 
 
 def write_settings(place: Path, text: str) -> None:

@@ -6,7 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mailhost.config.model import Settings
-from mailhost.dns_records.facts import AddressSource, HostAddresses
+from mailhost.dns_records.facts import (
+    AddressSource,
+    CertificateKey,
+    HostAddresses,
+    HostCertificates,
+)
 from mailhost.dns_records.from_settings import domain_facts, host_facts
 from mailhost.dns_records.plan import make_plan
 from mailhost.dns_records.record import DNSPlan, PlannedRecord
@@ -20,9 +25,13 @@ LONGEST_STRING = 255  # octets of one string of a TXT record (RFC 1035 §3.3)
 Rows = dict[str, list[list[Any]]]
 
 
-def plans_of(host: HostNames, settings: Settings, keys: Sequence[DomainKey]) -> Iterator[DNSPlan]:
-    """Yield the plan of each domain of a host, and of its own name. `keys` are those of all."""
-    about = host_facts(settings, HostAddresses((host.address,), AddressSource.SETTINGS))
+def plans_of(
+    host: HostNames, settings: Settings, keys: Sequence[DomainKey], certificate: CertificateKey
+) -> Iterator[DNSPlan]:
+    """Yield the plan of each domain of a host, and of its own name. `keys` are those of all,
+    `certificate` is that of the host's certificate."""
+    addresses = HostAddresses((host.address,), AddressSource.SETTINGS)
+    about = host_facts(settings, addresses, certificates=HostCertificates((certificate,)))
     for name in host.names:
         own = [key for key in keys if key.domain == name]
         yield make_plan(about, domain_facts(settings, name, name in host.domains, name, own))
@@ -49,7 +58,7 @@ def _row(record: PlannedRecord) -> list[Any]:
     if record.kind == "TXT":
         return ["TXT", *strings_of(record.data)]
     *numbers, last = record.data.split()
-    return [record.kind, *map(int, numbers), last.removesuffix(".")]
+    return [record.kind, *map(int, numbers), last.removesuffix(".")]  # no CAA record is planned
 
 
 def strings_of(text: str) -> list[str]:

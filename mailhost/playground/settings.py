@@ -21,6 +21,8 @@ protocol = "{protocol}"
 endpoint = "tcp:{port}:interface={address}"
 """
 _TAIL = """
+[web]
+
 [[tls.certificate]]
 chain = "chain.pem"
 key   = "key.pem"
@@ -35,6 +37,9 @@ port           = {smtp}
 bind           = "{address}"
 allow_loopback = true
 {relay}
+[relay.tls]
+mta_sts_port = {https}
+
 [queue]
 first_retry   = "5 seconds"
 longest_retry = "1 minute"
@@ -45,6 +50,9 @@ port_offset   = {offset}
 
 [dmarc]
 reports = {{ {reports} }}
+
+[tls_reports]
+addresses = {{ {tls_reports} }}
 
 [[filter]]
 kind      = "authenticity"
@@ -76,6 +84,8 @@ def settings_text(
         other=other.hostname,
         offset=ports.base,
         reports=", ".join(f'"{each}" = "dmarc@{each}"' for each in host.domains),
+        tls_reports=", ".join(f'"{each}" = "tls@{each}"' for each in host.domains),
+        https=ports.of("https"),
         filters=more.filters,
     )
     head = _HEAD.format(hostname=host.hostname, admin=host.accounts[0])

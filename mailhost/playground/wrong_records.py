@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from mailhost.playground.dns_server import Records
-from mailhost.playground.hosts import ALPHA_HOST, BETA_HOST
+from mailhost.playground.hosts import ALPHA_HOST, BETA_HOST, HostNames
 from mailhost.playground.records import strings_of
 
 BETA = BETA_HOST.domains[0]
@@ -76,6 +76,33 @@ def dmarc_twice(records: Records) -> Records:
 def sts_id(records: Records) -> Records:
     """The id in the MTA-STS record of beta has hyphens, which are none of RFC 8461 §3.1."""
     return {**records, f"_mta-sts.{BETA}": [["TXT", "v=STSv1; id=2026-11-28;"]]}
+
+
+def former_policy(records: Records) -> Records:
+    """The MTA-STS record of alpha has the id of a former policy."""
+    name = f"_mta-sts.{ALPHA_HOST.domains[0]}"
+    return {**records, name: [["TXT", "v=STSv1; id=20200101;"]]}
+
+
+def without_tls_reports(records: Records) -> Records:
+    """No record asks for reports about TLS with alpha."""
+    name = f"_smtp._tls.{ALPHA_HOST.domains[0]}"
+    return {each: rows for each, rows in records.items() if each != name}
+
+
+def other_mx(records: Records) -> Records:
+    """Beta has another MX host, which its policy of MTA-STS does not name."""
+    return {**records, BETA: [*records[BETA], ["MX", 20, ALPHA_HOST.hostname]]}
+
+
+def former_key(host: HostNames) -> Callable[[Records], Records]:
+    """Return what replaces the TLSA record of a host by one for another key."""
+    name = f"_25._tcp.{host.hostname}"
+
+    def change(records: Records) -> Records:
+        return {**records, name: [["TLSA", 3, 1, 1, "00" * 32]]}
+
+    return change
 
 
 def without_text(name: str, start: str) -> Callable[[Records], Records]:

@@ -68,7 +68,7 @@ def smuggling(network: Network, port: int) -> ServerFactory:
 
 
 def _tls(network: Network) -> IOpenSSLServerConnectionCreator:
-    pem = network.prepared.authority.issue([BETA_HOST.hostname])
+    pem = network.prepared.certificate(BETA_HOST)
     certificate: IOpenSSLServerConnectionCreator = ssl.PrivateCertificate.loadPEM(
         pem.key + pem.chain
     ).options()

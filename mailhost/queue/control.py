@@ -3,7 +3,8 @@
 Each command takes `ids=[...]` or `all=True`, and returns what JSON can say. With `all`, entries
 that a command does not fit are passed over; named by id they are refused, and nothing is done.
 After a start a command waits until all entries are known. A queue may have 100,000 entries, so the
-commands pause after each few of them. Entries that go meanwhile are left out.
+commands pause after each few of them. Entries that go meanwhile are left out. The log and the trace
+get an event for each entry that a command changes; of more than MOST_EVENTS only a count.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from typing import Any, TypeAlias
 
 from mailhost.concurrency.pauses import Pause
+from mailhost.interfaces.events import Command, Commanded, IEventSink, Notice
 from mailhost.message.outcome import Outcome
 from mailhost.message.tls_demand import TLSDemand
 from mailhost.net.control.server import CommandRefused
 from mailhost.queue.entry import Recipient
 from mailhost.queue.runner import QueueRunner, View
 
+MOST_EVENTS = 1_000  # of one command
 _TLS = {
     TLSDemand.USUAL: "",
     TLSDemand.REQUIRED: "required by the sender (REQUIRETLS)",
@@ -35,9 +38,10 @@ class UnknownEntry(CommandRefused):
 class QueueControl:
     """Turns commands into the runner's operations. `pause` lets the reactor do other work."""
 
-    def __init__(self, runner: QueueRunner, pause: Pause) -> None:
+    def __init__(self, runner: QueueRunner, pause: Pause, events: IEventSink) -> None:
         self._runner = runner
         self._pause = pause
+        self._events = events
 
     def commands(self) -> Mapping[str, Callable[..., Awaitable[object]]]:
         """The commands by name; each is a coroutine function of keyword arguments."""
@@ -65,22 +69,27 @@ class QueueControl:
     async def retry(self, ids: Sequence[str] = (), all: bool = False) -> Sequence[str]:
         """Try entries now. Returns their ids."""
         chosen = await self._those(ids, all, self._is_going, "is held back: release it instead")
+        number = 0
         async for id in self._with_pauses(chosen):
+            number += 1
             self._runner.retry(id)
+            self._note(Command.RETRIED, self._runner.view(id), number, chosen)
         return chosen
 
     async def hold(self, ids: Sequence[str] = (), all: bool = False) -> Sequence[str]:
         """Keep entries back until they are released. Returns their ids."""
         chosen = await self._those(ids, all, self._is_whole, "cannot be read, and is not tried")
-        for id in chosen:
+        for number, id in enumerate(chosen, 1):
             await self._runner.hold(id)
+            self._note(Command.HELD, self._runner.view(id), number, chosen)
         return chosen
 
     async def release(self, ids: Sequence[str] = (), all: bool = False) -> Sequence[str]:
         """Let entries go on that are held, quarantined or parked. Returns their ids."""
         chosen = await self._those(ids, all, self._is_stopped, "is not held back")
-        for id in chosen:
+        for number, id in enumerate(chosen, 1):
             await self._runner.release(id)
+            self._note(Command.RELEASED, self._runner.view(id), number, chosen)
         return chosen
 
     async def remove(
@@ -98,11 +107,26 @@ class QueueControl:
             chosen = await self._those(ids, all, self._is_whole, "")
         else:
             chosen = await self._chosen(ids, all)
-        for id in chosen:
+        command = Command.BOUNCED if bounce else Command.REMOVED
+        for number, id in enumerate(chosen, 1):
+            before = self._runner.view(id)
             error = await self._runner.remove(id, bounce)
             if error is not None:
                 raise CommandRefused(f"{id} could not be removed: {error}")
+            self._note(command, before, number, chosen)
         return chosen
+
+    def _note(
+        self, command: Command, view: View | None, number: int, chosen: Sequence[str]
+    ) -> None:
+        """Emit the event of one entry, the `number`th of those chosen; an entry that cannot be read
+        has none."""
+        if number <= MOST_EVENTS and view is not None:
+            waiting = tuple(path.address for path in view.state.waiting)
+            self._events.emit(Commanded(view.entry.identity, command, waiting))
+        elif number == MOST_EVENTS + 1:
+            text = f"the command of the operator is for {len(chosen)} entries of the queue"
+            self._events.emit(Notice(f"{text}: those after the first {MOST_EVENTS} are not named"))
 
     # --- selection -------------------------------------------------------------------------------
 

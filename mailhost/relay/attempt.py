@@ -9,22 +9,29 @@ Where no host took the mail, one fault is reported of all that were met: the rep
 before our own verdicts (timeout, no route, DNS), a temporary fault before a permanent one, a mail
 loop before hosts that cannot exist. Among equals the first one met counts: that of the most
 preferred host.
+
+A host that lacks what REQUIRETLS demands has one fault for all its addresses, even if some of them
+cannot be reached.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from twisted.internet.defer import Deferred
 
+from mailhost.concurrency.answers import result_of
+from mailhost.interfaces.answer import Answer
 from mailhost.interfaces.dns import IResolver
+from mailhost.interfaces.tls_sessions import TLSFailure
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.outcome import Fate, Outcome, outcome_of
 from mailhost.message.status import Status
-from mailhost.relay.connect import LeadsBack, deferral
+from mailhost.message.tls_demand import TLSDemand
+from mailhost.relay.connect import LeadsBack, TLSUnusable, deferral
 from mailhost.relay.mx import (
     LOOP,
     NO_HOST,
@@ -37,7 +44,8 @@ from mailhost.relay.mx import (
 from mailhost.relay.nexthop import Destination
 from mailhost.relay.own_addresses import OwnAddresses
 from mailhost.relay.pool import Connection, Pool
-from mailhost.relay.tls.decision import HostFacts, TLSDecision, TLSPolicies, decide
+from mailhost.relay.tls.decision import HostFacts, TLSPolicies
+from mailhost.relay.tls.plan import TLSPlan, plan_for
 from mailhost.smtp.client.connect import Unreachable
 from mailhost.smtp.client.dialogue import Dialogue, with_reason
 from mailhost.smtp.client.protocol import ConnectionBroken
@@ -45,6 +53,11 @@ from mailhost.smtp.client.sending import Sending
 
 FAULTS_LIMIT = 10  # of one message in one attempt: addresses tried, failed look-ups of hosts
 LOST = Status(451, "4.4.2", "The connection broke before the host took the message")
+NEEDS_ENCRYPTION = "5.7.10"
+NO_REQUIRETLS = Status(
+    550, "5.7.30", "REQUIRETLS support required: the host does not support it, so it gets no copy"
+)
+_LACKING = (NEEDS_ENCRYPTION, NO_REQUIRETLS.enhanced)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +74,7 @@ class Fault:
             return 3
         if self.status.temporary:
             return 2
-        return int(self.status.enhanced == LOOP)
+        return int(self.status.enhanced in (LOOP, *_LACKING))
 
 
 def reported(faults: Sequence[Fault]) -> Fault:
@@ -74,29 +87,31 @@ def reported(faults: Sequence[Fault]) -> Fault:
     return Fault(no_hosts([fault.status for fault in faults]))
 
 
-Open = Callable[[Destination, HostFacts, str, TLSDecision], Awaitable[Connection]]
+Open = Callable[[Destination, TLSPlan, str], Awaitable[Connection]]
 
 
 @dataclass(frozen=True, slots=True)
 class RelayServices:
-    """The services by which hosts are found and connected to."""
+    """The services by which hosts are found and connected to. `facts` are those of a host that a
+    decision about TLS depends on; `refused` is called for a host that must not be connected to."""
 
     resolver: IResolver
     own_addresses: OwnAddresses
     connect: Open
+    facts: Callable[[Destination, RelayHost], Answer[HostFacts]]
+    refused: Callable[[Destination, TLSPlan], Status]
 
 
 class Attempt:
     """`outcomes` are known so far; `reached` is true once a host was ready for mail. `policies`
-    decide about TLS."""
+    decide about TLS, and are set before anything is sent."""
 
-    def __init__(
-        self, destination: Destination, sending: Sending, pool: Pool, policies: TLSPolicies
-    ) -> None:
+    policies: TLSPolicies
+
+    def __init__(self, destination: Destination, sending: Sending, pool: Pool) -> None:
         self._destination = destination
         self._sending = sending
         self._pool = pool
-        self._policies = policies
         self.outcomes: dict[ForwardPath, Outcome] = {}
         self.reached = False
         self._tried = 0
@@ -117,7 +132,12 @@ class Attempt:
         return self._pool.take(self._destination, self._fits)
 
     def _fits(self, connection: Connection) -> bool:
-        return connection.target.tls.fulfils(decide(self._policies, connection.host))
+        return connection.plan.fulfils(self.policies) and not self._lacks_requiretls(connection)
+
+    def _lacks_requiretls(self, connection: Connection) -> bool:
+        """True for a host that does not support REQUIRETLS, if the message demands it."""
+        demanded = self.policies.demand is TLSDemand.REQUIRED
+        return demanded and "REQUIRETLS" not in connection.dialogue.offers
 
     async def send(self, connection: Connection) -> Fault:
         """Send over this connection, then leave it to the pool.
@@ -126,6 +146,9 @@ class Attempt:
         """
         self.reached = True
         dialogue, by = connection.dialogue, str(connection.target)
+        if self._lacks_requiretls(connection):
+            self._pool.give(self._destination, connection)  # for other mail
+            return Fault(NO_REQUIRETLS, by)
         fault = LOST
         try:
             await dialogue.send(self._sending)
@@ -172,30 +195,49 @@ class Attempt:
             if self._ended(faults):
                 break
             if not isinstance(addresses, Status):
-                faults += await self._try_addresses(host, addresses, services.connect)
+                faults += await self._try_host(host, addresses, services)
         return faults
 
+    async def _try_host(
+        self, host: RelayHost, addresses: Sequence[str], services: RelayServices
+    ) -> list[Fault]:
+        facts = await result_of(services.facts(self._destination, host))
+        plan = plan_for(self.policies, facts)
+        if plan.decision.refused:
+            return [Fault(services.refused(self._destination, plan))]
+        return await self._try_addresses(plan, addresses, services.connect)
+
     async def _try_addresses(
-        self, host: RelayHost, addresses: Sequence[str], connect: Open
+        self, plan: TLSPlan, addresses: Sequence[str], connect: Open
     ) -> list[Fault]:
         faults: list[Fault] = []
-        facts = HostFacts(host.name)
-        decision = decide(self._policies, facts)
         for ip in addresses[: FAULTS_LIMIT - self._tried]:
             self._tried += 1
             try:
-                connection = await connect(self._destination, facts, ip, decision)
+                connection = await connect(self._destination, plan, ip)
             except LeadsBack as back:
                 by_route = self._destination.route is not None  # settings may be mended
                 met = Fault(back.status, back.by) if by_route else Fault(loop(back.by))
                 faults.append(met)
             except Unreachable as unreachable:
-                faults.append(Fault(unreachable.status, unreachable.by))
+                faults.append(self._fault_of(unreachable))
             else:
                 faults.append(await self.send(connection))
+            if faults[-1].status.enhanced in _LACKING:
+                return faults[-1:]  # the same host at its other addresses
             if self._ended(faults):
                 break
         return faults
+
+    def _fault_of(self, unreachable: Unreachable) -> Fault:
+        """Return the fault of a host that could not be used. One without STARTTLS cannot take a
+        message with REQUIRETLS at any later time either (RFC 8689 §4.2.1)."""
+        status = unreachable.status
+        if self.policies.demand is TLSDemand.REQUIRED and isinstance(unreachable, TLSUnusable):
+            lacks = unreachable.tls.failure is TLSFailure.STARTTLS_NOT_SUPPORTED
+            if lacks and status.answer is None:
+                status = replace(status, code=550, enhanced=NEEDS_ENCRYPTION)
+        return Fault(status, unreachable.by)
 
     def _ended(self, faults: Sequence[Fault]) -> bool:
         """True where no other host is to be tried.

@@ -19,10 +19,12 @@ from mailhost.interfaces.reactor import IReactor
 from mailhost.interfaces.tls_sessions import TLSFailure
 from mailhost.message.status import Status
 from mailhost.net.connect import ConnectFailed, connect
+from mailhost.net.tls.peer import PeerProblem
 from mailhost.net.tls.server import tls_state
 from mailhost.relay.sources import USUAL, Source
 from mailhost.relay.tls.decision import OPPORTUNISTIC, TLSDecision, TLSUse
-from mailhost.relay.tls.session import TLSResult
+from mailhost.relay.tls.handshakes import problem_of
+from mailhost.relay.tls.session import TLSResult, unusable
 from mailhost.smtp.client.connect import HandshakeFailed, Unreachable, start_tls
 from mailhost.smtp.client.dialogue import Dialogue
 from mailhost.smtp.client.protocol import ConnectionBroken, SMTPClient
@@ -31,7 +33,7 @@ from mailhost.smtp.client.timeouts import Timeouts
 OURSELVES = Status(451, "4.4.6", "It calls itself by our own name, so mail would come back here")
 SUBMISSIONS = 465  # TLS from the first octet, RFC 8314 §3.3
 RFC_TIMEOUTS = Timeouts()
-ClientTLS = Callable[[str, bool], IOpenSSLClientConnectionCreator]
+BeginTLS = Callable[[str, TLSDecision], IOpenSSLClientConnectionCreator]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +61,20 @@ class Opened:
 
 
 class Connector:
-    """Opens connections. `hostname` is our name in EHLO, unless the target has another one."""
+    """Opens connections. `hostname` is our name in EHLO, unless the target has another one.
+    `begin_tls` makes our side of a handshake with a host."""
 
     def __init__(
-        self, reactor: IReactor, hostname: str, tls: ClientTLS, timeouts: Timeouts = RFC_TIMEOUTS
+        self,
+        reactor: IReactor,
+        hostname: str,
+        begin_tls: BeginTLS,
+        timeouts: Timeouts = RFC_TIMEOUTS,
     ) -> None:
         self.hostname = hostname
+        self.begin_tls = begin_tls
         self.connect_timeout = 30.0
         self._reactor = reactor
-        self._tls = tls
         self._timeouts = timeouts
 
     async def open(self, target: Target) -> Opened:
@@ -78,22 +85,22 @@ class Connector:
         """
         try:
             return await self._open(target, target.tls.use is not TLSUse.NEVER)
-        except HandshakeFailed as error:
-            failed, result = error, TLSResult(failure=TLSFailure.OTHER, reason=str(error))
+        except _BadHandshake as bad:
+            result, answer = bad.tls, bad.answer
         if target.tls.use is not TLSUse.OFFERED:
-            text = "The TLS handshake failed, and TLS is required"
-            status = Status(451, "4.7.5", text, f"{target}: {failed}", failed.answer)
-            raise TLSUnusable(status, str(target), result) from failed
+            status = unusable(str(target), target.tls, result.reason, answer)
+            raise TLSUnusable(status, str(target), result)
         opened = await self._open(target, with_tls=False)
         return replace(opened, tls=replace(result, own_ip=opened.tls.own_ip))
 
     async def _open(self, target: Target, with_tls: bool) -> Opened:
         client = await self._connect(target)
         dialogue = Dialogue(client, target.source.hello or self.hostname, self._timeouts)
+        result = None
         try:
             refusal = await dialogue.greet()
             if refusal is None and with_tls and not client.secure:
-                refusal = await self._start_tls(client, dialogue, target)
+                refusal, result = await self._start_tls(client, dialogue, target)
             if refusal is None and target.user:
                 refusal = await dialogue.log_in(target.user, target.password)
         except ConnectionBroken as broken:
@@ -103,35 +110,59 @@ class Connector:
         except Exception:
             dialogue.abort()
             raise
-        result = _tls_result(client, "STARTTLS" in dialogue.offers, target.tls)
+        result = result or TLSResult(client.secure, own_ip=_own_ip(client))
         if refusal is None and dialogue.peer != self.hostname.lower():
             return Opened(dialogue, result)
         await dialogue.quit()
         if refusal is None:
             raise LeadsBack(OURSELVES, str(target))
-        if target.tls.required and not client.secure:
-            raise TLSUnusable(deferral(refusal), str(target), result)
+        if result.failure is not None and target.tls.required:
+            status = unusable(str(target), target.tls, result.reason, refusal.answer)
+            raise TLSUnusable(status, str(target), result)
         raise Unreachable(deferral(refusal), str(target))
 
     async def _start_tls(
         self, client: SMTPClient, dialogue: Dialogue, target: Target
-    ) -> Status | None:
-        tls = target.tls
-        return await start_tls(
-            client, dialogue, lambda: self._tls(target.name, tls.verified), tls.required
-        )
+    ) -> tuple[Status | None, TLSResult]:
+        """Use STARTTLS if it is offered. Return the refusal of the host, if any, and what became
+        of TLS. Raises _BadHandshake."""
+        decision = target.tls
+        handshake: IOpenSSLClientConnectionCreator | None = None
+
+        def begin() -> IOpenSSLClientConnectionCreator:
+            nonlocal handshake
+            handshake = self.begin_tls(target.name, decision)
+            return handshake
+
+        offered = "STARTTLS" in dialogue.offers
+        own_ip = _own_ip(client)
+        try:
+            refusal = await start_tls(client, dialogue, begin, decision.required)
+        except HandshakeFailed as failed:
+            cause = problem_of(handshake) or PeerProblem(TLSFailure.OTHER, str(failed))
+            result = replace(TLSResult.failed(cause), own_ip=own_ip)
+            raise _BadHandshake(result, failed.answer) from failed
+        if not client.secure:
+            return refusal, _without_tls(decision, offered, own_ip)
+        problem = decision.problem or problem_of(handshake)
+        result = TLSResult(True, tls_state(client.transport), own_ip=own_ip)
+        if problem is not None:
+            result = replace(result, failure=problem.kind, reason=problem.text)
+        return refusal, result
 
     async def _connect(self, target: Target) -> SMTPClient:
         client = SMTPClient(self._reactor)
         endpoint = self._endpoint(target)
         implicit = target.port == SUBMISSIONS
         if implicit:
-            options = self._tls(target.name, target.tls.verified)
+            options = self.begin_tls(target.name, target.tls)
             endpoint = wrapClientTLS(options, endpoint)
         try:
             await connect(endpoint, client, self._reactor, self.connect_timeout)
         except ConnectFailed as failed:
-            raise _unreachable(target, str(failed)) from failed
+            own = target.source.own(target.ip)
+            cause = f"{failed} (from {own})" if own else str(failed)
+            raise _unreachable(target, cause) from failed
         client.secure = implicit
         return client
 
@@ -165,18 +196,30 @@ def deferral(refusal: Status) -> Status:
     return Status(451, f"4{refusal.enhanced[1:]}", text, answer=refusal.answer)
 
 
-def _tls_result(client: SMTPClient, offered: bool, decision: TLSDecision) -> TLSResult:
-    """Return what became of TLS on a connection that was not lost."""
-    transport = client.transport
-    own_ip = str(getattr(transport.getHost(), "host", "")) if transport else ""
-    if client.secure:
-        return TLSResult(True, tls_state(transport), own_ip=own_ip)
-    if decision.use is TLSUse.NEVER or not (offered or decision.required):
+class _BadHandshake(Exception):
+    """The handshake failed. `answer` is a reply that the host sent instead, None if there was
+    none."""
+
+    def __init__(self, tls: TLSResult, answer: Status | None) -> None:
+        super().__init__(tls.reason)
+        self.tls = tls
+        self.answer = answer
+
+
+def _without_tls(decision: TLSDecision, offered: bool, own_ip: str) -> TLSResult:
+    """Return the result of a connection without TLS: a failure where it was offered, or is
+    wanted."""
+    wanted = decision.required or decision.applied is not None or decision.remembered
+    if not offered and not wanted:
         return TLSResult(own_ip=own_ip)
-    reason = (
-        "the host offers STARTTLS and refuses it" if offered else "the host does not offer STARTTLS"
-    )
+    reason = "it offers STARTTLS and refuses it" if offered else "it does not offer STARTTLS"
+    if decision.remembered:
+        reason += f", though it had TLS on {decision.remembered}"
     return TLSResult(False, None, TLSFailure.STARTTLS_NOT_SUPPORTED, reason, own_ip)
+
+
+def _own_ip(client: SMTPClient) -> str:
+    return str(getattr(client.transport.getHost(), "host", "")) if client.transport else ""
 
 
 def _unreachable(target: Target, cause: str, talked: bool = False) -> Unreachable:

@@ -14,7 +14,14 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from itertools import groupby
 
-from mailhost.interfaces.dns import IResolver, MXRecord, NoPossibleHost, NoSuchDomain, ResolveFailed
+from mailhost.interfaces.dns import (
+    Found,
+    IResolver,
+    MXRecord,
+    NoSuchDomain,
+    ResolveFailed,
+    mx_of,
+)
 from mailhost.message.address import literal_address
 from mailhost.message.status import Status
 from mailhost.relay.nexthop import Destination
@@ -30,10 +37,15 @@ NO_ANSWER = Status(451, "4.4.3", "The mail hosts of the domain cannot be looked 
 
 @dataclass(frozen=True, slots=True)
 class RelayHost:
-    """A host to try, by name and preference; its addresses are looked up when it is its turn."""
+    """A host to try, by name and preference; its addresses are looked up when it is its turn.
+
+    `secure_for` are the domain of the mail, and the name that it is an alias of, if a resolver on
+    this machine has authenticated the answer of DNS that names the host; otherwise there are none.
+    """
 
     name: str
     preference: int = 0
+    secure_for: tuple[str, ...] = ()
 
 
 Shuffle = Callable[[list[RelayHost]], None]
@@ -46,25 +58,28 @@ async def find_hosts(
     name = destination.name
     if destination.route is not None or literal_address(name) or _is_localhost(name):
         return [RelayHost(name)]
-    try:
-        records = await resolver.mx(destination.name)
-    except NoSuchDomain:
+    reply = await resolver.look_up(mx_of(name))
+    if reply.found is Found.NO_DOMAIN:
         return NO_SUCH_DOMAIN
-    except NoPossibleHost as error:
-        return no_host(str(error))
-    except ResolveFailed as error:
-        return NO_ANSWER.because(str(error))
-    named = [record for record in records if record.host]
-    if records and not named:
+    if reply.found is Found.FAILED:
+        return NO_ANSWER.because(reply.trouble)
+    if reply.trouble:
+        return no_host(reply.trouble)
+    named = [record for record in reply.records if record.host]
+    if reply.records and not named:
         return NULL_MX
+    aliases = dict.fromkeys((name, reply.canonical or name))
+    secure_for = tuple(aliases) if reply.secure else ()
     # implicit MX, RFC 5321 §5.1
-    hosts = _by_preference(named or [MXRecord(0, destination.name)], own_name, shuffle)
-    return hosts or loop(own_name)
+    found = [
+        RelayHost(each.host, each.preference, secure_for) for each in named or [MXRecord(0, name)]
+    ]
+    return _by_preference(found, own_name, shuffle) or loop(own_name)
 
 
-def _by_preference(records: Sequence[MXRecord], own_name: str, shuffle: Shuffle) -> list[RelayHost]:
+def _by_preference(found: Sequence[RelayHost], own_name: str, shuffle: Shuffle) -> list[RelayHost]:
     ordered: list[RelayHost] = []
-    hosts = sorted((RelayHost(r.host, r.preference) for r in records), key=lambda h: h.preference)
+    hosts = sorted(found, key=lambda host: host.preference)
     for _, group in groupby(hosts, key=lambda host: host.preference):
         equals = list(group)
         if any(host.name == own_name for host in equals):

@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from mailhost.config.model import Relay
 from mailhost.relay.connect import Target
 from mailhost.relay.nexthop import Destination
-from mailhost.relay.tls.decision import HostFacts
+from mailhost.relay.tls.plan import TLSPlan
 from mailhost.smtp.client.dialogue import Dialogue
 
 PLACES_WITHOUT_PAUSE = 20  # places that are given without a pause
@@ -26,20 +26,22 @@ PLACES_WITHOUT_PAUSE = 20  # places that are given without a pause
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """A dialogue with a host, ready for mail. `host` is what the decision about its TLS, which is
-    that of its target, was made from."""
+    """A dialogue with a host, ready for mail. `plan` has the decision about its TLS. `epoch` is
+    that of the pool when it was opened."""
 
     dialogue: Dialogue
     target: Target
-    host: HostFacts
+    plan: TLSPlan
+    epoch: int = 0
     timer: IDelayedCall | None = None
 
 
 class Pool:
-    """`settings` may be replaced at any time."""
+    """`settings` may be replaced at any time. `epoch` counts how often `renew` was called."""
 
     def __init__(self, clock: IReactorTime, settings: Relay) -> None:
         self.settings = settings
+        self.epoch = 0
         self._clock = clock
         self._places: Counter[Destination] = Counter()
         self._used = 0  # places in all
@@ -88,15 +90,24 @@ class Pool:
         dialogue, settings = connection.dialogue, self.settings
         most = min(settings.messages_per_connection, dialogue.most_transactions)
         used_up = dialogue.transactions >= most or not settings.idle_timeout
-        if used_up or self._closed or not dialogue.alive:
+        old = self._closed or connection.epoch != self.epoch
+        if used_up or old or not dialogue.alive:
             self._end(connection)
             return
         self._idle[connection] = destination
         connection.timer = self._clock.callLater(settings.idle_timeout, self._end, connection)
 
+    def renew(self) -> None:
+        """End all connections that are open now, as soon as they are idle."""
+        self.epoch += 1
+        self._end_idle()
+
     def close(self) -> None:
         """End all connections that are idle now or later."""
         self._closed = True
+        self._end_idle()
+
+    def _end_idle(self) -> None:
         for connection in list(self._idle):
             self._end(connection)
 

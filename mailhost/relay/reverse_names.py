@@ -17,7 +17,7 @@ from mailhost.concurrency.rounds import Rounds
 from mailhost.config.model import Settings
 from mailhost.dns_records.addresses import machine_addresses
 from mailhost.interfaces.dns import Found, ILookUp, ptr_of
-from mailhost.interfaces.events import Faulted, IEventSink
+from mailhost.interfaces.events import Faulted, IEventSink, Warned
 from mailhost.relay.sources import Sources, sources_of
 
 DAY = 86_400.0  # seconds
@@ -70,7 +70,7 @@ class ReverseNames:
             return
         self._use(sources_of(settings, self._addresses, self._nameless))
         for address in sorted(self._nameless - before):
-            self._events.emit(Faulted("relay", _warning(address)))
+            self._events.emit(Warned("relay", _warning(address)))
 
     async def _without_name(self, settings: Settings) -> frozenset[str]:
         """Return the global addresses without a reverse name. What was known of an address that

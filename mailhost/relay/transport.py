@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from itertools import takewhile
-from typing import cast
+from typing import TypeAlias, cast
 
 from zope.interface import implementer
 
@@ -20,25 +20,35 @@ from mailhost.concurrency.answers import result_of
 from mailhost.config.model import Listen, Relay
 from mailhost.config.secrets import Secrets
 from mailhost.interfaces.dns import IResolver
-from mailhost.interfaces.events import Attempted, IEventSink
+from mailhost.interfaces.events import Attempted, IEventSink, Warned
 from mailhost.interfaces.outgoing import IForwarding
 from mailhost.interfaces.queue import Carried, IRelay, Lane
 from mailhost.interfaces.reactor import IReactor
 from mailhost.message.content import Content
 from mailhost.message.envelope import Envelope
+from mailhost.message.status import Status
+from mailhost.message.tls_demand import TLSDemand
 from mailhost.message.trace import alias_fields
-from mailhost.net.tls.client import client_tls
+from mailhost.net.tls.peer import PeerProblem
 from mailhost.relay.attempt import Attempt, Fault, RelayServices, reported
-from mailhost.relay.connect import ClientTLS, Connector, Target, TLSUnusable
+from mailhost.relay.connect import Connector, Target, TLSUnusable
 from mailhost.relay.mx import NO_HOST
 from mailhost.relay.nexthop import Destination, choose_destination
 from mailhost.relay.own_addresses import OwnAddresses, where_we_take_mail
 from mailhost.relay.pool import Connection, Pool
 from mailhost.relay.sources import Sources
-from mailhost.relay.tls.decision import MX_HOSTS, HostFacts, TLSDecision, TLSPolicies
-from mailhost.relay.tls.session import TLSResult, session_event
+from mailhost.relay.sts.policies import STSPolicies
+from mailhost.relay.tls.decision import TLSPolicies, Verification
+from mailhost.relay.tls.demands import demand_of
+from mailhost.relay.tls.handshakes import Handshakes
+from mailhost.relay.tls.memory import TLSMemory
+from mailhost.relay.tls.plan import TLSPlan
+from mailhost.relay.tls.policies import PolicyFinder
+from mailhost.relay.tls.session import TLSResult, session_event, unusable
 from mailhost.smtp.client.sending import Sending
 
+# mail that demands more of TLS may fail where other mail does not
+_Way: TypeAlias = tuple[Destination, TLSDemand]
 FAILURE_MEMORY = 10.0  # seconds for which a destination is not tried after no host could be reached
 
 
@@ -55,19 +65,25 @@ class RelayTransport:
         secrets: Secrets,
         hostname: str,
         events: IEventSink,
-        tls: ClientTLS = client_tls,
+        handshakes: Handshakes | None = None,
         listeners: Sequence[Listen] = (),
         forwarding: IForwarding | None = None,
+        sts: STSPolicies | None = None,
         sources: Sources | None = None,
+        memory: TLSMemory | None = None,
     ) -> None:
         self.sources = sources or Sources()
+        self._memory = memory or TLSMemory(settings.tls)
         self._clock = reactor
         self._resolver = resolver
         self._events = events
-        self._connector = Connector(reactor, hostname, tls)
+        handshakes = handshakes or Handshakes()
+        self._connector = Connector(reactor, hostname, handshakes.begin)
+        self._finder = PolicyFinder(reactor, resolver, settings, sts, self._memory)
         self._pool = Pool(reactor, settings)
-        self._failures: dict[Destination, tuple[float, Fault]] = {}
-        self.reconfigure(settings, secrets, hostname, listeners, forwarding)
+        self._failures: dict[_Way, tuple[float, Fault]] = {}
+        self.settings = settings
+        self.reconfigure(settings, secrets, hostname, listeners, forwarding, handshakes)
 
     def reconfigure(
         self,
@@ -76,17 +92,26 @@ class RelayTransport:
         hostname: str,
         listeners: Sequence[Listen] = (),
         forwarding: IForwarding | None = None,
+        handshakes: Handshakes | None = None,
     ) -> None:
-        """Take new settings; connections that are open go on. `listeners` are all of the host's.
-        With `forwarding` messages that aliases send on may be sealed."""
+        """Take new settings. `listeners` are all of the host's. With `forwarding` messages that
+        aliases send on may be sealed. Connections that are open go on, unless the settings for TLS
+        have changed: those that are idle are ended then, and the others after their message."""
         self._forwarding = forwarding
-        self.settings = settings
+        if settings.tls != self.settings.tls:
+            self._pool.renew()
+        self.settings = self._finder.settings = settings
+        self._memory.settings = settings.tls
+        if handshakes is not None:
+            self._connector.begin_tls = handshakes.begin
         self._secrets = secrets
         self._pool.settings = settings
         self._connector.hostname = hostname
         self._connector.connect_timeout = settings.connect_timeout
         own = OwnAddresses(hostname, where_we_take_mail(listeners), settings.allow_loopback)
-        self.services = RelayServices(self._resolver, own, self._connect)
+        self.services = RelayServices(
+            self._resolver, own, self._connect, self._finder.facts, self._refused
+        )
         self._failures.clear()
 
     async def stop(self) -> None:
@@ -98,8 +123,13 @@ class RelayTransport:
         source = self.sources.of(sender)
         return choose_destination(routes, port, sender, domain, attempts, source)
 
+    async def known_policies(self, next_hop: Destination) -> TLSPolicies:
+        """Return what may demand TLS at a next hop, as far as it is known."""
+        return await self._finder.known(next_hop)
+
     def forget_failure(self, next_hop: Hashable) -> None:
-        self._failures.pop(cast("Destination", next_hop), None)
+        for demand in TLSDemand:
+            self._failures.pop((cast("Destination", next_hop), demand), None)
 
     async def carry(
         self, lane: Lane, envelope: Envelope, content: Content, identity: str
@@ -109,9 +139,13 @@ class RelayTransport:
         if lane.recipients[0].through:
             marked = await self._marked(lane, content, envelope.smtputf8)
         sending = Sending(envelope, marked, lane.recipients)
-        attempt = Attempt(destination, sending, self._pool, _policies(destination))
+        attempt = Attempt(destination, sending, self._pool)
         stopped: Exception | None = None
         try:
+            policies = self._finder.policies(destination)
+            if not isinstance(policies, TLSPolicies):
+                policies = await policies
+            attempt.policies = _with_demand(policies, envelope)
             await self._pool.enter(destination)
             try:
                 await self._try(destination, attempt)
@@ -134,7 +168,8 @@ class RelayTransport:
         return sealed
 
     async def _try(self, destination: Destination, attempt: Attempt) -> None:
-        until, silence = self._failures.get(destination, (0.0, Fault(NO_HOST)))
+        way = (destination, attempt.policies.demand)
+        until, silence = self._failures.get(way, (0.0, Fault(NO_HOST)))
         if self._clock.seconds() < until:
             attempt.give_up(silence)
             return
@@ -147,24 +182,22 @@ class RelayTransport:
         fault = await attempt.try_hosts(self.services)
         attempt.give_up(reported([fault, *kept]))
         if fault.status.temporary and not attempt.reached:
-            self._remember_failure(destination, fault)
+            self._remember_failure(way, fault)
 
-    def _remember_failure(self, destination: Destination, fault: Fault) -> None:
+    def _remember_failure(self, way: _Way, fault: Fault) -> None:
         now = self._clock.seconds()
-        self._failures.pop(destination, None)
-        self._failures[destination] = (now + FAILURE_MEMORY, fault)
+        self._failures.pop(way, None)
+        self._failures[way] = (now + FAILURE_MEMORY, fault)
         over = takewhile(
             lambda each: self._failures[each][0] <= now, self._failures
         )  # oldest first
         for each in list(over):
             del self._failures[each]
 
-    async def _connect(
-        self, destination: Destination, host: HostFacts, ip: str, decision: TLSDecision
-    ) -> Connection:
+    async def _connect(self, destination: Destination, plan: TLSPlan, ip: str) -> Connection:
         route = destination.route
-        source = destination.source
-        target = Target(host.name, ip, destination.port, decision, source=source)
+        epoch, source = self._pool.epoch, destination.source
+        target = Target(plan.host.name, ip, destination.port, plan.decision, source=source)
         if route is not None and route.user:
             password = self._secrets.of(route.password)
             target = replace(target, user=route.user, password=password)
@@ -174,19 +207,39 @@ class RelayTransport:
             self._report(destination, target, unusable.tls, delivered=False)
             raise
         self._report(destination, target, opened.tls, delivered=True)
-        return Connection(opened.dialogue, target, host)
+        return Connection(opened.dialogue, target, plan, epoch)
+
+    def _refused(self, destination: Destination, plan: TLSPlan) -> Status:
+        """Emit that a host must not be connected to, and return the deferral."""
+        host, decision = plan.host, plan.decision
+        problem = cast("PeerProblem", decision.problem)
+        target = Target(host.name, "", destination.port, decision)
+        self._report(destination, target, TLSResult.failed(problem), delivered=False)
+        return unusable(host.name, decision, problem.text)
 
     def _report(
         self, destination: Destination, target: Target, result: TLSResult, *, delivered: bool
     ) -> None:
-        """Emit what became of TLS with an MX host."""
-        if destination.route is None and result.attempted:
-            name, ip, tls = target.name, target.ip, target.tls
+        """Remember what became of TLS with a host; emit it for an MX host."""
+        self._remember(target, result)
+        if not result.attempted:
+            return
+        name, ip, tls = target.name, target.ip, target.tls
+        if destination.route is None:
             event = session_event(destination.name, name, ip, tls, result, delivered)
             self._events.emit(event)
+        elif tls.remembered and result.failure is not None:
+            self._events.emit(Warned("relay", f"TLS to {target} of a route: {result.reason}"))
+
+    def _remember(self, target: Target, result: TLSResult) -> None:
+        decision = target.tls
+        if result.secure:
+            by_webpki = decision.verification is Verification.WEBPKI
+            self._memory.saw(target.name, by_webpki and result.failure is None)
+        if decision.remembered and result.failure is not None:
+            self._memory.warned(target.name)
 
 
-def _policies(destination: Destination) -> TLSPolicies:
-    """Return what decides about TLS at a destination."""
-    route = destination.route
-    return MX_HOSTS if route is None else TLSPolicies(route.tls, bool(route.user))
+def _with_demand(policies: TLSPolicies, envelope: Envelope) -> TLSPolicies:
+    demand = demand_of(envelope)
+    return policies if demand is policies.demand else replace(policies, demand=demand)

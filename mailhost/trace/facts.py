@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 
 from mailhost.interfaces.events import (
     Authenticated,
+    Command,
+    Commanded,
     Event,
     Filtered,
     LoginRefused,
@@ -22,6 +24,7 @@ from mailhost.interfaces.events import (
     Reported,
     Unsigned,
 )
+from mailhost.interfaces.tls_sessions import TLSSession
 from mailhost.interfaces.verdict import Decision
 from mailhost.message.address import Address
 from mailhost.message.client import Client
@@ -119,6 +122,40 @@ def _parked(event: Parked) -> Kept:
     return event.identity, marks.PARKED, facts
 
 
+_MARK_OF_COMMAND = {
+    Command.RETRIED: 0,
+    Command.HELD: marks.HELD,
+    Command.RELEASED: marks.QUEUED,
+    Command.REMOVED: marks.REMOVED,
+    Command.BOUNCED: marks.REMOVED,
+}
+
+
+def _commanded(event: Commanded) -> Kept:
+    facts: Facts = {"event": "commanded", "command": str(event.command)}
+    _add_recipients(facts, event.recipients)
+    return event.identity, _MARK_OF_COMMAND[event.command], facts
+
+
+def session_name(domain: str, host: str) -> str:
+    """Return the name under which TLS sessions are kept: those for mail to `domain` with a host,
+    which is written as attempts have it; empty where no host was connected to."""
+    return f"TLS {domain} {host}".rstrip()
+
+
+def _tls_session(event: TLSSession) -> Kept:
+    host = f"{event.mx} [{event.ip}]" if event.mx else ""
+    facts: Facts = {"event": "tls", "domain": event.domain, "decided": event.decided}
+    _add(facts, "by", host)
+    if event.tls is not None:
+        facts["tls"] = f"{event.tls.version} {event.tls.cipher}"
+    if event.failure is not None:
+        facts["failure"] = str(event.failure)
+        _add(facts, "delivered", event.delivered)
+        _add(facts, "reason", event.reason[:LONGEST_TEXT])
+    return session_name(event.domain, host), marks.TLS_SESSION, facts
+
+
 def _unsigned(event: Unsigned) -> Kept:
     facts: Facts = {"event": "unsigned", "domain": event.domain, "reason": event.reason}
     return event.identity, 0, facts
@@ -134,6 +171,8 @@ _MAKERS: Mapping[type[Event], Callable[[Any], Kept | None]] = {
     Reported: _reported,
     Parked: _parked,
     Unsigned: _unsigned,
+    Commanded: _commanded,
+    TLSSession: _tls_session,
 }
 OTHER_KINDS = frozenset(_MAKERS)
 """The kinds of events that have facts here."""

@@ -15,6 +15,9 @@ RELAYED = 128
 PASSED_ON = 256  # to the server behind the proxy
 DEFERRED = 512
 FAILED = 1024
+HELD = 2048  # by an operator
+REMOVED = 4096  # by an operator
+TLS_SESSION = 8192  # with another host, of no message alone
 
 OF_FATE = {
     Fate.DELIVERED: DELIVERED,
@@ -35,5 +38,7 @@ BY_OUTCOME = {
     "quarantined": QUARANTINED,
     "discarded": DISCARDED,
     "parked": PARKED,
+    "held": HELD,
+    "removed": REMOVED,
 }
 """The outcomes that can be asked for; a message with the outcome has a row with the bit."""

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
-from mailhost.trace.facts import Facts
-from mailhost.trace.marks import BY_OUTCOME
+from mailhost.trace.facts import Facts, session_name
+from mailhost.trace.marks import BY_OUTCOME, TLS_SESSION
 from mailhost.trace.query import Query
 from mailhost.trace.schema import database_path, open_for_reading
 from mailhost.trace.story import Story
@@ -53,7 +53,7 @@ class TraceReader:
                     yield story
 
     def _rows(self, query: Query) -> Iterator[tuple[str]]:
-        conditions: list[str] = ["1"]
+        conditions = [f"NOT marks & {TLS_SESSION}"]
         values: list[object] = []
         if query.words:
             conditions.append("(facts LIKE ? OR message = ?)")
@@ -78,6 +78,19 @@ class TraceReader:
         first = story.facts[0]["at"]
         facts = found.facts if found is not None else ()
         return [each for each in facts if first - SESSION <= each["at"] <= first]
+
+    def session_of(self, attempt: Facts) -> Facts | None:
+        """Return the TLS session by which an attempt for a recipient was made: the newest one with
+        its host before it; None where there was none."""
+        if attempt["event"] != "attempted" or "next_hop" not in attempt:
+            return None
+        named = (session_name(attempt["next_hop"], attempt.get("by", "")), attempt["at"])
+        found = self._connection.execute(
+            "SELECT facts FROM part WHERE message = ? AND at <= ? ORDER BY at DESC LIMIT 1", named
+        ).fetchone()
+        facts: list[Facts] = json.loads(found[0]) if found else []
+        before = [each for each in facts if each["at"] <= attempt["at"]]
+        return before[-1] if before else None
 
     def newest(self) -> int:
         """Return the number of the row that was written last, 0 for none."""

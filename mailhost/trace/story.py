@@ -14,8 +14,10 @@ _RCPT = re.compile(r"RCPT (?:TO:)?<([^>]*)>")
 _WORST_FIRST = (
     "parked",
     "failed",
+    "removed",
     "refused",
     "quarantined",
+    "held",
     "deferred",
     "queued",
     "received",
@@ -29,6 +31,9 @@ OUTCOME_OF_FATE = {  # the outcome of any other fate is its value
     Fate.EXPANDED.value: "delivered",
     Fate.PASSED_ON.value: "relayed",
 }
+
+
+_OF_COMMAND = {"held": "held", "released": "queued", "removed": "removed", "bounced": "removed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,9 @@ class _States:
         elif event == "filtered":
             if facts["decision"] == "discard" and not facts.get("observed"):
                 self._all(to or list(self.found), "discarded")
+        elif event == "commanded":
+            if facts["command"] in _OF_COMMAND:
+                self._all(to, _OF_COMMAND[facts["command"]])
         elif event in ("passed on", "parked"):
             word = "passed-on" if event == "passed on" else "parked"
             settled = ("refused", "failed", "delivered", "relayed")

@@ -93,6 +93,36 @@ def _parked(facts: Facts) -> str:
     return f"parked, see `mailhost queue list`: {facts['reason']}"
 
 
+_COMMANDS = {
+    "retried": "tried at once",
+    "held": "held",
+    "released": "released",
+    "removed": "removed",
+    "bounced": "removed with a bounce",
+}
+
+
+def _commanded(facts: Facts) -> str:
+    done = _COMMANDS.get(facts["command"], facts["command"])
+    return f"{done} by a command of the operator, for {_recipients(facts)}"
+
+
+def _tls_session(facts: Facts) -> str:
+    host = f" at {facts['by']}" if "by" in facts else ""
+    return f"TLS to {facts['domain']}{host}: {session_text(facts)}"
+
+
+def session_text(facts: Facts) -> str:
+    """Return what TLS a session had, and which rule decided."""
+    used = facts.get("tls", "no TLS")
+    text = f"{used}, decided by {facts['decided']}"
+    if "failure" in facts:
+        then = "mail goes on" if facts.get("delivered") else "no mail is sent"
+        reason = f": {facts['reason']}" if "reason" in facts else ""
+        text += f"; {facts['failure']}, {then}{reason}"
+    return text
+
+
 def _unsigned(facts: Facts) -> str:
     domain = facts["domain"] or "an unknown domain"
     return f"sent without a signature of {domain}: {facts['reason']}"
@@ -109,6 +139,8 @@ _TELL: Mapping[str, Callable[[Facts], str]] = {
     "reported": _reported,
     "parked": _parked,
     "unsigned": _unsigned,
+    "commanded": _commanded,
+    "tls": _tls_session,
 }
 
 

@@ -10,11 +10,11 @@ import re
 
 from mailhost.interfaces.challenges import IHTTPChallenges
 from mailhost.web.hosts import WebHost
-from mailhost.web.values import WebRequest, WebResponse, in_words
+from mailhost.web.values import WebRequest, WebResponse, text_response
 
 PATH = "/.well-known/acme-challenge/"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,256}")
-_UNKNOWN = in_words(404, "This token of ACME is not known here.")
+_UNKNOWN = text_response(404, "This token of ACME is not known here.")
 
 
 class ChallengePage:

@@ -18,11 +18,11 @@ from mailhost.net.peer import peer_of
 from mailhost.net.tls.server import tls_state
 from mailhost.web.channel import LARGEST_BODY, Channel
 from mailhost.web.responses import header_of
-from mailhost.web.target import BadTarget, read_target
-from mailhost.web.values import WebRequest, WebResponse, in_words
+from mailhost.web.target import BadTarget, host_name, read_target
+from mailhost.web.values import WebRequest, WebResponse, text_response
 
 _LOG = Logger("mailhost.web")
-_FAILED = in_words(500, "The request failed by a fault of this host. Its log has the reason.")
+_FAILED = text_response(500, "The request failed by a fault of this host. Its log has the reason.")
 
 
 class SiteRequest(Request):
@@ -60,7 +60,7 @@ class SiteRequest(Request):
         try:
             answer = self.channel.factory.respond(self._read())
         except BadTarget as bad:
-            self._respond(in_words(400, str(bad)))
+            self._respond(text_response(400, str(bad)))
         except Exception:  # noqa: BLE001 - a fault of one page must not end the connection
             self._fail(Failure())
         else:
@@ -71,15 +71,23 @@ class SiteRequest(Request):
         if self.clientproto == b"HTTP/1.0" and not hosts:
             hosts = [b""]
         target = read_target(self.uri, hosts)
+        peer = peer_of(self.client)[0]
+        proxy = self.channel.factory.proxies.read(peer, self._fields)
         return WebRequest(
             self.method.decode("ascii"),
-            target.host,
+            host_name(proxy.host) if proxy and proxy.host else target.host,
             target.path,
             target.query,
+            target.query_text,
             self.content.getvalue(),
-            secure=tls_state(self.channel.transport) is not None,
-            client=peer_of(self.client)[0],
+            secure=proxy.secure if proxy else tls_state(self.channel.transport) is not None,
+            proxied=proxy is not None,
+            client=proxy.client if proxy else peer,
         )
+
+    def _fields(self, name: str) -> list[str]:
+        values = self.requestHeaders.getRawHeaders(name.encode(), [])
+        return [value.decode("latin-1") for value in values]
 
     def _later(self, answer: Awaitable[WebResponse]) -> None:
         async def wait() -> WebResponse:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from twisted.web.http import datetimeToString
 from twisted.web.http_headers import Headers
 
-from mailhost.web.values import WebResponse, in_words
+from mailhost.web.values import WebResponse, text_response
 
 # what a browser may do with any of our texts: show it, and nothing else
 SECURITY = (
@@ -25,8 +25,8 @@ def header_of(response: WebResponse, now: Now) -> Headers:
     §10.2.4 allows: it would name versions."""
     header = Headers()
     header.addRawHeader("Date", _date(now))
-    for name, value in (*SECURITY, *response.headers):
-        header.addRawHeader(name, value)
+    for name, value in (*SECURITY, *response.headers):  # a page may have its own security policy
+        header.setRawHeaders(name, [value])
     if response.body:
         header.addRawHeader("Content-Type", response.kind)
     if response.code != 204:
@@ -36,7 +36,7 @@ def header_of(response: WebResponse, now: Now) -> Headers:
 
 def refusal(code: int, text: str, now: Now) -> bytes:
     """Return the octets of a whole response, after which the connection is closed."""
-    response = in_words(code, text, ("Connection", "close"))
+    response = text_response(code, text, ("Connection", "close"))
     lines = [f"HTTP/1.1 {code} {HTTPStatus(code).phrase}".encode()]
     for name, values in header_of(response, now).getAllRawHeaders():
         lines += [b"%b: %b" % (name, value) for value in values]

@@ -6,18 +6,23 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import ServerFactory
 
 from mailhost.web.channel import Channel
+from mailhost.web.forwarded import TrustedProxies
 from mailhost.web.request import SiteRequest
 from mailhost.web.responses import Now
 from mailhost.web.values import Respond
 
 
 class Site(ServerFactory[Channel]):
-    """`respond` answers all requests. `now` returns seconds since 1970, for the Date field."""
+    """`respond` answers all requests. `proxies` are those that are believed. `now` returns seconds
+    since 1970, for the Date field."""
 
     noisy = False
 
-    def __init__(self, respond: Respond, clock: IReactorTime, now: Now) -> None:
+    def __init__(
+        self, respond: Respond, proxies: TrustedProxies, clock: IReactorTime, now: Now
+    ) -> None:
         self.respond = respond
+        self.proxies = proxies
         self.now = now
         self._clock = clock
 

@@ -22,6 +22,7 @@ class Target:
     host: str
     path: str
     query: Mapping[str, str]
+    query_text: str
 
 
 def read_target(target: bytes, hosts: Sequence[bytes]) -> Target:
@@ -40,7 +41,7 @@ def read_target(target: bytes, hosts: Sequence[bytes]) -> Target:
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise BadTarget("The request target must be a path or an address of HTTP.")
         path, query, host = parts.path or "/", parts.query, parts.netloc
-    return Target(host_name(host), path, _query(query))
+    return Target(host_name(host), path, _query(query), query)
 
 
 def host_name(host: str) -> str:

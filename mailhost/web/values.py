@@ -16,14 +16,15 @@ JSON = "application/json"
 class WebRequest:
     """A request of the right form. `host` is the name in its Host field, in lower case and without
     the port. `path` is as the client sent it, without the query. `query` has the first value of
-    each key, and the keys are in lower case. `secure`: the client used HTTPS, to this host or to a
-    trusted proxy. `proxied`: a trusted proxy sent the request. `client` is the IP address of the
-    client, empty if it is not known."""
+    each key, and the keys are in lower case; `query_text` is the query as it was sent. `secure`:
+    the client used HTTPS, to this host or to a trusted proxy. `proxied`: a trusted proxy sent the
+    request. `client` is the IP address of the client, empty if it is not known."""
 
     method: str
     host: str
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
+    query_text: str = ""
     body: bytes = b""
     secure: bool = False
     proxied: bool = False
@@ -43,6 +44,6 @@ class WebResponse:
 Respond = Callable[[WebRequest], Answer[WebResponse]]
 
 
-def in_words(code: int, text: str, *headers: tuple[str, str]) -> WebResponse:
+def text_response(code: int, text: str, *headers: tuple[str, str]) -> WebResponse:
     """Return a response for people: one paragraph of plain text."""
     return WebResponse(code, f"{text}\n".encode(), headers=headers)

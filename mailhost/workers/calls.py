@@ -23,6 +23,7 @@ from mailhost.message.client import Client
 from mailhost.message.status import Status
 from mailhost.net.tls.server import CertificateSource
 from mailhost.observe.counts import FilterKey
+from mailhost.observe.metrics.snapshot import WorkerMeasures
 from mailhost.workers.folder_changes import FolderChange
 
 P = ParamSpec("P")
@@ -151,6 +152,9 @@ SERVE_ALL_SENT: Notification[[]] = Notification("serve_all_sent")
 
 SESSIONS: Call[[], Mapping[tuple[ListenProtocol, str], int]] = Call("sessions")
 """The result has the number of open connections by the sockets of listeners (`Listen.socket`)."""
+
+MEASURES: Call[[], WorkerMeasures] = Call("measures")
+"""The result has what the worker measures itself, for the metrics of the host."""
 
 SETTINGS: DescriptorCall[[]] = DescriptorCall("settings")
 """A file with new settings and certificates, pickled; RELOAD follows."""

@@ -33,10 +33,11 @@ from mailhost.interfaces.events import Event, Faulted, IEventSink, Notice
 from mailhost.interfaces.reactor import IReactor
 from mailhost.message.address import Address
 from mailhost.net.tls.server import CertificateSource
+from mailhost.observe.metrics.snapshot import WorkerMeasures
 from mailhost.processes import start
 from mailhost.processes.child import Child, RestartDelays
 from mailhost.workers import calls
-from mailhost.workers.calls import Answers
+from mailhost.workers.calls import Answers, Call, R
 from mailhost.workers.channel import Channel, attach
 from mailhost.workers.connection_counts import ROWS, SharedCounts
 from mailhost.workers.folder_changes import FolderChange
@@ -47,7 +48,7 @@ RETIREMENT_DRAIN = 30.0  # seconds that a transaction under way has after that
 ACKNOWLEDGEMENT = 60.0  # seconds until a retired worker that has not acknowledged it is killed
 STARTUP_LIMIT = 120.0  # seconds that a worker has to ask for its sockets
 RELOAD_TIMEOUT = 30.0  # seconds that a worker has to take new settings
-SESSIONS_TIMEOUT = 1.0  # seconds that a worker has to count its connections
+ANSWER_TIMEOUT = 1.0  # seconds that a worker has to count its connections
 KILL_AFTER = 5.0  # seconds beyond its time until a worker that does not stop is killed
 
 SocketKey = tuple[ListenProtocol, str]
@@ -309,18 +310,25 @@ class WorkerPool:
     async def sessions(self) -> Mapping[int, Mapping[SocketKey, int] | None]:
         """Return the open connections of each worker that serves, by the sockets of its listeners,
         and None for a worker that does not answer; all by the numbers of their processes."""
+        return await self._ask_each(calls.SESSIONS)
+
+    async def measures(self) -> Mapping[int, WorkerMeasures | None]:
+        """Return what each worker that serves measures itself, and None for a worker that does not
+        answer, by the numbers of their processes."""
+        return await self._ask_each(calls.MEASURES)
+
+    async def _ask_each(self, call: Call[[], R]) -> Mapping[int, R | None]:
         serving = [member for member in self._members if member.has_sockets]
-        asked = [
-            (member.pid, Deferred.fromCoroutine(self._sessions_of(member))) for member in serving
-        ]
+        asked = [(member.pid, self._ask(member, call)) for member in serving]
         return {pid: await answer for pid, answer in asked}
 
-    async def _sessions_of(self, member: WorkerProcess) -> Mapping[SocketKey, int] | None:
-        asking = Deferred.fromCoroutine(member.channel.ask(calls.SESSIONS))
-        try:
-            return await asking.addTimeout(SESSIONS_TIMEOUT, self._reactor)
-        except Exception:  # noqa: BLE001 - whatever keeps it from answering
-            return None
+    def _ask(self, member: WorkerProcess, call: Call[[], R]) -> Deferred[R | None]:
+        """Ask a worker; None if anything keeps it from answering in time."""
+        asking: Deferred[R | None] = Deferred()
+        answer = Deferred.fromCoroutine(member.channel.ask(call))
+        answer.addTimeout(ANSWER_TIMEOUT, self._reactor)
+        answer.addCallbacks(asking.callback, lambda failure: asking.callback(None))
+        return asking
 
     def limit(self, reloading: Deferred[None]) -> None:
         """Have a worker fail that does not answer in time."""

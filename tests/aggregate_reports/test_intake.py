@@ -1,4 +1,4 @@
-"""Mail for an address for DMARC reports: kept apart, then read into the database."""
+"""Mail for an address for reports: kept apart, then read into the database."""
 
 from __future__ import annotations
 

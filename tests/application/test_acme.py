@@ -22,7 +22,8 @@ from mailhost.application.host_certificates import host_certificates
 from mailhost.certificates.dns_challenge import DNSProver
 from mailhost.certificates.expiry import ExpiryWarning
 from mailhost.certificates.folder import CertificateFolder
-from mailhost.certificates.keys import make_key, public_half
+from mailhost.certificates.keys import make_key
+from mailhost.certificates.next_key import next_key_path, public_of
 from mailhost.certificates.provers import HTTPProver, TLSProver
 from mailhost.certificates.values import Account
 from mailhost.config.acme import LETS_ENCRYPT, STAGING, KeyKind
@@ -174,12 +175,13 @@ class FactsTests(HeadCase):
         settings = self.head("agree = true").loaded.settings
         self.order(HOST, HOST)
         key = make_key(KeyKind.P256)
-        self.folder.save_next_key(HOST, key)
+        with open(next_key_path(self.data, HOST), "wb") as file:
+            file.write(key)
         account = Account(LETS_ENCRYPT, b"", "https://ca.example/1", (), ("ca.example",))
         self.folder.save_account(account)
         facts = host_certificates(settings)
         self.assertEqual([False, True], [each.coming for each in facts.keys])
-        self.assertEqual(public_half(key), facts.keys[1].public)
+        self.assertEqual(public_of(key), facts.keys[1].public)
         self.assertEqual(Authority(("ca.example",), "https://ca.example/1"), facts.authority)
 
     def test_without_agreement_there_is_no_authority(self) -> None:

@@ -96,6 +96,40 @@ class Watching(Folder):
         self.minutes(1)
         self.assertEqual("new.example", self.subject())
 
+    def test_certbot_replaces_one_link_after_the_other(self) -> None:
+        live, archive = os.path.abspath(self.mktemp()), os.path.abspath(self.mktemp())
+        for folder in (live, archive):
+            os.makedirs(folder)
+        names = ("fullchain", "privkey")
+        links = [os.path.join(live, f"{name}.pem") for name in names]
+
+        def write(number: int, name: str) -> None:
+            certificate, key = issue(name)
+            for each, contents in zip(names, (pem(certificate), key_pem(key)), strict=True):
+                self.replace(os.path.join(archive, f"{each}{number}.pem"), contents)
+
+        def lead_to(link: str, number: int) -> None:
+            if os.path.lexists(link):
+                os.unlink(link)
+            name = os.path.basename(link).removesuffix(".pem")
+            os.symlink(os.path.join(os.path.relpath(archive, live), f"{name}{number}.pem"), link)
+
+        write(1, "mx.example.org")
+        for link in links:
+            lead_to(link, 1)
+        self.tls.replace([(links[0], links[1])], self.tls.minimums)
+        write(2, "new.example")
+        self.minutes(2)
+        lead_to(links[1], 2)  # the key no longer fits the chain
+        self.minutes(1)
+        os.unlink(links[0])
+        self.minutes(1)
+        self.assertEqual(([], "mx.example.org"), (self.lines(), self.subject()))
+        lead_to(links[0], 2)
+        self.minutes(1)
+        self.assertIn("renewed certificates are in use", self.lines()[0])
+        self.assertEqual("new.example", self.subject())
+
     def test_half_a_renewal_is_waited_for(self) -> None:
         certificate, key = issue("new.example")
         self.replace(self.key, key_pem(key))

@@ -29,6 +29,7 @@ from mailhost.interfaces.outgoing import OutgoingMessage
 from mailhost.logins import verifier
 from mailhost.message.envelope import Envelope
 from mailhost.net.limited import LimitedFactory
+from mailhost.observe.lag import Lag
 from mailhost.workers.connection_counts import new_counts
 from mailhost.workers.pool import StartupData
 from tests.application.test_filters import LEAST
@@ -59,6 +60,7 @@ agree = true
 [doctor]
 [trace]
 [relay]
+[relay.tls]
 
 [[relay.route]]
 via = "127.0.0.1:2526"
@@ -105,11 +107,13 @@ OTHERS = {
     "relay.route.via": '"127.0.0.1:2527"',
     "relay.route.user": None,  # not without a password
     "relay.route.password": None,
+    "relay.tls.authority": None,  # read from a file, see tests.application.test_relay
     "doctor.shared_addresses": '["192.0.2.0/24"]',
     "dkim.algorithms": '["rsa"]',
     "dkim.sign_as": '{ "*.example.org" = "example.org" }',
     "dkim.domain": '{ "other.example" = { off = true } }',
     "doctor.port_25_hosts": '["mx.example.net"]',
+    "web.trusted_proxies": '["127.0.0.1"]',
     "mta_sts.mx": '["*.example.net"]',
     "mta_sts.domain": '{ "other.example" = { mode = "none" } }',
     "domain.dkim": "{ off = true }",
@@ -125,6 +129,7 @@ OTHERS = {
     "tls_reports.addresses": '{ "example.net" = "tls@example.org" }',
     "dmarc.send_reports": None,  # warns without a filter
     "dmarc.reports": '{ "example.net" = "dmarc@example.org" }',
+    "metrics.endpoint": None,  # off without its section
     "domain.alias": '{ team = ["bob@far.example"] }',
 }
 """Keys with None are shown by tests of their own below."""
@@ -150,6 +155,7 @@ OWN = {
     "_made",
     "_former",
     "_token",
+    "epoch",
     "port",
 }
 
@@ -295,7 +301,7 @@ class EverySettingTests(SynchronousTestCase):
                 serve(factory, worker._services, listen)
                 port = cast(Any, SimpleNamespace(stopListening=lambda: None))
                 worker._served[listen.socket] = worker_module._Served(port, factory, listen)
-                worker._factories.append(factory)
+                worker._factories.append((listen.protocol, factory))
 
     def state(self, head: Head, worker: Worker) -> dict[str, Any]:
         """The services of both, as values that can be compared."""
@@ -371,6 +377,14 @@ class EverySettingTests(SynchronousTestCase):
                 except self.failureException as failed:
                     raise self.failureException(f"{key} = {value}: {failed}") from failed
 
+    def test_metrics(self) -> None:
+        """The lag of each process is measured while the section is there."""
+        asked: list[bool] = []
+        self.patch(Lag, "measure", lambda lag, on: asked.append(on))
+        self.check(self.load(f"{self.text}\n[metrics]\n"))
+        # head and worker before the reload, after it, and those that start with these settings
+        self.assertEqual([False, False, True, True, True, True], asked)
+
     def test_a_route_with_a_login(self) -> None:
         secret = os.path.join(self.folder, "secret")
         with open(secret, "w") as file:
@@ -401,7 +415,7 @@ class EverySettingTests(SynchronousTestCase):
         self.assertNoResult(reloading)
         closed.callback(None)
         self.successResultOf(reloading)
-        self.assertNotIn(removed.factory, worker._factories)
+        self.assertNotIn(removed.factory, [factory for _, factory in worker._factories])
 
     def test_filters(self) -> None:
         for kind in kinds():

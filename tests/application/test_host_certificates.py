@@ -8,6 +8,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mailhost.application.host_certificates import host_certificates
+from mailhost.certificates.folder import FOLDER, CertificateFolder
+from mailhost.certificates.keys import make_key
+from mailhost.certificates.next_key import next_key_path, public_of
+from mailhost.certificates.values import Account
+from mailhost.config.acme import KeyKind
+from mailhost.durable.blocking import BlockingCommitter
+from mailhost.durable.system import OperatingSystem
 from mailhost.net.tls.certificate import PEM
 from tests.authority import Authority
 from tests.doctor.host.case import HostCase
@@ -43,6 +50,36 @@ class HostCertificatesTests(HostCase):
             self.assertEqual([own], self.keys(TWO))
         self.write("own", authority.issue("third.example.test"))
         self.assertEqual([other], self.keys(TWO))
+
+    def test_the_authority_and_our_account_there(self) -> None:
+        agreed = "[tls.acme]\nagree = true\n"
+        for more, names in (
+            ("", None),
+            (agreed, ("letsencrypt.org",)),
+            (f'{agreed}directory = "https://ca.example.test/acme"\n', None),
+        ):
+            found = host_certificates(self.load(more).settings).authority
+            self.assertEqual(names, found and found.names)
+        settings = self.load(agreed).settings
+        directory, url = settings.tls.acme.directory, "https://acme.example/acct/1"
+        os.mkdir(os.path.join(self.data, FOLDER))
+        commit = BlockingCommitter(OperatingSystem()).commit
+        CertificateFolder(self.data, commit).save_account(Account(directory, b"key", url))
+        authority = host_certificates(settings).authority
+        assert authority is not None
+        self.assertEqual(url, authority.account)
+
+    def test_the_key_of_the_next_certificate(self) -> None:
+        self.write("other", Authority.new().issue("other.example.test"))
+        present = self.write("own", Authority.new().issue("mail.example.test"))
+        settings = self.load(f"{TWO}[tls.acme]\nagree = true\n").settings
+        os.mkdir(os.path.join(self.data, FOLDER))
+        key = make_key(KeyKind.P256)
+        with open(next_key_path(self.data, settings.hostname), "wb") as file:
+            file.write(key)
+        keys = host_certificates(settings).keys
+        self.assertEqual([present, public_of(key)], [each.public for each in keys])
+        self.assertEqual([False, True], [each.coming for each in keys])
 
     def test_files_that_are_not_there(self) -> None:
         self.assertEqual([], self.keys(""))  # the first start makes a certificate

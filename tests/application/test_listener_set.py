@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
@@ -115,6 +116,17 @@ class ListenerSetTests(SynchronousTestCase):
             [["open", "close", "retire"], ["open", "close", "retire", 5], ["open", 5]],
             [each.done for each in self.made],
         )
+
+    def test_connections_at_former_listeners_are_counted_too(self) -> None:
+        for number, listener in enumerate(self.made, 1):
+            listener.factory = SimpleNamespace(open_count=number, retire=listener.retire)
+        self.take(settings("tcp:26"))
+        self.made[2].factory = SimpleNamespace(open_count=4)
+        for close in (lambda: None, lambda: now(self.listeners.close_removed())):
+            close()
+            self.assertEqual({"smtp": 7}, self.listeners.sessions_by_protocol())
+        self.made[0].ended.callback(None)
+        self.assertEqual({"smtp": 6}, self.listeners.sessions_by_protocol())
 
     def changed(self, old: str, new: str, protocol: str = "smtp") -> list[object]:
         """Return what is done to a listener that replaces the one with the endpoint `old`."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from asyncio import CancelledError
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -34,6 +36,7 @@ STEPS = [
     "RELOADING=1",
     "load",
     "open",
+    "open metrics",
     "replace",
     "use",
     "serve",
@@ -71,8 +74,14 @@ class ReloadTests(SynchronousTestCase):
             reloading=lambda: self.steps.append("RELOADING=1"),
             reloaded=lambda: self.steps.append("READY=1"),
         )
-        self.reload = Reload(head, listeners, notifier)
+        metrics: Any = SimpleNamespace(opened=self.metrics_opened)
+        self.reload = Reload(head, listeners, metrics, notifier)
         self.head = head
+
+    @contextmanager
+    def metrics_opened(self, settings: object) -> Iterator[None]:
+        self.step("open metrics")
+        yield
 
     async def close(self) -> None:
         """This test stands for the listener that was opened."""
@@ -117,6 +126,7 @@ class ReloadTests(SynchronousTestCase):
         for step, error, text, more in (
             ("load", BadSettings("/etc/mailhost.toml", [problem]), "hostname: is missing", []),
             ("open", CannotListenError("::", 25, OSError("in use")), "cannot listen on", []),
+            ("open metrics", CannotListenError("::", 25, "used"), "cannot listen on", ["close"]),
             ("replace", BadFilter("filter[1]: no file"), "filter[1]: no file", ["close"]),
             ("replace", BadCertificate("no key"), "no key", ["close"]),
             ("replace", OSError("disk full"), "disk full", ["close"]),
@@ -135,7 +145,7 @@ class ReloadTests(SynchronousTestCase):
             self.failing = {"replace": error}
             (found,) = self.successResultOf(self.reload.run()).problems
             self.assertIn(f"internal fault: {type(error).__name__}", found)
-            self.assertEqual([*STEPS[:4], "close", "READY=1"], self.steps)
+            self.assertEqual([*STEPS[:5], "close", "READY=1"], self.steps)
             self.assertEqual(1, len(self.flushLoggedErrors(type(error))))
         self.failing = {}
         self.reload.run()

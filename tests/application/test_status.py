@@ -20,6 +20,7 @@ from mailhost.config.protocol import ListenProtocol
 from mailhost.doctor.daily.changes import KnownFinding
 from mailhost.doctor.daily.memory import DoctorMemory, LastRun
 from mailhost.doctor.host.disk import disk_of
+from mailhost.durable.batch_times import BatchCounts
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.events import Faulted, Notice
@@ -47,13 +48,14 @@ class StatusTests(SynchronousTestCase):
             CountedState.HELD: StateCount(2, time.time() - 100),
             CountedState.PARKED: StateCount(1, None),
         }
+        times = SimpleNamespace(read=lambda: BatchCounts((3, 1), 0.5))
         self.head: Any = SimpleNamespace(
             counts=Counts(),
             connection_counts=self.connections,
             workers=SimpleNamespace(
                 rows=lambda: [(101, 4), (102, 5)], sessions=lambda: succeed(sessions)
             ),
-            writer=SimpleNamespace(pid=os.getpid()),
+            writer=SimpleNamespace(pid=os.getpid(), times=times),
             services=SimpleNamespace(settings=SimpleNamespace(hostname="mail.example.com")),
             queue=SimpleNamespace(census=lambda: succeed(census)),
             foundation=SimpleNamespace(
@@ -100,6 +102,7 @@ class StatusTests(SynchronousTestCase):
         self.assertApproximates(60, shown["uptime"], 30)
         self.assertEqual([102], shown["silent"])
         self.assertGreater(shown["writer"]["memory"], 1_000_000)
+        self.assertEqual((4, 0.5), (shown["writer"]["batches"], shown["writer"]["seconds"]))
         self.assertEqual(500, shown["most_connections"])
         (certificate,) = shown["certificates"]
         self.assertEqual("mail.example.com", certificate["names"][0])

@@ -19,12 +19,20 @@ from mailhost.certificates.folder import CertificateFolder
 from mailhost.certificates.keeper import CertificateKeeper, KeeperParts
 from mailhost.certificates.memory import Memory
 from mailhost.certificates.names import NameFinder
+from mailhost.certificates.next_key import NextKey
 from mailhost.certificates.plan import Planner, Setup
 from mailhost.certificates.provers import HTTPProver, IProver, TLSProver
 from mailhost.certificates.values import HTTP_01, TLS_ALPN_01, AccountWanted, IAuthority
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
-from mailhost.interfaces.dns import IResolver, NoSuchDomain, ResolveFailed
+from mailhost.interfaces.dns import (
+    Found,
+    IResolver,
+    NoSuchDomain,
+    Reply,
+    ResolveFailed,
+    TLSARecord,
+)
 from tests.certificates.scripted import DIRECTORY, ScriptedDirectory
 from tests.fakes import RecordingEvents
 
@@ -81,6 +89,7 @@ class KeeperCase(SynchronousTestCase):
         self.setup: Setup | None = Setup(
             "mx.a.example", ("a.example",), AccountWanted(DIRECTORY, ("ann@a.example",))
         )
+        self.tlsa: Reply[TLSARecord] = Reply(Found.NO_RECORDS)
         self.uses = 0
         self.warnings: list[ExpiryWarning] = []
         self.chance = 0.5
@@ -107,7 +116,8 @@ class KeeperCase(SynchronousTestCase):
 
     def make(self) -> None:
         """Make a keeper on the data folder, as after a restart."""
-        self.folder = CertificateFolder(self.data, BlockingCommitter(NoSyncs()).commit)
+        commit = BlockingCommitter(NoSyncs()).commit
+        self.folder = CertificateFolder(self.data, commit)
         self.memory = Memory(at_once, self.folder, self.events, self.now, lambda: self.chance)
         resolver: IResolver = self.resolver  # type: ignore[assignment]
         names = NameFinder(self.clock, resolver, lambda: succeed(self.own), lambda name: True)
@@ -121,6 +131,7 @@ class KeeperCase(SynchronousTestCase):
             self.memory,
             Expiry(at_once, self.folder, self.memory, self.events, self.warn),
             self.events,
+            lambda name: NextKey(self.data, name, commit, at_once, self.tlsa_records),
             lambda: self.setup,
             self.used,
             self.now,
@@ -136,6 +147,9 @@ class KeeperCase(SynchronousTestCase):
         self.stop()
         self.make()
         self.keeper.start()
+
+    async def tlsa_records(self) -> Reply[TLSARecord]:
+        return self.tlsa
 
     def used(self) -> Awaitable[None]:
         self.uses += 1

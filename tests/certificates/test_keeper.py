@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from itertools import pairwise
@@ -10,9 +11,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from twisted.internet.defer import Deferred
 
-from mailhost.certificates.keys import public_half
+from mailhost.certificates.next_key import public_of, read_next_key
 from mailhost.certificates.values import AccountWanted
 from mailhost.config.acme import KeyKind
+from mailhost.interfaces.dns import Found, TLSARecord
+from mailhost.interfaces.dns import Reply as DNSReply
 from mailhost.net.tls.certificate import names_of
 from tests.certificates.rig import DAY, HOUR, OTHER, OURS, KeeperCase
 from tests.certificates.scripted import DIRECTORY, Reply, problem
@@ -59,10 +62,8 @@ class OrderingTests(KeeperCase):
         names = sorted(os.listdir(folder))
         account, *others = sorted(names, key=lambda name: not name.startswith("account-"))
         self.assertRegex(account, "^account-ca.example-[0-9a-f]{12}.json$")
-        certificates = [
-            f"{name}.{end}" for name in ("a.example", MX) for end in ("next-key", "pem")
-        ]
-        self.assertEqual([*certificates, "state.json"], others)
+        found = ["a.example.pem", f"{MX}.next-key", f"{MX}.pem", "state.json"]
+        self.assertEqual(found, others)
         for name in names:
             mode = stat.S_IMODE(os.stat(os.path.join(folder, name)).st_mode)
             self.assertEqual(0o600, mode, name)
@@ -120,27 +121,39 @@ class OrderingTests(KeeperCase):
 
 
 class RenewalTests(KeeperCase):
+    def next_key(self) -> bytes:
+        found = read_next_key(self.data, MX)
+        assert found is not None
+        return found
+
     def test_the_next_key_is_made_before_it_is_used(self) -> None:
         """So that its TLSA record can be published in time."""
         self.start()
-        announced = public_half(self.folder.next_key(MX))
-        self.assertNotEqual(b"", announced)
-        self.assertNotEqual(announced, key_of(self.ca.issued[0]))
+        announced = self.next_key()
+        self.assertNotEqual(public_of(announced), key_of(self.ca.issued[0]))
         self.ca.failing[MX] = problem("dns", "SERVFAIL").body
         self.wait(65 * DAY, 6 * HOUR)
-        self.assertEqual(announced, public_half(self.folder.next_key(MX)))
+        self.assertEqual(announced, self.next_key())
         self.ca.failing.clear()
         self.wait(2 * DAY, 6 * HOUR)
         renewed = [key_of(each) for each in self.ca.issued[2:] if MX in names_of(each)]
-        self.assertEqual([announced], renewed)
-        self.assertNotEqual(announced, public_half(self.folder.next_key(MX)))
+        self.assertEqual([public_of(announced)], renewed)
+        self.assertNotEqual(announced, self.next_key())
 
-    def test_a_crash_before_the_next_key_was_made(self) -> None:
+    def test_a_key_that_dns_alone_knows_is_used_again(self) -> None:
         self.start()
-        [_, host] = self.folder.read().certificates
-        self.folder.save_next_key(MX, host.files.pem.key)
+        first = key_of(self.ca.issued[0])
+        digest = hashlib.sha256(first).digest()
+        self.tlsa = DNSReply(Found.RECORDS, (TLSARecord(3, 1, 1, digest),))
         self.wait(62 * DAY, 6 * HOUR)
-        self.assertEqual(4, len({*map(key_of, self.ca.issued)}))
+        self.assertEqual(first, key_of(self.ca.issued[2]))
+        [chain] = [each for each in self.folder.read().certificates if each.name == MX]
+        self.assertEqual(1, len(chain.files.chain), "no certificate of before is kept in the file")
+        self.change(key=KeyKind.P384)
+        self.wait(10 * DAY, 6 * HOUR)
+        self.assertEqual(2, sum(each == [MX] for each in self.ordered))
+        lines = [line for line in self.lines() if "publish the TLSA records" in line]
+        self.assertTrue(9 <= len(lines) <= 16, lines)
 
     def test_without_suggestions_after_two_thirds_of_the_life(self) -> None:
         self.start()

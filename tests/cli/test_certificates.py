@@ -99,6 +99,19 @@ class AsTheUser(CertificateCase):
         self.configure('user = "nobody"\n')
         self.assertEqual("", self.warned())
 
+    def test_the_commands_help(self) -> None:
+        self.configure('user = "daemon"\n')
+        os.chown(self.data, 1, 1)
+        os.chown(os.path.join(self.data, "directory.sqlite"), 1, 1)
+        error = self.run_fails("check-config")
+        [line] = [each for each in error.splitlines() if each.startswith("  chgrp ")]
+        both = f"{self.chain} {self.key}"
+        self.assertEqual(
+            f"  chgrp daemon {self.live} {both} && chmod g+x {self.live} && chmod g+r {both}", line
+        )
+        self.assertEqual(0, os.system(line))
+        self.assertEqual("", self.warned())
+
     def test_the_user_that_systemd_chooses_owns_the_data_folder(self) -> None:
         self.configure()
         self.assertIn("cannot read", self.run_fails("check-config"))

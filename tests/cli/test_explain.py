@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from typing import Any
 
 from mailhost.cli import asynchronous
@@ -153,6 +154,24 @@ class ExplainTests(CommandCase):
         output = self.asked()
         self.assertEqual(TEXT, output)
         self.assertLessEqual(max(map(len, output.splitlines())), 80)
+
+    def test_the_tls_of_each_host(self) -> None:
+        found = deepcopy(FOUND)
+        (hop,) = found["way"]["next_hops"]
+        hop["policy"] = "the MTA-STS policy is mode enforce, mx mx.far.example, for 86400 s"
+        hop["tls"] = ""
+        hop["hosts"][0]["tls"] = "TLS is required; the certificate must fit the TLSA records"
+        lines = list(explanation_lines(found, 80))
+        at = lines.index("  sue@far.example goes to MX hosts, port 25")
+        self.assertEqual(
+            [
+                "    the MTA-STS policy is mode enforce, mx mx.far.example, for 86400 s",
+                "    10 mx.far.example: 192.0.2.9, 2001:db8::9; TLS is required; the certificate",
+                "      must fit the TLSA records",
+                "    20 gone.far.example: not usable: 550 5.4.4 it does not exist",
+            ],
+            lines[at + 1 : at + 5],
+        )
 
     def test_json(self) -> None:
         self.assertEqual({"running": True, **FOUND}, json.loads(self.asked("--json")))

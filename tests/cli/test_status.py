@@ -34,7 +34,7 @@ STATUS: dict[str, Any] = {
         {"role": "worker", "pid": 31_102, "connections": 81, "memory": 81_000_000},
         {"role": "worker", "pid": 31_103, "connections": 64, "memory": None},
     ],
-    "writer": {"pid": 31_104, "memory": 21_000_000},
+    "writer": {"pid": 31_104, "memory": 21_000_000, "batches": 200, "seconds": 0.9},
     "silent": [31_103],
     "most_connections": 10_000,
     "listeners": [
@@ -59,7 +59,7 @@ STATUS: dict[str, Any] = {
 SCREEN = """\
 mailhost 0.2.0 on mail.example.com, up 12 d
 Processes  head 31100 85.2 MB; worker 31101 80.1 MB; worker 31102 81.0 MB;
-           worker 31103, does not answer; writer 31104 21.0 MB
+           worker 31103, does not answer; writer 31104 21.0 MB, 4.5 ms a batch
 Sessions   217 of at most 10000 (2 + 70 + 81 + 64)
 Queue      12 waiting (oldest 3 s); 3 deferred (oldest 2 d); 1 parked
 Disk       41.0 GB free of 50.0 GB (82%); inodes 97% free; in /var/lib/mailhost

@@ -11,7 +11,7 @@ from contextlib import closing
 from mailhost.cli.moment import moment_of
 from mailhost.trace.schema import database_path
 from tests.cli.bench import CommandCase
-from tests.trace.samples import DEFERRED, NOON, QUEUED, attempted, make_trace, received
+from tests.trace.samples import DEFERRED, NOON, QUEUED, attempted, make_trace, received, session
 
 
 class TraceTests(CommandCase):
@@ -42,6 +42,13 @@ class TraceTests(CommandCase):
         self.assertIn("<ann@example.com>, <bob@example.com>", printed)
         self.assertEqual(len(printed.splitlines()), 3)
         self.assertEqual(len(self.run_ok("trace", "--limit", "1").splitlines()), 3)  # it is alone
+
+    def test_the_tls_of_an_attempt(self) -> None:
+        make_trace(self.data, session(), at=NOON)
+        over = "TLSv1.3 AES, decided by MTA-STS, mode testing"
+        self.assertIn(over, self.run_ok("trace", "two").splitlines()[-1])
+        (found,) = json.loads(self.run_ok("trace", "two", "--json"))
+        self.assertEqual("MTA-STS, mode testing", found["events"][1]["session"]["decided"])
 
     def test_by_outcome_and_time(self) -> None:
         printed = self.run_ok("trace", "--outcome", "deferred")

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.config import ownership
+from mailhost.config import groups, ownership
 from mailhost.config.load import load
 from mailhost.config.ownership import open_to_others
 from mailhost.config.problems import BadSettings
@@ -36,7 +36,7 @@ class Folder(SynchronousTestCase):
 
     def group(self, *members: int) -> None:
         """Have these users in every group."""
-        self.patch(ownership, "_members", lambda gid: set(members))
+        self.patch(ownership, "members_of", lambda gid: set(members))
 
 
 class Writing(Folder):
@@ -90,8 +90,8 @@ class Writing(Folder):
 
     def test_the_members_of_real_groups(self) -> None:
         root = pwd.getpwuid(0)
-        self.assertIn(0, ownership._members(root.pw_gid))
-        self.assertEqual(set(), ownership._members(2**31 - 9))
+        self.assertIn(0, groups.members_of(root.pw_gid))
+        self.assertEqual(set(), groups.members_of(2**31 - 9))
 
 
 class InSettings(Folder):

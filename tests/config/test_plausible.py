@@ -31,6 +31,12 @@ class ReportTests(PlausibleCase):
         text += '[[filter]]\nkind = "authenticity"\n'
         self.assertEqual(list(self.warnings(text)), [])
 
+    def test_reports_about_tls_must_be_signed(self) -> None:
+        text = self.named("mx.example.com", HERE + "[tls_reports]\n[dkim]\nsign = false\n")
+        self.assertEqual(list(self.warnings(text)), [])
+        text = text.replace("[tls_reports]", "[tls_reports]\nsend = true")
+        self.assertEqual(list(self.warnings(text)), ["tls_reports.send"])
+
 
 class HostnameTests(PlausibleCase):
     """A name that other hosts can look up."""

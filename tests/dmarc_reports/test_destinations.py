@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.aggregate_reports.sender import NotNow
+from mailhost.aggregate_reports.report import NotNow
 from mailhost.dmarc_reports.destinations import (
     MOST_DESTINATIONS,
     ReportDestination,

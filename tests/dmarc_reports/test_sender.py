@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.aggregate_reports import tally as tally_module
+from mailhost.aggregate_reports.mail import MailServices
 from mailhost.aggregate_reports.report import DAY
 from mailhost.aggregate_reports.sender import ReportSender
 from mailhost.aggregate_reports.tally import Tally
@@ -103,7 +104,8 @@ class ReportCase(SynchronousTestCase):
         self.addCleanup(self.sender.stop)
 
     def services(self) -> SenderServices:
-        return SenderServices(self.reports, "mx.x.org", self.outgoing, self.handover)
+        mail = MailServices("mx.x.org", self.outgoing, self.handover)
+        return SenderServices(self.reports, mail)
 
     def count(self, *events: Any) -> None:
         """Count events, and write the counts."""

@@ -7,7 +7,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.config.model import Settings
+from mailhost.dns_records.facts import HostFacts
 from mailhost.dns_records.from_settings import domain_facts, host_facts
+from mailhost.mta_sts.policy import Mode
 from tests.dns_records.facts import ADDRESSES
 
 
@@ -46,6 +48,49 @@ class HostTests(SynchronousTestCase):
         facts = host_facts(settings(relay={"bind": "1.2.3.4"}), ADDRESSES)
         self.assertEqual(("1.2.3.4",), facts.senders)
         self.assertEqual((), host_facts(settings(relay={"bind": "10.0.0.1"}), ADDRESSES).senders)
+
+    def test_the_addresses_of_a_sender_domain(self) -> None:
+        own = {"sending": {"address": ["1.2.3.4", "2a00::1"]}}
+        local = {"sending": {"address": "127.0.0.9"}}
+        found = settings(domain={"a.example": own, "b.example": local})
+        self.assertEqual(("ip4:1.2.3.4", "ip6:2a00::1"), domain_facts(found, "a.example").spf)
+        self.assertEqual((), domain_facts(found, "b.example").spf)
+
+
+class WebTests(SynchronousTestCase):
+    """Records that follow from the web listener."""
+
+    def test_the_default_listeners_with_the_table(self) -> None:
+        more = settings(web={}, mta_sts={"mode": "enforce"})
+        host, own = host_facts(more, ADDRESSES), domain_facts(more, "example.com")
+        self.assertEqual((443, ("_autodiscover._tcp", 443)), (host.https, _last_service(host)))
+        other = domain_facts(settings(web={}), "example.com")
+        assert own.sts is not None and other.sts is not None
+        self.assertEqual((Mode.ENFORCE, ("mail.example.com",)), (own.sts.mode, own.sts.mx))
+        self.assertIs(Mode.TESTING, other.sts.mode)
+
+    def test_none(self) -> None:
+        self.assertEqual(0, host_facts(settings(), ADDRESSES).https)
+        self.assertIsNone(domain_facts(settings(), "example.com").sts)
+
+    def test_behind_a_reverse_proxy_and_at_another_port(self) -> None:
+        smtp = {"protocol": "smtp", "endpoint": "tcp:25"}
+        for protocol, endpoint, port in (
+            ("http", "tcp:127.0.0.1:8080", 443),
+            ("https", "tcp:8443", 8443),
+        ):
+            listen = [smtp, {"protocol": protocol, "endpoint": endpoint}]
+            found = host_facts(settings(web={}, listen=listen), ADDRESSES)
+            self.assertEqual(port, found.https)
+
+    def test_the_address_for_reports_about_tls(self) -> None:
+        more = settings(tls_reports={"addresses": {"example.com": "tls@example.com"}})
+        facts = domain_facts(more, "example.com")
+        self.assertEqual("tls@example.com", str(facts.tls_reports))
+
+
+def _last_service(host: HostFacts) -> tuple[str, int]:
+    return host.services[-1].label, host.services[-1].port
 
 
 class ReportTests(SynchronousTestCase):

@@ -16,7 +16,10 @@ from mailhost.dns_records.finding import DNSFinding, DNSVerdict
 from mailhost.dns_records.plan import make_plan
 from mailhost.dns_records.record import Topic
 from mailhost.dns_records.zone import nsupdate_text, zone_text
-from mailhost.interfaces.dns import CAARecord, Found, TLSARecord
+from mailhost.interfaces.dns import CAARecord, Found, MXRecord, TLSARecord
+from mailhost.message.address import parse_address
+from mailhost.mta_sts.own import own_id
+from mailhost.mta_sts.policy import Mode, STSPolicy
 from tests.dns_records.facts import HOST, OWN
 from tests.dns_records.fake_dns import FakeServers
 from tests.lookups import RecordsLookUp
@@ -29,8 +32,18 @@ TLS_HOST = replace(
     https=443,
     certificates=HostCertificates((NOW, NEXT), Authority(("acme.example", "old.example"), ACCOUNT)),
 )
-TLS_OWN = replace(OWN, sts_id="abc123", tls_reports=("mailto:tls@example.com",))
-TOPICS = (Topic.SERVICE, Topic.WEB, Topic.MTA_STS, Topic.TLS_RPT, Topic.TLSA, Topic.CAA)
+POLICY = STSPolicy(Mode.ENFORCE, 86400, ("mail.example.com",))
+ID = own_id(POLICY)
+TLS_OWN = replace(OWN, sts=POLICY, tls_reports=parse_address("tls@example.com"))
+TOPICS = (
+    Topic.SERVICE,
+    Topic.WEB,
+    Topic.MTA_STS,
+    Topic.STS_HOSTS,
+    Topic.TLS_RPT,
+    Topic.TLSA,
+    Topic.CAA,
+)
 STS, RPT = ("TXT", "_mta-sts.example.com"), ("TXT", "_smtp._tls.example.com")
 TLSA, CAA = ("TLSA", "_25._tcp.mail.example.com"), ("CAA", "mail.example.com")
 WEB = ("CNAME", "autoconfig.example.com")
@@ -50,7 +63,7 @@ RIGHT: dict[tuple[str, str], Any] = {
     WEB: ["mail.example.com"],
     ("CNAME", "autodiscover.example.com"): ["mail.example.com"],
     ("A", "mta-sts.example.com"): ["192.0.2.1"],
-    STS: [b"v=STSv1; id=abc123;"],
+    STS: [f"v=STSv1; id={ID};".encode()],
     RPT: [b"v=TLSRPTv1; rua=mailto:TLS@example.com,https://a.example"],
     TLSA: [tlsa(NOW), tlsa(NEXT)],
     CAA: [CAARecord(0, "issue", f"old.example; accounturi={ACCOUNT}")],
@@ -66,7 +79,7 @@ class PlanTests(SynchronousTestCase):
                 ("autoconfig.example.com", "CNAME", "mail.example.com."),
                 ("autodiscover.example.com", "CNAME", "mail.example.com."),
                 ("mta-sts.example.com", "CNAME", "mail.example.com."),
-                ("_mta-sts.example.com", "TXT", "v=STSv1; id=abc123"),
+                ("_mta-sts.example.com", "TXT", f"v=STSv1; id={ID};"),
                 ("_smtp._tls.example.com", "TXT", "v=TLSRPTv1; rua=mailto:tls@example.com"),
                 ("_25._tcp.mail.example.com", "TLSA", f"3 1 1 {digest(NOW)}"),
                 ("_25._tcp.mail.example.com", "TLSA", f"3 1 1 {digest(NEXT)}"),
@@ -117,11 +130,17 @@ class CheckTests(SynchronousTestCase):
         self.finds(DNSVerdict.MISSING, "no record", {STS: [b"other"]})
         stale = self.finds(DNSVerdict.DIFFERENT, "is not the id", {STS: [b"v=STSv1; id=old"]})
         self.assertEqual(['"v=STSv1; id=old"'], [each.data for each in stale.remove])
-        self.assertEqual(["v=STSv1; id=abc123"], [each.data for each in stale.add])
-        two = [b"v=STSv1; id=old", b"v=STSv1; id=abc123"]
+        self.assertEqual([f"v=STSv1; id={ID};"], [each.data for each in stale.add])
+        two = [b"v=STSv1; id=old", f"v=STSv1; id={ID};".encode()]
         found = self.finds(DNSVerdict.DIFFERENT, "several", {STS: two})
         self.assertEqual((1, ()), (len(found.remove), found.add))
         self.finds(DNSVerdict.UNKNOWN, "SERVFAIL", {STS: Found.FAILED})
+
+    def test_mx_hosts_that_the_policy_does_not_name(self) -> None:
+        mx = [MXRecord(10, "mail.example.com"), MXRecord(20, "backup.example.net")]
+        changes = {("MX", "example.com"): mx, ("A", "backup.example.net"): ["198.51.100.1"]}
+        found = self.finds(DNSVerdict.HARMFUL, "does not name backup.example.net", changes)
+        self.assertIs(Topic.STS_HOSTS, found.topic)
 
     def test_the_address_for_reports(self) -> None:
         self.finds(DNSVerdict.MISSING, "no record", {RPT: []})

@@ -59,13 +59,16 @@ class Delivering(TestCase):
         return newest.read_text()
 
 
-IPV6, BOTH, PLAIN, PROXY, PROXY_TLS = (free_port(LOOPBACK) for _ in range(5))
+IPV6, BOTH, PLAIN, PROXY, PROXY_TLS, IMAPS, HTTP, HTTPS = (free_port(LOOPBACK) for _ in range(8))
 OPEN = (
     listen("smtp", rf"tcp6:{IPV6}:interface=\:\:1"),
     listen("smtp", rf"tcp6:{BOTH}:interface=\:\:"),
     listen("smtp", f"tcp:{PLAIN}:interface={LOOPBACK}"),
     listen("smtp", f"haproxy:tcp:{PROXY}:interface={LOOPBACK}"),
     listen("submissions", f"haproxy:tcp:{PROXY_TLS}:interface={LOOPBACK}"),
+    listen("imaps", f"tcp:{IMAPS}:interface={LOOPBACK}"),
+    listen("http", f"tcp:{HTTP}:interface={LOOPBACK}"),
+    listen("https", f"tcp:{HTTPS}:interface={LOOPBACK}"),
 )
 
 
@@ -326,8 +329,14 @@ class Reloaded(Listening):
             host.write_settings(self.text(third))
             self.assertIn("refused", host.reload())
         self.refused(self.deliver(self.smtp(LOOPBACK)), "250")
-        host.write_settings(self.text(second))
+        web = free_port(LOOPBACK)
+        http = listen("http", f"tcp:{web}:interface={LOOPBACK}")
+        host.write_settings(self.text(second, http))
         self.assertIn("reloaded", host.reload())
+        browser = Raw((LOOPBACK, web))
+        self.assertEqual(
+            browser.say("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"), b"HTTP/1.1 204 No Content"
+        )
         self.refused(self.deliver(self.smtp(LOOPBACK, other)), "250")
         with self.assertRaises(ConnectionRefusedError):
             Raw((LOOPBACK, self.port))
@@ -336,6 +345,10 @@ class Reloaded(Listening):
         self.assertIn("begun before", self.last_mail())
         host.write_settings(self.text(second.replace("'smtp'", "'lmtp'")))
         self.assertIn("reloaded", host.reload())
+        browser.rest()  # the connection was idle, and ends
+        browser.close()
+        with self.assertRaises(ConnectionRefusedError):
+            Raw((LOOPBACK, web))
         for _ in range(6):  # of all processes
             self.assertIn(b"LMTP", Raw((LOOPBACK, other)).reply())
         self.refused(old.say("NOOP\r\n"), "250")

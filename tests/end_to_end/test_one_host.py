@@ -14,8 +14,9 @@ from email.message import EmailMessage
 
 from twisted.trial.unittest import TestCase
 
+from tests.end_to_end.metrics_page import MESSAGES, OCTETS, TOTALS, MetricsOf, added, send_all
 from tests.end_to_end.running import BIN, RunningHost, short_folder
-from tests.end_to_end.shared import SharedHost
+from tests.end_to_end.shared import MAIL, SharedHost
 
 PASSWORD = "correct horse battery"
 ACCOUNTS = ("ann@example.com", "bob@example.net")
@@ -26,6 +27,8 @@ message_size = "5 MB"
 stop_timeout = "10 seconds"
 [login]
 delay = "0.1 seconds"
+[metrics]
+endpoint = "tcp:0:interface=127.0.0.1"
 """
 
 
@@ -89,6 +92,16 @@ class Asking(OneHost):
             self.assertEqual(f"{code} {text.decode()}", found["session"][-1]["reply"])
         shown = self.host.command(*command, "--user", "ann@example.com").stdout
         self.assertIn("553 5.7.1 You may not send as <sue@elsewhere.example>", shown)
+
+    def test_the_totals_in_the_metrics(self) -> None:
+        """They are equal for one process and for two, see `test_workers`."""
+        metrics = MetricsOf(self.host)
+        before = metrics.counters()
+        send_all(self.raw)
+        found = added(before, metrics.counters())
+        octets = found.pop(OCTETS)
+        self.assertEqual(TOTALS, found)
+        self.assertLess(MESSAGES * len(MAIL), octets)
 
     def test_the_status_has_the_sessions_of_all_processes(self) -> None:
         clients = [self.smtp() for _ in range(4)]

@@ -5,22 +5,30 @@ from __future__ import annotations
 import atexit
 import json
 import smtplib
+import ssl
 import threading
 import time
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
+from mailhost.aggregate_reports.mail import MailServices
 from mailhost.aggregate_reports.sender import ReportSender
+from mailhost.aggregate_reports.waiting import WaitingReports
 from mailhost.dkim.verify import DKIMStatus
 from mailhost.dmarc_reports.sender import DMARCReportsToSend, SenderServices
-from mailhost.dmarc_reports.waiting import waiting_reports
+from mailhost.dmarc_reports.waiting import waiting_reports as waiting_results
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
+from mailhost.net.tls.selfsigned import make_self_signed
+from mailhost.outgoing import Outgoing
 from mailhost.signing.key_files import KeyFiles
 from mailhost.signing.key_work import KeyWork
 from mailhost.signing.rules import DomainRules
+from mailhost.tls_reports.sender import SenderServices as TLSServices
+from mailhost.tls_reports.sender import TLSReportsToSend
+from mailhost.tls_reports.waiting import waiting_reports as waiting_sessions
 from tests.dkim.messages import results
 from tests.dmarc_reports.samples import NEW, gzipped
 from tests.dns_server import Records
@@ -52,6 +60,8 @@ admin = "ann@{0}.internal"
 [dmarc]
 send_reports = true
 reports = {{ "{0}.internal" = "dmarc@{0}.internal" }}
+[tls_reports]
+addresses = {{ "{0}.internal" = "tls@{0}.internal" }}
 [dns]
 servers = ["127.0.0.1:{1}"]
 [relay]
@@ -59,6 +69,11 @@ port = {2}
 bind = "{3}"
 allow_loopback = true
 arc = ["*"]
+[relay.tls]
+authority = "{4}"
+[[relay.route]]
+to = "safe.internal"
+via = "mx.two.internal:{2}"
 [queue]
 first_retry = "1 second"
 longest_retry = "1 second"
@@ -121,10 +136,12 @@ class TwoHosts(TestCase):
             atexit.register(remove_folder, host.folder)
             atexit.register(host.stop)
             self.hosts.append(host)
+        self.hosts[1].add_accounts(PASSWORD, "ann@safe.internal")
+        chain, _ = make_self_signed(str(self.hosts[1].data / "tls"), "mx.two.internal")
         dns = DNSProcess(records)
         atexit.register(dns.stop)
         for host, name in zip(self.hosts, ("one", "two"), strict=True):
-            host.write_settings(SETTINGS.format(name, dns.port, port, host.address))
+            host.write_settings(SETTINGS.format(name, dns.port, port, host.address, chain))
 
     def send(self, *recipients: str, options: tuple[str, ...] = ()) -> None:
         """ann@one.internal sends to these."""
@@ -168,6 +185,7 @@ class TwoHosts(TestCase):
         self.assertIn(b"Return-Path: <ann@one.internal>", stored)
         self.assertIn(b"with ESMTPS id", stored)
         self.assertIn(b"from mx.one.internal ([127.0.0.2])", stored)
+        self.assertIn("mx.two.internal", self.one.command("relay", "seen-tls").stdout)
 
     def test_the_trace_tells_what_happened(self) -> None:
         self.send("ann@one.internal", "ann@two.internal")
@@ -248,6 +266,39 @@ class TwoHosts(TestCase):
         """True where `queue list` has it; a host that has just started may still read its queue."""
         return address in self.one.command("queue", "list").stdout
 
+    def test_requiretls_over_two_hops_and_back(self) -> None:
+        """The second hop, by an alias, leads to a host that neither DNSSEC nor a policy names."""
+        self.two.command("alias", "add", "away@safe.internal", "ann@one.internal")
+        with smtplib.SMTP(ONE, self.one.ports["submission"], timeout=30) as client:
+            client.ehlo()
+            self.assertFalse(client.has_extn("requiretls"))
+            client.starttls(context=ssl._create_unverified_context())
+            client.login("ann@one.internal", PASSWORD)
+            self.assertTrue(client.has_extn("requiretls"))
+            content = b"From: ann@one.internal\r\nSubject: secret\r\n\r\nnot for all\r\n"
+            to = ["ann@safe.internal", "away@safe.internal"]
+            client.sendmail("ann@one.internal", to, content, mail_options=("REQUIRETLS",))
+        self.mail(self.two, "ann@safe.internal")
+        self.two.until(lambda: bool(self.waiting_entries()), "the copy of the alias is not queued")
+        (id,) = self.waiting_entries()
+        reason = "neither DNSSEC nor an MTA-STS policy names mx.one.internal"
+        self.two.until(lambda: reason in self.shown(id), "the entry has no reason")
+        self.assertIn("required by the sender (REQUIRETLS)", self.shown(id))
+        self.assertIn("451 4.7.5 No mail is sent to mx.one.internal without", self.shown(id))
+        self.two.command("queue", "remove", "--bounce", id)
+        (bounce,) = self.mail(self.one, "ann@one.internal")
+        self.assertIn(b"Content-Type: text/rfc822-headers", bounce)
+        self.assertNotIn(b"not for all", bounce)
+
+    def waiting_entries(self) -> list[str]:
+        """The ids of the entries of the second host."""
+        listed = json.loads(self.two.command("queue", "list", "--json").stdout)
+        return [each["id"] for each in listed]
+
+    def shown(self, id: str) -> str:
+        """All that the second host shows of an entry."""
+        return self.two.command("queue", "show", id).stdout
+
     def test_a_report_of_success_where_it_is_asked_for(self) -> None:
         self.send("ann@two.internal", options=("NOTIFY=SUCCESS",))
         self.mail(self.two, "ann@two.internal")
@@ -299,6 +350,7 @@ class TwoHosts(TestCase):
         self.two.stop()
         since = self.one.mark()
         self.send_to_one("", self.report_of_two())
+        self.send_to_one("", self.tls_report_of_two(), "tls@one.internal")
         other = gzipped(NEW.replace(b"example.org", DOMAIN.encode()))
         self.send_to_one("dmarc@careful.internal", other)
         self.one.wait_for(f"DMARC report of mx.two.internal about {DOMAIN}", since)
@@ -308,29 +360,56 @@ class TwoHosts(TestCase):
         )
         self.assertEqual({"mx.two.internal", "Far Mail"}, set(shown["reporters"]))
         self.assertIn(ONE, [each["address"] for each in shown["sources"]])
+        self.one.wait_for(f"TLS report of mx.two.internal (mx.two.internal) about {DOMAIN}", since)
+        (tls,) = json.loads(self.one.command("tls-report", DOMAIN, "--json").stdout)
+        self.assertEqual((DOMAIN, 0), (tls["domain"], tls["failures"]))
+        self.assertGreater(tls["successes"], 0)
         waiting = self.one.data / "dmarc" / "incoming" / "new"
         self.one.until(lambda: not any(waiting.iterdir()), "a report that was read stays there")
 
-    def send_to_one(self, sender: str, report: bytes) -> None:
+    def send_to_one(self, sender: str, report: bytes, to: str = "dmarc@one.internal") -> None:
         """two sends a report to one."""
         with smtplib.SMTP(
             ONE, self.one.ports["smtp"], "mx.two.internal", 30, source_address=(TWO, 0)
         ) as client:
-            client.sendmail(sender, ["dmarc@one.internal"], report)
+            client.sendmail(sender, [to], report)
 
     def report_of_two(self) -> bytes:
-        """The report of the host two about one.internal, as it leaves when the day is over."""
-        clock: Any = Clock()
-        clock.advance(time.time())
+        """The DMARC report of two about one.internal, as it leaves when the day is over."""
+        clock, outgoing, handover = self.services_of_two()
         data, hostname = str(self.two.data), self.two.hostname
-        outgoing, handover = signing_outgoing(data, hostname, clock.seconds), FakeHandover()
-        services = SenderServices(True, hostname, outgoing, handover)
+        services = SenderServices(True, MailServices(hostname, outgoing, handover))
         resolver: Any = RecordsLookUp({("TXT", f"_dmarc.{DOMAIN}"): [POLICY[0][1].encode()]})
         events = RecordingEvents()
         kind = DMARCReportsToSend(clock, data, lambda: services, resolver, events)
-        sender = ReportSender(clock, here, waiting_reports(data), kind, events, clock.seconds)
+        waiting = waiting_results(data)
+        return self.sent(clock, handover, waiting, kind)
+
+    def tls_report_of_two(self) -> bytes:
+        """The report of the host two about its TLS sessions with one.internal."""
+        clock, outgoing, handover = self.services_of_two()
+        data, hostname = str(self.two.data), self.two.hostname
+        mail = MailServices(hostname, outgoing, handover)
+        services = TLSServices(True, hostname, f"postmaster@{hostname}", mail)
+        record = b"v=TLSRPTv1; rua=mailto:tls@one.internal"
+        resolver: Any = RecordsLookUp({("TXT", f"_smtp._tls.{DOMAIN}"): [record]})
+        poster, events = cast(Any, None), RecordingEvents()
+        kind = TLSReportsToSend(clock, data, lambda: services, resolver, poster, events)
+        waiting = waiting_sessions(data)
+        return self.sent(clock, handover, waiting, kind)
+
+    def services_of_two(self) -> tuple[Any, Outgoing, FakeHandover]:
+        """A clock of today, and what the host two sends its own mail by."""
+        clock: Any = Clock()
+        clock.advance(time.time())
+        outgoing = signing_outgoing(str(self.two.data), self.two.hostname, clock.seconds)
+        return clock, outgoing, FakeHandover()
+
+    def sent(self, clock: Any, handover: FakeHandover, waiting: WaitingReports, kind: Any) -> bytes:
+        """The one report that leaves until four hours after the end of the day."""
+        sender = ReportSender(clock, here, waiting, kind, RecordingEvents(), clock.seconds)
         sender.start()
-        clock.pump([3600.0] * 25)
+        clock.pump([600.0] * 6 * 29)
         sender.stop()
         ((_, content, _),) = handover.taken
         return content

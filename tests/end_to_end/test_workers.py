@@ -3,6 +3,7 @@ connection, so each test knows who serves it."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from mailhost.dkim.signature import Signature, read_signatures
 from mailhost.logins.stored_secret import hash_password
 from mailhost.net.control.client import CommandFailed, ControlClient, control_path
 from tests.child_processes import children, is_writer
+from tests.end_to_end.metrics_page import TOTALS, MetricsOf, added, send_all
 from tests.end_to_end.running import PATIENCE, RunningHost
 from tests.end_to_end.shared import MAIL, Raw, SharedHost
 
@@ -37,6 +39,8 @@ networks = ["127.0.0.0/8"]
 via = "127.0.0.1:9"
 [doctor]
 stop = true
+[metrics]
+endpoint = "tcp:0:interface=127.0.0.1"
 [domain."example.com".account.ann]
 password = { file = "ann" }
 quota = "500 kB"
@@ -151,7 +155,8 @@ class Workers(SharedHost):
         Counts of the test before may come late, within a second, so none is compared exactly.
         """
         self.host.until(lambda: self.status()["totals"]["received"] > before["received"])
-        counted = self.status()["totals"]
+        metrics = MetricsOf(self.host)
+        counted, counters = self.status()["totals"], metrics.counters()
         (worker,) = self.workers()
         since = self.host.mark()
         os.kill(worker, signal.SIGKILL)
@@ -165,11 +170,41 @@ class Workers(SharedHost):
         self.assertEqual(self.host.pid, status["processes"][0]["pid"])
         kinds = {(each["event"], each["protocol"]) for each in status["events"]}
         self.assertIn(("received", "smtp"), kinds)
+        since_then = metrics.counters()
+        self.assertEqual([], [key for key in counters if since_then[key] < counters[key]])
 
     def status(self) -> dict[str, Any]:
         """The output of `mailhost status --json`."""
         status: dict[str, Any] = json.loads(self.host.command("status", "--json").stdout)
         return status
+
+    def test_the_totals_in_the_metrics_are_those_of_one_process(self) -> None:
+        """Another test compares a host of one process with the same numbers."""
+        metrics = MetricsOf(self.host)
+        time.sleep(1.1)  # by then the counts of earlier tests at the worker have come
+        before, ways = metrics.counters(), itertools.cycle((self.connect, self.open))
+        send_all(lambda: next(ways)())
+        self.host.until(lambda: added(before, metrics.counters()).items() >= TOTALS.items())
+        values = metrics.values()
+        for process in ("head", "writer"):
+            labels = frozenset({("process", process)})
+            self.assertLess(0, values["mailhost_process_cpu_seconds_total", labels])
+        self.assertEqual(1, values["mailhost_workers_wanted", frozenset()])
+        self.assertLess(0, values["mailhost_writer_batch_seconds_count", frozenset()])
+
+    def test_the_health_of_a_host_whose_worker_hangs(self) -> None:
+        metrics = MetricsOf(self.host)
+        self.assertEqual((200, "ok\n"), metrics.get("/healthz"))
+        self.assertEqual((200, ""), metrics.get("/healthz", "HEAD"))
+        (worker,) = self.workers()
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            code, reason = metrics.get("/healthz")
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        self.assertEqual(503, code)
+        self.assertRegex(reason, "^worker [0-9]+ does not answer\n$")
+        self.host.until(lambda: metrics.get("/healthz")[0] == 200)
 
     def test_a_traceback_in_the_log_counts_as_a_fault(self) -> None:
         before = self.status()["totals"]["faults"]

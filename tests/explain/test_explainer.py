@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from mailhost.config.model import Listen
@@ -18,6 +18,7 @@ from mailhost.explain.explanation import (
     Explanation,
     HostView,
     MailboxView,
+    NextHopView,
     StepView,
 )
 from mailhost.explain.filters import (
@@ -31,11 +32,13 @@ from mailhost.explain.filters import (
 from mailhost.explain.proxied import DECIDED_BEHIND
 from mailhost.interfaces.accounts import Account
 from mailhost.interfaces.answer import Answer
-from mailhost.interfaces.dns import ResolveFailed
+from mailhost.interfaces.dns import Found, ResolveFailed, TLSARecord
 from mailhost.interfaces.filters import IFilter, IPreview
 from mailhost.interfaces.verdict import Mail, Stage, Verdict, quarantine
 from mailhost.message.status import Status
+from mailhost.mta_sts.policy import Mode, STSPolicy
 from mailhost.reception.filters.chain import ChainLink
+from mailhost.relay.tls.decision import TLSPolicies
 from tests.explain.explaining import LIMIT, NETWORK, RESOLVER, ExplainCase, settings
 from tests.fakes import address, domain, view_of
 from tests.reception.filters.chain_fakes import FakeFilter
@@ -235,15 +238,64 @@ class WayTests(ExplainCase):
     def test_mx_hosts_in_their_order(self) -> None:
         (hop,) = self.to("sue@far.example").way.next_hops
         self.assertEqual(("", 25, ""), (hop.route, hop.port, hop.trouble))
-        self.assertIn("where the host offers it", hop.tls)
+        tls = "TLS where the host offers it; the certificate is not verified (decided by "
+        tls += "opportunistic TLS)"
+        self.assertEqual((tls, "there is no MTA-STS policy"), (hop.tls, hop.policy))
         gone = "550 5.4.4 The domain has no host that takes mail: gone.far.example does not exist"
         self.assertEqual(
             (
                 HostView("gone.far.example", 10, trouble=gone),
-                HostView("mx1.far.example", 10, ("192.0.2.9",)),
-                HostView("mx2.far.example", 20, ("2001:db8::9", "192.0.2.10")),
+                HostView("mx1.far.example", 10, ("192.0.2.9",), tls=tls),
+                HostView("mx2.far.example", 20, ("2001:db8::9", "192.0.2.10"), tls=tls),
             ),
             hop.hosts,
+        )
+
+    def hop(self, sts: STSPolicy | None = None) -> NextHopView:
+        """The next hop of far.example, whose policy of MTA-STS is known."""
+        policies = TLSPolicies("far.example", sts=sts)
+        self.patch(self.relay, "known_policies", lambda next_hop: succeed(policies))
+        (hop,) = self.to("sue@far.example").way.next_hops
+        return hop
+
+    def test_the_tls_that_a_policy_demands(self) -> None:
+        hop = self.hop(STSPolicy(Mode.ENFORCE, 86400, ("mx1.far.example",)))
+        self.assertEqual(
+            ("", "the MTA-STS policy is mode enforce, mx mx1.far.example, for 86400 s"),
+            (hop.tls, hop.policy),
+        )
+        by = "(decided by the MTA-STS policy of far.example (mode enforce))"
+        self.assertEqual(
+            [
+                "TLS is required; a trusted authority must have issued the certificate for "
+                f"mx1.far.example {by}",
+                f"no mail is sent to it: the policy does not name the MX host mx2.far.example {by}",
+            ],
+            [host.tls for host in hop.hosts if not host.trouble],
+        )
+
+    def test_a_policy_that_is_only_tested(self) -> None:
+        hop = self.hop(STSPolicy(Mode.TESTING, 86400, ("*.far.example",)))
+        self.assertIn("TLS where the host offers it; a trusted", hop.hosts[1].tls)
+        self.assertIn("mx1.far.example; a failure is only reported", hop.hosts[1].tls)
+
+    def test_a_policy_that_is_not_known_is_not_fetched(self) -> None:
+        name = ("TXT", "_mta-sts.far.example")
+        for records, policy in (
+            ([b"v=STSv1; id=1"], "there is an MTA-STS policy, which is fetched at the next mail"),
+            (Found.FAILED, "it is not known whether there is an MTA-STS policy"),
+        ):
+            self.patch(RESOLVER, "records", {name: records})
+            self.assertIn(policy, self.hop().policy)
+
+    def test_the_tls_that_tlsa_records_demand(self) -> None:
+        name = "_25._tcp.mx1.far.example"
+        self.patch(RESOLVER, "secure", {"far.example", "mx1.far.example", name})
+        self.patch(RESOLVER, "records", {("TLSA", name): [TLSARecord(3, 1, 1, bytes(32))]})
+        self.assertEqual(
+            "TLS is required; the certificate must fit the TLSA records (decided by the TLSA "
+            "records of mx1.far.example (DANE))",
+            self.hop().hosts[1].tls,
         )
 
     def test_a_domain_that_does_not_exist(self) -> None:

@@ -1,2 +1,2 @@
-"""Comparisons with other programs over many mails, run by hand: minutes, and programs to
+"""Comparisons with other programs, and examinations by them, run by hand: minutes, and programs to
 install."""

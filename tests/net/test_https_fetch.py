@@ -37,6 +37,22 @@ class Odd(Resource):
         return b"odd"
 
 
+class Taking(Resource):
+    """Takes what is posted."""
+
+    isLeaf = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[tuple[bytes, list[bytes]]] = []
+
+    def render_POST(self, request: Any) -> bytes:
+        kind = request.requestHeaders.getRawHeaders(b"content-type")
+        self.taken.append((request.content.read(), kind))
+        request.setResponseCode(201)
+        return b"thanks"
+
+
 class Stuck(Resource):
     """Begins a response, and goes on no more."""
 
@@ -45,6 +61,8 @@ class Stuck(Resource):
     def render_GET(self, request: Any) -> int:
         request.channel.transport.write(b"HTTP/1.1 200 OK\r\n")
         return NOT_DONE_YET
+
+    render_POST = render_GET
 
 
 class Endless(Resource):
@@ -68,6 +86,8 @@ class FromServerTests(TestCase):
         files.putChild(b"large", Data(b"x" * (MOST + 1), "text/plain"))
         files.putChild(b"moved", Redirect(b"/small"))
         files.putChild(b"odd", Odd())
+        self.taking = Taking()
+        files.putChild(b"taking", self.taking)
         files.putChild(b"stuck", Stuck())
         files.putChild(b"endless", Endless())
         self.site = WrappingFactory(Site(files))
@@ -86,9 +106,15 @@ class FromServerTests(TestCase):
         self, path: str, host: str = HOST, root: Certificate | None = None, seconds: float = 30.0
     ) -> Fetched:
         """Fetch a file from the server, which has all names."""
-        resolver = FakeResolver(addresses={host: ["127.0.0.1"]})
-        fetcher = Fetcher(reactor, resolver, seconds, MOST, lambda address: True, root or self.root)
+        fetcher = self.fetcher(host, root, seconds)
         return await fetcher.fetch(f"https://{host}:{self.port}/{path}")
+
+    def fetcher(
+        self, host: str = HOST, root: Certificate | None = None, seconds: float = 30.0
+    ) -> Fetcher:
+        """A fetcher for which the server has a name."""
+        resolver = FakeResolver(addresses={host: ["127.0.0.1"]})
+        return Fetcher(reactor, resolver, seconds, MOST, lambda address: True, root or self.root)
 
     async def _fetch_all(self) -> None:
         small = await self.fetch("small")
@@ -109,6 +135,23 @@ class FromServerTests(TestCase):
 
     def test_each_reply(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self._fetch_all())
+
+    async def _post(self) -> None:
+        url, body = f"https://{HOST}:{self.port}/", b"\x1f\x8b" + b"x" * 200_000
+        reply = await self.fetcher().post(f"{url}taking", body, "application/tlsrpt+gzip")
+        self.assertEqual((201, b"thanks"), (reply.status, reply.body))
+        self.assertEqual([(body, [b"application/tlsrpt+gzip"])], self.taking.taken)
+        self.assertEqual(405, (await self.fetcher().post(f"{url}small", body, "a/b")).status)
+        with self.assertRaises(FetchFailed) as caught:
+            await self.fetcher(seconds=0.3).post(f"{url}stuck", body, "a/b")
+        self.assertFalse(caught.exception.certain)
+        another = self.fetcher(root=trusted(make_self_signed(self.mktemp(), HOST)[0]))
+        with self.assertRaises(FetchFailed):
+            await another.post(f"{url}taking", body, "a/b")
+        self.assertEqual(1, len(self.taking.taken))
+
+    def test_a_post(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._post())
 
     async def _stuck(self) -> None:
         await self.fetch("small")

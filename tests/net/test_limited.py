@@ -18,9 +18,12 @@ from twisted.web.server import Site
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from mailhost.interfaces.counts import CONNECTIONS
+from mailhost.interfaces.events import CountKey
 from mailhost.interfaces.wire import IEndsWhenIdle, IServerFactory
 from mailhost.net.limited import LimitedFactory
 from mailhost.net.limits import Bounds, ConnectionLimits
+from mailhost.observe.counts import Counts
 from tests.fakes import RecordingEvents
 
 CLOSED = Failure(ConnectionDone())
@@ -61,10 +64,12 @@ class LimitedTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.limits = ConnectionLimits(Bounds(100, 2))
-        self.events = RecordingEvents()
+        self.events, self.counts = RecordingEvents(), Counts()
         tls = cast(IOpenSSLServerConnectionCreator, object())
         site = Site(Hello(), reactor=self.clock)
-        self.factory = LimitedFactory(site, "http", self.clock, self.limits, tls, self.events)
+        self.factory = LimitedFactory(
+            site, "http", self.clock, self.limits, tls, self.events, self.counts
+        )
         self.factory.doStart()
         self.addCleanup(self.factory.doStop)
 
@@ -95,6 +100,7 @@ class LimitedTests(SynchronousTestCase):
         first.connectionLost(CLOSED)
         self.assertEqual((1, 1), (self.limits.total, self.factory.open_count))
         self.assertIsNotNone(self.connect()[0])
+        self.assertEqual({CountKey(CONNECTIONS, "http"): 3}, self.counts.events)
 
     def test_a_client_that_the_server_refuses_is_not_counted(self) -> None:
         refusing: Any = Factory()

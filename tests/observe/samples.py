@@ -6,6 +6,8 @@ from mailhost.interfaces.authentication import Authentication
 from mailhost.interfaces.events import (
     Attempted,
     Authenticated,
+    Command,
+    Commanded,
     Diagnosed,
     Event,
     Faulted,
@@ -25,6 +27,7 @@ from mailhost.interfaces.events import (
 )
 from mailhost.interfaces.tls_sessions import AppliedPolicy, PolicyType, TLSSession
 from mailhost.interfaces.verdict import Decision, Finding, Stage
+from mailhost.interfaces.web import WebAnswered
 from mailhost.message.client import Client
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.outcome import Fate, Outcome
@@ -55,6 +58,11 @@ KEYS: list[tuple[Event, tuple[str, str, str, str]]] = [
     (Queued("one", ANN, (ANN,), "odd"), ("queued", "", "quarantined", "")),
     (Reported("one", "bounce", ANN), ("reported", "", "bounce", "")),
     (Parked("one", "a bug"), ("parked", "", "", "")),
+    (Commanded("one", Command.HELD, (ANN,)), ("commanded", "", "held", "")),
+    (
+        TLSSession("example.com", AppliedPolicy(PolicyType.STS, "example.com"), "mta-sts enforce"),
+        ("tls session", "sts", "success", ""),
+    ),
     (LoggedIn(CLIENT, ANN, "PLAIN"), ("logged in", "submission", "PLAIN", "")),
     (Identified(CLIENT, ANN, "name=phone"), ("identified", "submission", "", "")),
     (
@@ -68,6 +76,10 @@ KEYS: list[tuple[Event, tuple[str, str, str, str]]] = [
     ),
     (Warned("settings", "doubtful"), ("warned", "", "", "")),
     (Diagnosed("doctor/no-domain", "failure: none"), ("diagnosed", "", "", "")),
+    (
+        WebAnswered("192.0.2.7", "https", "GET", "example.com/apple", 200),
+        ("web answered", "https", "2xx", ""),
+    ),
     (Notice("all is well"), ("notice", "", "", "")),
     (
         Filtered(CLIENT, "one", Finding("list", Stage.SENDER, Decision.TAG, "x")),

@@ -24,6 +24,7 @@ from tests.end_to_end.running import free_port
 RECORDS: Records = {
     "alpha.internal": [["MX", 10, "mx.alpha.internal"], ["TXT", "v=spf1 ip4:127.0.0.2 ~all"]],
     "x._domainkey.alpha.internal": [["TXT", "v=DKIM1; p=a"]],
+    "_smtp._tls.alpha.internal": [["TXT", "v=TLSRPTv1; rua=mailto:tls@alpha.internal"]],
     "beta.internal": [["MX", 10, "mx.beta.internal"], ["TXT", "v=spf1 ip4:127.0.0.3 ~all"]],
     "_dmarc.beta.internal": [["TXT", "v=DMARC1; p=none"]],
     "mx.beta.internal": [["A", "127.0.0.3"]],

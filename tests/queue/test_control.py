@@ -11,6 +11,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.interfaces.events import Command, Commanded, Notice
 from mailhost.message.envelope import ForwardPath
 from mailhost.message.status import Status
 from mailhost.message.tls_demand import TLSDemand
@@ -18,7 +19,7 @@ from mailhost.net.control.server import CommandRefused
 from mailhost.queue import control
 from mailhost.queue.control import READING_PATIENCE, QueueControl
 from mailhost.queue.spool import ReadingResult
-from tests.fakes import Pauses
+from tests.fakes import Pauses, address
 from tests.queue.fakes import BUSY, GOOD, START, RunningQueue, envelope
 
 
@@ -33,7 +34,7 @@ class ControlCase(SynchronousTestCase):
         self.context.transport.answer = lambda recipient: BUSY
         self.context.accept(envelope("bob@x.example"), "m1")
         self.context.accept(envelope("eve@y.example", sender=None), "m2")
-        self.control = QueueControl(self.context.runner, self.pauses)
+        self.control = QueueControl(self.context.runner, self.pauses, self.context.events)
 
     def say(self, command: str, **arguments: Any) -> Any:
         """Ask, as the control socket does, and read the JSON back."""
@@ -149,6 +150,32 @@ class Deciding(ControlCase):
         self.assertEqual([], self.context.transport.forgotten)
         self.say("retry", ids=["m3"])
         self.assertEqual(["z.example"], [each.line for each in self.context.transport.forgotten])
+
+    def test_each_change_has_an_event(self) -> None:
+        self.say("hold", ids=["m1"])
+        self.say("release", ids=["m1"])
+        self.say("retry", all=True)
+        self.say("remove", ids=["m1"])
+        self.say("remove", ids=["m2"], bounce=True)
+        bob, eve = address("bob@x.example"), address("eve@y.example")
+        self.assertEqual(
+            [
+                Commanded("m1", Command.HELD, (bob,)),
+                Commanded("m1", Command.RELEASED, (bob,)),
+                Commanded("m1", Command.RETRIED, (bob,)),
+                Commanded("m2", Command.RETRIED, (eve,)),
+                Commanded("m1", Command.REMOVED, (bob,)),
+                Commanded("m2", Command.BOUNCED, (eve,)),
+            ],
+            self.context.events.of(Commanded),
+        )
+
+    def test_a_command_for_many_names_the_first(self) -> None:
+        self.patch(control, "MOST_EVENTS", 1)
+        self.say("hold", all=True)
+        self.assertEqual(1, len(self.context.events.of(Commanded)))
+        (notice,) = self.context.events.of(Notice)
+        self.assertIn("is for 2 entries of the queue: those after the first 1", notice.line)
 
     def test_hold_and_release(self) -> None:
         self.assertEqual(self.say("hold", ids=["m1"]), ["m1"])
@@ -270,7 +297,7 @@ class LargeQueueTests(ControlCase):
             self.assertGreaterEqual(self.pauses.count - before, 2, command)
 
     def test_an_entry_that_goes_meanwhile_is_left_out(self) -> None:
-        self.control = QueueControl(self.context.runner, self.remove_m2)
+        self.control = QueueControl(self.context.runner, self.remove_m2, self.context.events)
         self.assertEqual(["m1"], [entry["id"] for entry in self.say("list")])
 
     async def remove_m2(self) -> None:
@@ -284,7 +311,7 @@ class Starting(ControlCase):
     def setUp(self) -> None:
         super().setUp()
         self.context = RunningQueue(self.folder)
-        self.control = QueueControl(self.context.runner, self.pauses)
+        self.control = QueueControl(self.context.runner, self.pauses, self.context.events)
         self.reading: Deferred[None] = Deferred()
         scan = self.context.spool.scan
 
@@ -324,7 +351,7 @@ class Broken(ControlCase):
             file.write(b"junk")
         self.context = RunningQueue(self.folder)
         self.context.start()
-        self.control = QueueControl(self.context.runner, self.pauses)
+        self.control = QueueControl(self.context.runner, self.pauses, self.context.events)
 
     def test_listed_and_shown(self) -> None:
         self.assertEqual(self.states(), ["parked", "waiting"])

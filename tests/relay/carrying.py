@@ -21,12 +21,15 @@ from mailhost.message.envelope import Envelope
 from mailhost.message.outcome import Outcome
 from mailhost.queue.lanes import carry_lanes
 from mailhost.relay.sources import sources_of
+from mailhost.relay.sts.policies import STSPolicies
+from mailhost.relay.tls.decision import TLSDecision
+from mailhost.relay.tls.handshakes import Handshakes
 from mailhost.relay.transport import RelayTransport
 from mailhost.routing import Router
 from tests.fakes import FakeDelivery, FakeDirectory, RecordingEvents, view_of
 from tests.fakes import envelope as envelope_to
 from tests.relay.fake_resolver import FakeResolver
-from tests.relay.far_net import FarHost, FarNet
+from tests.relay.far_net import FarHandshake, FarHost, FarNet
 
 HEAD = {"version": 1, "hostname": "us.example", "data": "/var/lib/mailhost"}
 OWN = Listen(protocol=ListenProtocol.SMTP, endpoint="tcp:25:interface=192.0.2.77")
@@ -58,6 +61,9 @@ ADDRESSES: dict[str, list[str] | Exception] = {
 class RelayCase(SynchronousTestCase):
     """mx1 and mx2 serve x.example, mx serves y.example; smart.example is a smarthost."""
 
+    mx_records: dict[str, list[tuple[int, str]] | Exception] = {}
+    addresses: dict[str, list[str] | Exception] = {}
+
     def setUp(self) -> None:
         self.net = FarNet()
         self.mx1, self.mx2, self.mx, self.smart = FarHost(), FarHost(), FarHost(), FarHost()
@@ -73,18 +79,19 @@ class RelayCase(SynchronousTestCase):
 
     def make(self, settings: dict[str, Any], secrets: dict[Secret, str] | None = None) -> None:
         """A relay with these settings."""
-        resolver = FakeResolver(MX, ADDRESSES)
+        self.resolver = FakeResolver({**MX, **self.mx_records}, {**ADDRESSES, **self.addresses})
         relay = Relay.model_validate(settings)
         kept = Secrets(secrets or {})
         self.relay = RelayTransport(
             cast(Any, self.net),
-            resolver,
+            self.resolver,
             relay,
             kept,
             "us.example",
             self.events,
-            self.record_tls,
+            FarHandshakes(self),
             [OWN],
+            sts=self.make_sts(),
             sources=sources_of(Settings.model_validate({**HEAD, "relay": settings})),
         )
         self.dispatch = Dispatch(
@@ -96,10 +103,14 @@ class RelayCase(SynchronousTestCase):
             pauses_of(self.net),
         )
 
-    def record_tls(self, name: str, verify: bool) -> Any:
+    def make_sts(self) -> STSPolicies | None:
+        """The MTA-STS policies of the relay: none are looked up."""
+        return None
+
+    def record_tls(self, name: str, decision: TLSDecision) -> Any:
         """Instead of TLS options."""
-        self.tls.append((name, verify))
-        return name
+        self.tls.append((name, decision.verified and decision.enforced))
+        return FarHandshake(decision.check) if decision.verified else name
 
     def begin(
         self, *recipients: str, envelope: Envelope | None = None, attempts: int = 0
@@ -145,6 +156,16 @@ class RelayCase(SynchronousTestCase):
             f"{outcome.fate} {outcome.status.code} {outcome.by}".strip()
             for outcome in self.successResultOf(work)
         ]
+
+
+class FarHandshakes(Handshakes):
+    """Asks a test for each handshake."""
+
+    def __init__(self, case: RelayCase) -> None:
+        self._case = case
+
+    def begin(self, host: str, decision: TLSDecision) -> Any:
+        return self._case.record_tls(host, decision)
 
 
 def _break_off(work: Deferred[Sequence[Outcome]]) -> None:

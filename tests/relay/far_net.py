@@ -12,6 +12,15 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides, providedBy
 
+from mailhost.net.tls.peer import (
+    Chain,
+    PeerCheck,
+    PeerHandshake,
+    PeerProblem,
+    PeerRefused,
+    SeenPeer,
+)
+
 
 @dataclass
 class FarHost:
@@ -23,12 +32,34 @@ class FarHost:
     replies: dict[str, str | None] = field(default_factory=dict)
     end: str | None = "250 2.0.0 taken"
     tls: str = "good"  # or "bad"
+    problems: tuple[PeerProblem, ...] = ()
+    chain: Chain = ()
     said: list[str] = field(default_factory=list)
     mail: list[tuple[str, ...]] = field(default_factory=list)
     names: list[object] = field(default_factory=list)
     open: int = 0
     most: int = 0
     connections: int = 0
+
+
+class FarHandshake(PeerHandshake):
+    """A handshake that shows the chain of a FarHost; its problems are those of the host, or what
+    the check's own judge finds."""
+
+    def __init__(self, check: PeerCheck) -> None:
+        self._check = check
+        self._seen: SeenPeer | None = None
+
+    @property
+    def peer(self) -> SeenPeer | None:
+        return self._seen
+
+    def meet(self, host: FarHost) -> Exception | None:
+        """Return why the handshake fails, None if it does not."""
+        judge = self._check.judge
+        found = host.problems if judge is None else judge(host.chain)
+        self._seen = SeenPeer(host.chain, found)
+        return PeerRefused(found) if found and self._check.enforced else None
 
 
 class FarNet(Clock):
@@ -147,12 +178,13 @@ class _Link(StringTransport):
     def startTLS(self, options: object) -> None:
         """The handshake goes as the host has it."""
         self._host.names.append(options)
-        good = self._host.tls == "good"
-        done = self._client.handshakeCompleted if good else self._fail_tls
+        reason: Exception | None = None
+        if self._host.tls != "good":
+            reason = ConnectionLost("no shared cipher")
+        elif isinstance(options, FarHandshake):
+            reason = options.meet(self._host)
+        done = self._client.handshakeCompleted if reason is None else lambda: self._lose(reason)
         self._net.callLater(0, done)
-
-    def _fail_tls(self) -> None:
-        self._lose(ConnectionLost("no shared cipher"))
 
     def loseConnection(self) -> None:
         """The client closes; what it sent is read first."""

@@ -21,6 +21,14 @@ class Hosts(SynchronousTestCase):
         found = now(find_hosts(resolver, Destination("d.example", 25), own, list.reverse))
         return found if isinstance(found, Status) else [host.name for host in found]
 
+    def test_those_that_an_authenticated_answer_names(self) -> None:
+        resolver = FakeResolver(mx={"d.example": [(10, "a")], "e.example": []})
+        for domain, secure in (("d.example", False), ("d.example", True), ("e.example", True)):
+            resolver.secure = {domain} if secure else set()
+            found = now(find_hosts(resolver, Destination(domain, 25), "us.example", list.reverse))
+            assert not isinstance(found, Status)
+            self.assertEqual([(domain,) if secure else ()], [host.secure_for for host in found])
+
     def test_by_preference_and_shuffled_among_equals(self) -> None:
         records = [(20, "c"), (10, "a"), (10, "b"), (30, "d")]
         self.assertEqual(["b", "a", "c", "d"], self.find(records))

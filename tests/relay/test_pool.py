@@ -15,7 +15,8 @@ from mailhost.interfaces.events import Attempted
 from mailhost.relay.connect import Target
 from mailhost.relay.nexthop import Destination
 from mailhost.relay.pool import PLACES_WITHOUT_PAUSE, Connection, Pool
-from mailhost.relay.tls.decision import HostFacts
+from mailhost.relay.tls.decision import HostFacts, TLSPolicies
+from mailhost.relay.tls.plan import plan_for
 from tests.fakes import now
 from tests.relay.carrying import RelayCase
 
@@ -33,7 +34,7 @@ def idle_connection() -> Connection:
     """A connection that may be kept for the next message."""
     dialogue = cast("Any", IdleDialogue())
     target = Target("mx.x.example", "192.0.2.1", 25)
-    return Connection(dialogue, target, HostFacts(target.name))
+    return Connection(dialogue, target, plan_for(TLSPolicies(), HostFacts(target.name)))
 
 
 class Reuse(RelayCase):

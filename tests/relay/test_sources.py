@@ -10,8 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from mailhost.config.model import Settings
-from mailhost.interfaces.dns import Found, ILookUp, Question, Reply
-from mailhost.interfaces.events import Faulted
+from mailhost.interfaces.dns import Found, ILookUp, Question, Record, Reply
+from mailhost.interfaces.events import Warned
 from mailhost.relay.reverse_names import DAY, ReverseNames
 from mailhost.relay.sources import Source, Sources, sources_of
 from tests.fakes import RecordingEvents
@@ -92,6 +92,13 @@ class ByDomainTests(RelayCase):
         self.assertEqual((outcome.status.code, outcome.status.enhanced), (451, "4.4.4"))
         self.assertIn("IPv4 addresses alone", outcome.status.text)
 
+    def test_an_address_from_which_no_connection_is_made_is_in_the_reason(self) -> None:
+        self.net.hosts = {}
+        work = self.begin(envelope=envelope_to("x@y.example", sender="ann@a.example"))
+        self.turn()
+        [outcome] = self.successResultOf(work)
+        self.assertIn("(from 192.0.2.88)", outcome.status.text)
+
     def test_a_route_leaves_from_there_too(self) -> None:
         self.make({"route": [{"via": "smart.example"}]})
         self.relay.sources = Sources(Source(("192.0.2.70",)))
@@ -107,7 +114,7 @@ class FakeLookUp:
         self.found = {"34.216.184.93.in-addr.arpa": Found.RECORDS}
         self.asked: list[str] = []
 
-    def look_up(self, question: Question[Any]) -> Any:
+    def look_up(self, question: Question[Record]) -> Any:
         self.asked.append(question.name)
         return succeed(Reply(self.found.get(question.name, Found.NO_DOMAIN)))
 
@@ -130,7 +137,7 @@ class ReverseNamesTests(SynchronousTestCase):
 
     def warnings(self) -> list[str]:
         """The texts in the log."""
-        return [each.line for each in self.events.of(Faulted)]
+        return [each.line for each in self.events.of(Warned)]
 
     def test_nothing_is_asked_before_the_start(self) -> None:
         self.assertEqual((self.dns.asked, self.versions), ([], ()))

@@ -8,6 +8,7 @@ from mailhost.config.model import Relay
 from mailhost.config.secrets import Secrets
 from mailhost.config.types import Secret
 from mailhost.message.envelope import Envelope
+from mailhost.relay.tls.decision import TLSDecision
 from mailhost.relay.transport import FAILURE_MEMORY
 from tests.fakes import address, path
 from tests.fakes import envelope as envelope_to
@@ -364,5 +365,5 @@ class Bugs(RelayCase):
         self.assertEqual(["a@x.example"], [str(each.recipient.address) for each in self.carried])
         self.assertEqual(0, self.mx.open)
 
-    def raising(self, name: str, verify: bool) -> object:
+    def raising(self, name: str, decision: TLSDecision) -> object:
         raise ZeroDivisionError

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from mailhost.interfaces.events import Attempted, Event, Filtered, Queued, Received, Refused
+from mailhost.interfaces.tls_sessions import AppliedPolicy, PolicyType, TLSFailure, TLSSession
 from mailhost.interfaces.verdict import Decision, Finding, Stage
 from mailhost.message.client import Client, TLSState
 from mailhost.message.envelope import Envelope, ForwardPath
@@ -67,6 +68,17 @@ def filtered(decision: Decision, identity: str = "one", observed: bool = False) 
     """A filter that acts on a message from sue to ann."""
     finding = Finding("words", Stage.MESSAGE, decision, "it has a word", observed)
     return Filtered(CLIENT, identity, finding, Envelope(SUE, (ForwardPath(ANN),)))
+
+
+def session(
+    failure: TLSFailure | None = None, delivered: bool = True, domain: str = "gmail.com"
+) -> Event:
+    """A TLS session with the host of `relayed`."""
+    policy = AppliedPolicy(PolicyType.STS, domain)
+    mx, ip = MX.removesuffix("]").split(" [")
+    tls = None if failure else TLSState("TLSv1.3", "AES")
+    decided, reason = "MTA-STS, mode testing", "the name differs" if failure else ""
+    return TLSSession(domain, policy, decided, failure, delivered, reason, mx, ip, tls=tls)
 
 
 QUEUED = Queued("two", ANN, (address("dave@gmail.com"),))

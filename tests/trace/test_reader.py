@@ -7,6 +7,7 @@ from dataclasses import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.interfaces.events import LoginRefused
+from mailhost.interfaces.tls_sessions import TLSFailure
 from mailhost.message.outcome import Fate
 from mailhost.trace.marks import DEFERRED as DEFERRED_MARK
 from mailhost.trace.query import Query
@@ -23,6 +24,7 @@ from tests.trace.samples import (
     make_trace,
     received,
     relayed,
+    session,
 )
 
 
@@ -96,6 +98,23 @@ class ReaderTests(SynchronousTestCase):
             assert two is not None
             (login,) = reader.before(two)
         self.assertEqual((login["what"], login["username"]), ("login", "ann"))
+
+    def test_the_tls_session_of_an_attempt(self) -> None:
+        for event, at in (
+            (session(TLSFailure.EXPIRED), NOON - 60),
+            (session(), NOON + 4),  # DEFERRED is a second later
+            (session(domain="other.example"), NOON + 4.5),
+            (session(TLSFailure.EXPIRED), NOON + 60),
+        ):
+            make_trace(self.data, event, at=at)
+        with opened_trace(self.data) as reader:
+            two = reader.story("two")
+            assert two is not None
+            found = [reader.session_of(each) for each in two.facts]
+        self.assertEqual([None, None], found[:2])
+        assert found[2] is not None
+        self.assertEqual("TLSv1.3 AES", found[2]["tls"])
+        self.assertEqual([], [name for name in self.found() if name.startswith("TLS")])
 
     def test_what_is_new(self) -> None:
         with opened_trace(self.data) as reader:

@@ -6,11 +6,12 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.interfaces.events import Event, Parked, PassedOn, Queued, Refused
+from mailhost.interfaces.events import Command, Commanded, Event, Parked, PassedOn, Queued, Refused
 from mailhost.interfaces.verdict import Decision
 from mailhost.message.outcome import Fate
 from mailhost.message.status import NO_STORAGE, OK
 from mailhost.trace.story import Story
+from tests.fakes import address
 from tests.trace.samples import (
     ANN,
     CLIENT,
@@ -64,6 +65,18 @@ class StoryTests(SynchronousTestCase):
         self.assertEqual(story(REFUSED_MAIL).outcomes, ["refused"])
         message = Refused(CLIENT, "message", NO_STORAGE, "one", SUE, (ANN,))
         self.assertEqual(story(received(), message).recipients, {str(ANN): "refused"})
+
+    def test_commands_of_the_operator(self) -> None:
+        dave = (address("dave@gmail.com"),)
+        for command, outcome in (
+            (Command.RETRIED, "deferred"),
+            (Command.HELD, "held"),
+            (Command.RELEASED, "queued"),
+            (Command.REMOVED, "removed"),
+            (Command.BOUNCED, "removed"),
+        ):
+            found = story(QUEUED, DEFERRED, Commanded("two", command, dave))
+            self.assertEqual([outcome], found.outcomes)
 
     def test_other_ends(self) -> None:
         self.assertEqual(story(received(), PassedOn("one", "mx", OK)).outcomes, ["passed-on"])

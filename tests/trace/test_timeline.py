@@ -6,7 +6,8 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.interfaces.events import Event, LoginRefused, Queued, Reported
+from mailhost.interfaces.events import Command, Commanded, Event, LoginRefused, Queued, Reported
+from mailhost.interfaces.tls_sessions import TLSFailure
 from mailhost.interfaces.verdict import Decision
 from mailhost.trace.timeline import fact_text, named
 from tests.trace.samples import (
@@ -20,6 +21,7 @@ from tests.trace.samples import (
     filtered,
     received,
     rows,
+    session,
 )
 
 
@@ -65,6 +67,20 @@ class TimelineTests(SynchronousTestCase):
                 "unauthenticated 1si gsmtp",
             ),
             (Queued("one", None, (ANN,)), "queued for <ann@example.com>"),
+            (
+                Commanded("one", Command.HELD, (ANN,)),
+                "held by a command of the operator, for <ann@example.com>",
+            ),
+            (
+                session(),
+                "TLS to gmail.com at gmail-smtp-in.l.google.com [192.0.2.25]: TLSv1.3 AES, decided "
+                "by MTA-STS, mode testing",
+            ),
+            (
+                session(TLSFailure.HOST_MISMATCH),
+                "TLS to gmail.com at gmail-smtp-in.l.google.com [192.0.2.25]: no TLS, decided by "
+                "MTA-STS, mode testing; certificate-host-mismatch, mail goes on: the name differs",
+            ),
             (Reported("one", "bounce", SUE, "two"), "bounce sent to <sue@far.example> as two"),
         ):
             self.assertEqual(words(event), line)

@@ -13,13 +13,14 @@ from mailhost.web import challenge
 from mailhost.web.challenge import ChallengePage
 from mailhost.web.hosts import HostKind, WebHost
 from mailhost.web.routes import ANY_HOST, Route, Routes
-from mailhost.web.values import WebRequest, WebResponse, in_words
-from tests.web.serving import get, hosts
+from mailhost.web.values import WebRequest, WebResponse, text_response
+from tests.fakes import RecordingEvents
+from tests.web.serving import get, hosts, https
 
 
 def page(request: WebRequest, host: WebHost | None) -> WebResponse:
     """A page that shows what it was asked."""
-    return in_words(200, f"{request.path} of {host}")
+    return text_response(200, f"{request.path} of {host}")
 
 
 @implementer(IHTTPChallenges)
@@ -32,13 +33,14 @@ class OneToken:
 
 class RoutesTests(SynchronousTestCase):
     def setUp(self) -> None:
+        self.events = RecordingEvents()
         table = {
             "/any": Route(page, ANY_HOST),
             "/one": Route(page, frozenset({HostKind.DOMAIN}), ("GET", "HEAD", "POST")),
             "/below/": Route(page, ANY_HOST),
             challenge.PATH: Route(ChallengePage(OneToken()), ANY_HOST),
         }
-        self.routes = Routes(table, hosts())
+        self.routes = Routes(table, hosts(), https(), self.events)
 
     def ask(self, host: str, path: str, method: str = "GET") -> WebResponse:
         request = replace(get(host, path), method=method)
@@ -61,6 +63,11 @@ class RoutesTests(SynchronousTestCase):
             ("example.org", "*", 404),
         ):
             self.assertEqual(self.ask(host, path).code, code, (host, path))
+
+    def test_pages_are_events_and_other_addresses_are_not(self) -> None:
+        for host, path in (("example.org", "/one"), ("example.org", "/"), ("a.example", "/one")):
+            self.ask(host, path)
+        self.assertEqual(self.events.lines, ["https GET example.org/one from []: 200"])
 
     def test_404_says_whether_the_name_or_the_page_is_unknown(self) -> None:
         self.assertIn(b"does not serve the name", self.ask("other.example", "/").body)

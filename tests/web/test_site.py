@@ -8,7 +8,7 @@ from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 from mailhost.interfaces.wire import IEndsWhenIdle
-from mailhost.web.values import WebRequest, WebResponse, in_words
+from mailhost.web.values import WebRequest, WebResponse, text_response
 from tests.web.serving import SiteCase, read_reply
 
 GET = b"GET /a?B=1&b=2&c HTTP/1.1\r\nHost: A.example.:8080\r\n\r\n"
@@ -23,7 +23,7 @@ class HelloCase(SiteCase):
 
     def hello(self, request: WebRequest) -> WebResponse:
         self.seen.append(request)
-        return in_words(200, "hello")
+        return text_response(200, "hello")
 
 
 class SiteTests(HelloCase):
@@ -48,7 +48,8 @@ class SiteTests(HelloCase):
         )
         query = {"b": "1", "c": ""}
         self.assertEqual(
-            self.seen, [WebRequest("GET", "a.example", "/a", query, client="192.0.2.7")]
+            self.seen,
+            [WebRequest("GET", "a.example", "/a", query, "B=1&b=2&c", client="192.0.2.7")],
         )
         self.assertFalse(transport.disconnecting)
 
@@ -82,7 +83,7 @@ class SiteTests(HelloCase):
         self.assertEqual(transport.value(), b"")
         self.clock.advance(1000)
         self.assertFalse(transport.disconnecting)
-        later.callback(in_words(200, "now"))
+        later.callback(text_response(200, "now"))
         self.assertTrue(transport.value().endswith(b"\r\n\r\nnow\n"))
 
     def test_a_client_that_is_gone_before_the_answer(self) -> None:
@@ -90,7 +91,7 @@ class SiteTests(HelloCase):
         channel, transport = self.connect(lambda request: later)
         channel.dataReceived(GET)
         channel.connectionLost(Failure(ConnectionDone()))
-        later.callback(in_words(200, "now"))
+        later.callback(text_response(200, "now"))
         self.assertEqual(transport.value(), b"")
 
     def test_a_fault_is_logged_and_not_shown(self) -> None:
@@ -119,6 +120,20 @@ class SiteTests(HelloCase):
             lines = [f"OPTIONS {target} HTTP/1.1", *(f"Host: {host}" for host in hosts)]
             self.assertEqual(self.ask(self.hello, *lines).code, 200)
             self.assertEqual((self.seen[0].host, self.seen[0].path), expected)
+
+    def test_a_trusted_proxy_is_believed(self) -> None:
+        lines = ("GET / HTTP/1.1", "Host: a.example", "X-Forwarded-For: 203.0.113.9")
+        more = ("X-Forwarded-Proto: https", "X-Forwarded-Host: B.example:443")
+        for peer, lines_sent, expected in (
+            ("192.0.2.7", lines + more, ("a.example", False, False, "192.0.2.7")),
+            ("198.51.100.1", lines + more, ("b.example", True, True, "203.0.113.9")),
+            ("198.51.100.1", lines, ("a.example", False, True, "203.0.113.9")),
+            ("198.51.100.1", lines[:2], ("a.example", False, False, "198.51.100.1")),
+        ):
+            self.seen.clear()
+            self.assertEqual(self.ask(self.hello, *lines_sent, peer=peer).code, 200)
+            seen = self.seen[0]
+            self.assertEqual((seen.host, seen.secure, seen.proxied, seen.client), expected)
 
     def test_malformed_requests(self) -> None:
         host = "Host: a.example"
@@ -239,12 +254,12 @@ class StoppingTests(SiteCase):
     """The host stops, or the listener was removed."""
 
     def test_it_provides_the_interface(self) -> None:
-        channel, _ = self.connect(lambda request: in_words(200, "hello"))
+        channel, _ = self.connect(lambda request: text_response(200, "hello"))
         verifyObject(IEndsWhenIdle, channel)
 
     def test_an_idle_connection_is_closed(self) -> None:
         for octets in (b"", GET):
-            channel, transport = self.connect(lambda request: in_words(200, "hello"))
+            channel, transport = self.connect(lambda request: text_response(200, "hello"))
             channel.dataReceived(octets)
             channel.stopping()
             self.assertTrue(transport.disconnecting)
@@ -255,6 +270,6 @@ class StoppingTests(SiteCase):
         channel.dataReceived(GET)
         channel.stopping()
         self.assertFalse(transport.disconnecting)
-        later.callback(in_words(200, "now"))
+        later.callback(text_response(200, "now"))
         self.assertEqual(read_reply(transport.value())[0].header["connection"], "close")
         self.assertTrue(transport.disconnecting)

@@ -11,7 +11,12 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
+from twisted.internet.error import (
+    ConnectionLost,
+    ProcessDone,
+    ProcessExitedAlready,
+    ProcessTerminated,
+)
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -20,18 +25,19 @@ from mailhost.config.load import Loaded
 from mailhost.config.model import Listen, Settings
 from mailhost.config.protocol import ListenProtocol
 from mailhost.config.secrets import Secrets
+from mailhost.observe.metrics.snapshot import WorkerMeasures
 from mailhost.processes.child import LONGEST_RESTART_DELAY
 from mailhost.workers import calls, pool
 from mailhost.workers.connection_counts import ROWS, SharedCounts, new_counts
 from mailhost.workers.pool import (
     ACKNOWLEDGEMENT,
+    ANSWER_TIMEOUT,
     CHANNEL,
     COUNTS,
     KILL_AFTER,
     RELOAD_TIMEOUT,
     RETIREMENT_DRAIN,
     RETIREMENT_LIMIT,
-    SESSIONS_TIMEOUT,
     STARTUP,
     STARTUP_LIMIT,
     Assignment,
@@ -94,7 +100,7 @@ class FakeChannel:
         self.calls.append(call)
 
     async def ask(self, *call: object) -> object:
-        if call == (calls.SESSIONS,):
+        if call in ((calls.SESSIONS,), (calls.MEASURES,)):
             self.asked.append(Deferred())
             return await self.asked[-1]
         with open(self.file, "rb") as file:  # noqa: ASYNC230 - sent later
@@ -208,8 +214,18 @@ class StartingTests(WorkerPoolCase):
         asking = Deferred.fromCoroutine(self.workers.sessions())
         self.asked(0)[-1].callback({SMTP.socket: 2})
         self.assertNoResult(asking)
-        self.reactor.advance(SESSIONS_TIMEOUT)
+        self.reactor.advance(ANSWER_TIMEOUT)
         self.assertEqual({100: {SMTP.socket: 2}, 101: None}, self.successResultOf(asking))
+
+    def test_what_workers_measure_and_which_of_them_hang_or_die(self) -> None:
+        self.workers.assign(FIRST, 3)
+        self.ready(0, 1, 2)
+        asking = Deferred.fromCoroutine(self.workers.measures())
+        self.asked(0)[-1].callback(WorkerMeasures({"smtp": 2}, 0.5))
+        self.asked(1)[-1].errback(ConnectionLost())
+        self.reactor.advance(ANSWER_TIMEOUT)
+        expected = {100: WorkerMeasures({"smtp": 2}, 0.5), 101: None, 102: None}
+        self.assertEqual(expected, self.successResultOf(asking))
 
     def test_one_that_dies_is_replaced_and_its_connections_are_forgotten(self) -> None:
         self.reactor.advance(60)

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from mailhost.dane.records import DANE_EE, DANE_TA, PUBLIC_KEY, SHA256, text_of
 from mailhost.dns_records.finding import DNSFinding, DNSVerdict, SeenRecord, could_not_ask, missing
 from mailhost.dns_records.record import DNSPlan, PlannedRecord, Topic
 from mailhost.dns_records.zone import txt_data
-from mailhost.interfaces.dns import Found, Lookups, TLSARecord, ask, tlsa_of, txt_of
+from mailhost.interfaces.dns import Found, Lookups, TLSARecord, ask, mx_of, tlsa_of, txt_of
 from mailhost.message.tag_list import BadTagList, parse_tags
+from mailhost.mta_sts.policy import Mode
 from mailhost.mta_sts.record import is_sts
 
 _TLS_RPT = "v=TLSRPTv1"
-_USAGE, _SELECTOR, _SHA256 = 3, 1, 1  # the form of our records
-_USED = (2, 3)  # the usages that hosts look at; others are ignored (RFC 7672 §3.1.3)
+_USED = (DANE_TA, DANE_EE)  # others are ignored (RFC 7672 §3.1.3)
 
 
 def check_mta_sts(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
@@ -46,6 +47,23 @@ def _sts(tried: str, record: PlannedRecord, found: Sequence[bytes]) -> DNSFindin
         seen = f"{shown}; this is not the id of the policy that this host serves"
         remedy = "Replace it: hosts that know the former policy do not fetch the present one."
     return _replaced(Topic.MTA_STS, tried, record, found, seen, remedy)
+
+
+def check_sts_hosts(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
+    """Check that the policy which this host serves names all MX hosts of the domain."""
+    policy, tried = plan.sts, f"MTA-STS policy of {plan.domain}"
+    if policy is None or policy.mode is Mode.NONE:
+        return []
+    reply = yield from ask(mx_of(plan.domain))
+    others = [each.host for each in reply.records if each.host and not policy.allows(each.host)]
+    if not others:
+        return [DNSFinding(Topic.STS_HOSTS, tried, DNSVerdict.RIGHT, policy.summary)]
+    names = ", ".join(others)
+    seen = f"{policy.summary}; it does not name {names}, to which MX records lead"
+    remedy = f"Add {names} to mx in [mta_sts], and publish the new id; or remove its MX record."
+    harmful = policy.mode is Mode.ENFORCE
+    verdict = DNSVerdict.HARMFUL if harmful else DNSVerdict.DIFFERENT
+    return [DNSFinding(Topic.STS_HOSTS, tried, verdict, seen, remedy)]
 
 
 def check_tls_reports(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
@@ -124,14 +142,14 @@ def _no_tlsa(tried: str, planned: Sequence[PlannedRecord], signed: bool) -> DNSF
 
 def _tlsa(tried: str, planned: Sequence[PlannedRecord], found: Sequence[TLSARecord]) -> DNSFinding:
     """Judge the records that are there. The first that is planned is for the key in use."""
-    shown = ", ".join(map(tlsa_text, found))
-    present = {tlsa_text(record) for record in found}
+    shown = ", ".join(map(text_of, found))
+    present = {text_of(record) for record in found}
     lacking = [record for record in planned if record.data not in present]
     others = [record for record in found if not _is_of_our_form(record)]
     remove = tuple(
-        SeenRecord(planned[0].name, "TLSA", tlsa_text(record))
+        SeenRecord(planned[0].name, "TLSA", text_of(record))
         for record in found
-        if _is_of_our_form(record) and tlsa_text(record) not in {each.data for each in planned}
+        if _is_of_our_form(record) and text_of(record) not in {each.data for each in planned}
     )
     if planned[0] in lacking and not others:
         seen = f"{shown}; none is for the key of the certificate in use"
@@ -150,12 +168,7 @@ def _tlsa(tried: str, planned: Sequence[PlannedRecord], found: Sequence[TLSAReco
 
 
 def _is_of_our_form(record: TLSARecord) -> bool:
-    return (record.usage, record.selector, record.matching) == (_USAGE, _SELECTOR, _SHA256)
-
-
-def tlsa_text(record: TLSARecord) -> str:
-    """Return the data of a record in the form of zone files."""
-    return f"{record.usage} {record.selector} {record.matching} {record.data.hex()}"
+    return (record.usage, record.selector, record.matching) == (DANE_EE, PUBLIC_KEY, SHA256)
 
 
 def _tags(text: bytes) -> dict[str, str]:

@@ -7,13 +7,15 @@ from functools import partial
 
 from mailhost.dns_records.addresses import addresses_without_dns
 from mailhost.dns_records.published.mx import PublishedMX
+from mailhost.dns_records.record import Topic
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.domain.autoconfig import check_autoconfig
 from mailhost.doctor.domain.dmarc import check_dmarc
 from mailhost.doctor.domain.hosted import own_domain_check
-from mailhost.doctor.domain.mta_sts import Fetch, policy_findings, record_findings
+from mailhost.doctor.domain.mta_sts import HTTPS, Fetch, policy_findings, record_findings
 from mailhost.doctor.domain.mx import judge_mx, usable_hosts
+from mailhost.doctor.domain.own_policy import own_policy_findings
 from mailhost.doctor.domain.reach import Reachable, reachable_for
 from mailhost.doctor.domain.services import check_services
 from mailhost.doctor.domain.spf import check_spf
@@ -54,8 +56,9 @@ def checks_of_domain(
         records = [own_domain_check(context, own, topic)]
     else:
         records = [first, *_of_any(context, topic, domain)]
-    hosts = [host.name for host in usable_hosts(published, reachable)]
-    return [*records, *_of_all(context, topic, domain, hosts, fetch)]
+    # an alias is a fault of its own; the name that replaces it in the remedy is examined
+    hosts = [host.alias or host.name for host in usable_hosts(published, reachable)]
+    return [*records, *_further(context, topic, domain, hosts, fetch)]
 
 
 def _shown(domain: str) -> str:
@@ -82,26 +85,46 @@ def _own_addresses(context: DoctorContext) -> tuple[Sequence[str], str]:
     return settings.dns.addresses or addresses_without_dns().found, settings.hostname
 
 
-def _of_all(
+def _further(
     context: DoctorContext, topic: str, domain: str, hosts: Sequence[str], fetch: Fetch
 ) -> list[Check]:
-    """Return the checks of records that are in no plan. `hosts` are the MX hosts."""
+    """Return the checks of what is in no plan of an own domain. `hosts` are the MX hosts."""
     looked_up = partial(_looked_up, context, topic)
-
-    async def mta_sts() -> Sequence[Finding]:
-        record = record_findings(domain)
-        has_policy, found = await run_lookups(record, context.resolver, context.reactor, SECONDS)
-        return [*found, *(await policy_findings(domain, hosts, fetch) if has_policy else ())]
+    own = context.own.get(domain)
+    planned = own.planned_topics if own is not None else frozenset[Topic]()
 
     async def autoconfig() -> Sequence[Finding]:
         return await check_autoconfig(domain, fetch)
 
-    return [
-        Check(topic, "MTA-STS", SECONDS + FETCH_SECONDS + 1.0, mta_sts),
-        looked_up("TLSA", lambda: check_tlsa(hosts)),
-        looked_up("TLS-RPT", lambda: check_tls_rpt(domain)),
-        Check(topic, "autoconfig", 2 * FETCH_SECONDS + 1.0, autoconfig),
-    ]
+    if Topic.TLSA in planned and own is not None:
+        hosts = [host for host in hosts if host != own.settings.hostname]
+    checks = [_mta_sts(context, topic, domain, hosts, fetch)]
+    if hosts or Topic.TLSA not in planned:
+        checks.append(looked_up("TLSA", lambda: check_tlsa(hosts)))
+    if Topic.TLS_RPT not in planned:
+        checks.append(looked_up("TLS-RPT", lambda: check_tls_rpt(domain)))
+    return [*checks, Check(topic, "autoconfig", 2 * FETCH_SECONDS + 1.0, autoconfig)]
+
+
+def _mta_sts(
+    context: DoctorContext, topic: str, domain: str, hosts: Sequence[str], fetch: Fetch
+) -> Check:
+    """Return the check of MTA-STS. The record of an own policy, and its hosts, are in the plan."""
+    own = context.own.get(domain)
+    port = HTTPS + context.port_offset
+
+    async def of_any() -> Sequence[Finding]:
+        record = record_findings(domain)
+        has_policy, found = await run_lookups(record, context.resolver, context.reactor, SECONDS)
+        policy = await policy_findings(domain, hosts, fetch, port) if has_policy else []
+        return [*found, *policy]
+
+    async def of_own() -> Sequence[Finding]:
+        assert own is not None and own.facts.sts is not None  # else it is one of any
+        return await own_policy_findings(domain, own.facts.sts, fetch, port)
+
+    run = of_any if own is None or own.facts.sts is None else of_own
+    return Check(topic, "MTA-STS", SECONDS + FETCH_SECONDS + 1.0, run)
 
 
 def _looked_up(

@@ -24,6 +24,7 @@ from mailhost.dns_records.record import Topic
 from mailhost.dns_records.zone import record_line
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
+from mailhost.doctor.domain.mta_sts import MTA_STS_MX
 from mailhost.doctor.domain.mx import missing_domain
 from mailhost.doctor.finding import Fault, Finding, Verdict, ok
 from mailhost.doctor.grouped import by_silence, by_words, grouped
@@ -78,6 +79,7 @@ _FAULTS = {
     Topic.SERVICE: DNS_SERVICES,
     Topic.WEB: DNS_WEB_NAMES,
     Topic.MTA_STS: DNS_MTA_STS,
+    Topic.STS_HOSTS: MTA_STS_MX,
     Topic.TLS_RPT: DNS_TLS_REPORTS,
     Topic.TLSA: DNS_TLSA,
     Topic.CAA: DNS_CAA,

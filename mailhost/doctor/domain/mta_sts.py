@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from mailhost.doctor.finding import Fault, Finding, failure, ok, unknown, warning
 from mailhost.doctor.unanswered import unanswered
 from mailhost.interfaces.dns import Found, Lookups, ask, txt_of
-from mailhost.mta_sts.policy import BadPolicy, Mode, STSPolicy, parse_policy, policy_url
+from mailhost.mta_sts.lookups import policy_in_reply
+from mailhost.mta_sts.policy import BadPolicy, Mode, STSPolicy, policy_url
 from mailhost.mta_sts.record import BadSTSRecord, is_sts, policy_id, record_name
 from mailhost.net.https_fetch import Fetched, FetchFailed
 
@@ -22,7 +24,7 @@ MTA_STS_MX = Fault(
 )
 Fetch = Callable[[str], Awaitable[Fetched]]
 OK = 200
-_TEXT = "text/plain"
+HTTPS = 443
 
 
 def record_findings(domain: str) -> Lookups[tuple[bool, list[Finding]]]:
@@ -48,32 +50,43 @@ def record_findings(domain: str) -> Lookups[tuple[bool, list[Finding]]]:
     return True, [ok(tried, shown)]
 
 
-async def policy_findings(domain: str, hosts: Sequence[str], fetch: Fetch) -> list[Finding]:
-    """Fetch the policy, and compare it with the MX hosts."""
-    url = policy_url(domain)
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A valid policy that was fetched; `tried` names its URL."""
+
+    tried: str
+    policy: STSPolicy
+
+
+async def policy_findings(
+    domain: str, hosts: Sequence[str], fetch: Fetch, port: int = HTTPS
+) -> list[Finding]:
+    """Fetch the policy, and compare it with the MX hosts. Another port is for test networks."""
+    served = await fetched_policy(domain, policy_url(domain, port), fetch, hosts)
+    if not isinstance(served, Served):
+        return [served]
+    return [_compared(served.tried, served.policy, hosts)]
+
+
+async def fetched_policy(
+    domain: str, url: str, fetch: Fetch, hosts: Sequence[str]
+) -> Served | Finding:
+    """Return the policy at a URL, or the finding about what is wrong with it. `hosts` are those of
+    a policy that would be right."""
     tried = f"MTA-STS policy {url}"
     try:
-        policy = _read(await fetch(url))
+        reply = await fetch(url)
+        policy = policy_in_reply(reply.status, reply.media_type, reply.body)
     except FetchFailed as failed:
         remedy = f"Serve the file at {url}, with a certificate for mta-sts.{domain}."
         if not failed.certain:
             remedy = f"Try again later; test with: curl -v {url}"
         found = warning if failed.certain else unknown
-        return [found(MTA_STS_POLICY, tried, str(failed), remedy)]
+        return found(MTA_STS_POLICY, tried, str(failed), remedy)
     except BadPolicy as bad:
         remedy = "Correct the file. One that names the present MX hosts is:"
-        return [warning(MTA_STS_POLICY, tried, str(bad), remedy, *_example(hosts))]
-    return [_compared(tried, policy, hosts)]
-
-
-def _read(reply: Fetched) -> STSPolicy:
-    """Return the policy in a reply. Raises BadPolicy."""
-    if reply.status != OK:
-        redirect = "; redirects are not followed" if 300 <= reply.status < 400 else ""
-        raise BadPolicy(f"the web server answers {reply.status}{redirect}")
-    if reply.media_type != _TEXT:
-        raise BadPolicy(f"its media type is {reply.media_type or 'missing'}, and not {_TEXT}")
-    return parse_policy(reply.body)
+        return warning(MTA_STS_POLICY, tried, str(bad), remedy, *_example(hosts))
+    return Served(tried, policy)
 
 
 def _compared(tried: str, policy: STSPolicy, hosts: Sequence[str]) -> Finding:

@@ -46,8 +46,10 @@ _FAULTS = MappingProxyType(
 )
 _REMEDIES = MappingProxyType(
     {
-        CERTIFICATE_EXPIRED: "Renew it with your ACME client; the host uses the new files itself.",
-        CERTIFICATE_EXPIRES: "Look into the log of your ACME client, and renew the certificate.",
+        CERTIFICATE_EXPIRED: "Run `mailhost certificates renew`; or renew it with your own ACME "
+        "client, whose new files the host uses itself.",
+        CERTIFICATE_EXPIRES: "Run `mailhost certificates`, which says why the host could not renew "
+        "it; or read the log of your own ACME client, and renew it there.",
         CERTIFICATE_NOT_YET_VALID: "Compare the clock of this machine with another one.",
         CERTIFICATE_NAME: "Get a certificate for the name that mail programs connect to.",
         CERTIFICATE_UNUSABLE: "Name the files of one certificate in [[tls.certificate]].",

@@ -4,20 +4,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from mailhost.certificates.in_use import paths_in_use, self_signed
+from mailhost.certificates.in_use import folder_of, paths_in_use, self_signed
 from mailhost.config.load import Loaded
-from mailhost.config.model import Certificate, Settings
+from mailhost.config.model import Settings
 from mailhost.config.secrets import secret_sources
-from mailhost.doctor.host.readable import unreadable_by, user_of_host
+from mailhost.doctor.host.readable import commands_to_open, unreadable_by, user_of_host
 from mailhost.net.tls.certificate import (
     BadCertificate,
     CertificateFiles,
     current_time,
     read_certificate,
 )
-from mailhost.net.tls.certificate_checks import CertificateFault, CertificateFinding, findings
+from mailhost.net.tls.certificate_checks import (
+    CertificateFault,
+    CertificateFinding,
+    findings,
+)
 
 
 def file_findings(loaded: Loaded) -> list[CertificateFinding]:
@@ -33,16 +37,26 @@ def certificate_findings(settings: Settings) -> list[CertificateFinding]:
         closed = isinstance(bad.__cause__, PermissionError)
         fault = CertificateFault.UNREADABLE if closed else CertificateFault.UNUSABLE
         return [CertificateFinding(str(bad), fault, serious=True)]
-    return findings(certificates, settings.hostname, current_time()) if certificates else []
+    found = findings(certificates, settings.hostname, current_time()) if certificates else []
+    unusable = CertificateFault.UNUSABLE  # not serious: the host does without such a certificate
+    return [*found, *(CertificateFinding(text, unusable) for text in _unusable(settings))]
 
 
 def read_certificates(settings: Settings) -> list[CertificateFiles]:
-    """Return the certificates of the settings, those that the host ordered, and the one that it
-    signed itself where that is used; none before its first start. Blocks for the disk. Raises
-    BadCertificate."""
+    """Return the certificates that the host uses: those of the settings, those that it ordered, and
+    without one for its name the one that it signed itself; none before its first start. Blocks for
+    the disk. Raises BadCertificate."""
     own, _ = self_signed(settings)
     pairs = paths_in_use(settings)
     return [read_certificate(*pair) for pair in pairs if pair[0] != own or os.path.exists(own)]
+
+
+def _unusable(settings: Settings) -> Sequence[str]:
+    """Return the faults of certificates that the host ordered; none where this user cannot look."""
+    try:
+        return folder_of(settings).read().faults
+    except OSError:
+        return ()
 
 
 def _unreadable(loaded: Loaded) -> Iterator[CertificateFinding]:
@@ -52,35 +66,33 @@ def _unreadable(loaded: Loaded) -> Iterator[CertificateFinding]:
         return  # this process' user has read all of them
     certificates = loaded.settings.tls.certificate
     secrets = [source.file for _, source in secret_sources(loaded.settings) if source.file]
-    paths = [loaded.path, *secrets, *(path for each in certificates for path in _paths(each))]
+    paths = [
+        loaded.path,
+        *secrets,
+        *(path for each in certificates for path in (each.chain, each.key)),
+    ]
     try:
         unreadable = unreadable_by(user, paths)
     except OSError as error:
         yield CertificateFinding(str(error), CertificateFault.UNREADABLE)
         return
-    for path, reason in unreadable.items():
-        text = f"the user {user}, as which the host runs, cannot read {path} ({reason})"
+    for path, found in unreadable.items():
+        text = f"the user {user}, as which the host runs, cannot read {path} ({found.reason})"
         text += ": a reload would be refused, a renewal not noticed"
         yield CertificateFinding(text, CertificateFault.UNREADABLE, serious=True)
-    closed = [each for each in certificates if unreadable.keys() & _paths(each)]
-    if closed:
-        hook = _hook(user, os.path.dirname(loaded.path))
-        yield CertificateFinding(hook, CertificateFault.UNREADABLE, serious=True)
-    elif unreadable:
-        text = f"give them to the group of {user}: chgrp and chmod g+r"
+    if unreadable:
+        text = f"run as root:\n  {commands_to_open(unreadable.values(), user)}"
+        if any(unreadable.keys() & {each.chain, each.key} for each in certificates):
+            text += _hook(user, os.path.dirname(loaded.path))
         yield CertificateFinding(text, CertificateFault.UNREADABLE, serious=True)
-
-
-def _paths(certificate: Certificate) -> set[str]:
-    return {certificate.chain, certificate.key}
 
 
 def _hook(user: str, folder: str) -> str:
     copies = [os.path.join(folder, name) for name in ("fullchain.pem", "privkey.pem")]
     return (
-        f"have the ACME client copy renewed files for {user}, by these two lines in a deploy hook "
-        "(for certbot, in /etc/letsencrypt/renewal-hooks/deploy/); name the copies below "
-        "[[tls.certificate]]:\n"
+        "\ncertbot keeps the group of a key when it renews a certificate. Have other ACME clients, "
+        f"which may not, copy renewed files for {user} by these two lines in a deploy hook, and "
+        "name the copies below [[tls.certificate]]:\n"
         f'  install -o {user} -m 400 "$RENEWED_LINEAGE/fullchain.pem" {copies[0]}\n'
         f'  install -o {user} -m 400 "$RENEWED_LINEAGE/privkey.pem" {copies[1]}'
     )

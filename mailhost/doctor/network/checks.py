@@ -12,10 +12,12 @@ from twisted.internet.defer import Deferred
 from mailhost.config.filters.block import DNSList
 from mailhost.config.load import Loaded
 from mailhost.config.model import DNS
+from mailhost.dns_records.from_settings import is_in_dns
 from mailhost.doctor.checks import Check
 from mailhost.doctor.context import DoctorContext
 from mailhost.doctor.network.attempt import PortAttempts
 from mailhost.doctor.network.clock import clock_check, times_of_files
+from mailhost.doctor.network.dnssec import dnssec_check
 from mailhost.doctor.network.kernel_clock import kernel_clock
 from mailhost.doctor.network.port_25 import LOOK_UP_SECONDS, port_25_check
 from mailhost.doctor.network.resolvers import no_resolvers_check, resolvers_check
@@ -33,6 +35,8 @@ def network_checks(context: DoctorContext, loaded: Loaded) -> Iterator[Check]:
     """Yield the checks of the network of this host."""
     settings = loaded.settings
     yield dns_servers_check(context, settings.hostname)
+    if settings.relay.tls.dane and is_in_dns(settings, settings.hostname):
+        yield dnssec_check(context.resolver)
     yield routes_check(read_routes, settings.relay.bind)
     attempts = PortAttempts(context.reactor, settings.relay.bind)
     look_up = partial(_addresses, context)

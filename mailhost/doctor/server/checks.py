@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from twisted.internet.defer import Deferred, TimeoutError
@@ -18,12 +19,14 @@ from mailhost.doctor.server.services import SERVICES, Service, is_address, shift
 from mailhost.doctor.server.survey import Wanted, survey
 from mailhost.doctor.server.tls import TLSExaminer
 from mailhost.doctor.targets import TargetOptions
-from mailhost.interfaces.dns import IResolver, ResolveFailed
+from mailhost.interfaces.dns import IResolver, Reply, ResolveFailed, TLSARecord, ask, tlsa_of
 from mailhost.message.address import BadAddress, parse_address, parse_domain
+from mailhost.net.dns.lookups import run_lookups
 from mailhost.net.tls.certificate import current_time
 
-SECONDS = 55.0  # more than Limits.everything
+SECONDS = 59.0  # more than Limits.everything and TLSA_SECONDS
 NAME_SECONDS = 10.0  # for the addresses of the server
+TLSA_SECONDS = 4.0
 _LOOPBACK = ("127.0.0.1", "::1")
 
 
@@ -53,7 +56,10 @@ def checks_of_server(
             Limits(),
         )
         addresses_of = partial(addresses_of_host, context)
-        return findings_of_server(await survey(means, addresses_of, wanted))
+        surveyed = await survey(means, addresses_of, wanted)
+        if not surveyed.unresolved:
+            surveyed = replace(surveyed, tlsa=await _tlsa(context, wanted.host))
+        return findings_of_server(surveyed)
 
     where = host if port is None else f"{host} port {port}"
     return [Check(f"Connection to {where}", f"connection to {where}", SECONDS, run)]
@@ -71,6 +77,14 @@ async def addresses_of_host(context: DoctorContext, host: str) -> Sequence[str]:
         return await examining.addTimeout(NAME_SECONDS, context.reactor)
     except TimeoutError as error:
         raise ResolveFailed(f"no answer from DNS within {NAME_SECONDS:g} s") from error
+
+
+async def _tlsa(context: DoctorContext, host: str) -> Reply[TLSARecord] | None:
+    """Return the TLSA records of a server; None for an address, which has none."""
+    if is_address(host) or host == "localhost":
+        return None
+    machine = ask(tlsa_of(f"_25._tcp.{host}"))
+    return await run_lookups(machine, context.resolver, context.reactor, TLSA_SECONDS)
 
 
 async def _looked_up(resolver: IResolver, host: str) -> Sequence[str]:

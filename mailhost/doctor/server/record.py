@@ -68,7 +68,8 @@ class Offered:
 @dataclass(frozen=True, slots=True)
 class SeenCertificate:
     """The certificate of a server. `names` are host names and addresses, `problems` the codes of
-    OpenSSL (X509_V_ERR_...) for what its verification found, except dates and names."""
+    OpenSSL (X509_V_ERR_...) for what its verification found, except dates and names. `chain` are
+    the certificates that the server sent, its own first, in DER."""
 
     subject: str
     issuer: str
@@ -77,6 +78,7 @@ class SeenCertificate:
     ends: datetime
     problems: frozenset[int]
     chain_length: int
+    chain: tuple[bytes, ...] = ()
 
     @property
     def trusted(self) -> bool:

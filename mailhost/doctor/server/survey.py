@@ -21,7 +21,7 @@ from mailhost.doctor.server.plan import next_service, others_than, service_at, u
 from mailhost.doctor.server.probe import probe
 from mailhost.doctor.server.record import Kind, Record, Step, Trouble
 from mailhost.doctor.server.services import SERVICES, Place, Service
-from mailhost.interfaces.dns import NoSuchDomain, ResolveFailed
+from mailhost.interfaces.dns import NoSuchDomain, Reply, ResolveFailed, TLSARecord
 
 T = TypeVar("T")
 
@@ -48,7 +48,8 @@ class Surveyed:
     `unresolved` is the reason why its name led to no address, else empty; `unknown_name` says
     whether the name has no address, or could not be looked up. `records` are those of the port that
     the operator named, or of all ports; `others` those that were tried because the named one does
-    not work. `used` are those with a login or a recipient.
+    not work. `used` are those with a login or a recipient. `tlsa` are the TLSA records of the
+    server, None where they were not asked for.
     """
 
     wanted: Wanted
@@ -59,6 +60,7 @@ class Surveyed:
     unresolved: str = ""
     unknown_name: bool = False
     left_out: int = 0
+    tlsa: Reply[TLSARecord] | None = None
 
 
 async def survey(

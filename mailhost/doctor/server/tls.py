@@ -8,9 +8,11 @@ examined.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Sequence
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
@@ -93,7 +95,7 @@ class ExaminedHandshake:
         certificate = None
         if chain:
             problems = frozenset(connection.problems - _DATES)
-            certificate = _seen(chain[0].to_cryptography(), problems, len(chain))
+            certificate = _seen([each.to_cryptography() for each in chain], problems)
         return SeenTLS(
             connection.get_protocol_version_name(),
             connection.get_cipher_name() or "",
@@ -102,7 +104,8 @@ class ExaminedHandshake:
         )
 
 
-def _seen(certificate: x509.Certificate, problems: frozenset[int], length: int) -> SeenCertificate:
+def _seen(chain: Sequence[x509.Certificate], problems: frozenset[int]) -> SeenCertificate:
+    certificate = chain[0]
     return SeenCertificate(
         _name(certificate.subject),
         _name(certificate.issuer),
@@ -110,7 +113,8 @@ def _seen(certificate: x509.Certificate, problems: frozenset[int], length: int) 
         certificate.not_valid_before_utc,
         certificate.not_valid_after_utc,
         problems,
-        length,
+        len(chain),
+        tuple(each.public_bytes(Encoding.DER) for each in chain),
     )
 
 

@@ -28,12 +28,14 @@ LARGEST_ANSWER = 4096  # octets of TXT records that are remembered; larger answe
 @dataclass(frozen=True, slots=True)
 class Answered:
     """The records of an answer, how long they hold, whether the name exists, and whether a
-    resolver on this machine has authenticated all of this."""
+    resolver on this machine has authenticated all of this. `canonical` is the name that CNAMEs lead
+    to, empty where there is none."""
 
     records: tuple[Any, ...]
     seconds: float
     exists: bool = True
     secure: bool = False
+    canonical: str = ""
 
 
 Question = tuple[str, str]

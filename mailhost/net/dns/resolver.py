@@ -8,7 +8,7 @@ names, NoPossibleHost quotes one of them. `records` reads the records of an answ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from zope.interface import implementer
 from mailhost.config.model import DNS
 from mailhost.interfaces.counts import LOOK_UPS, ICounts, NoCounts
 from mailhost.interfaces.dns import (
+    ROOT_SERVERS,
     Found,
     IResolver,
     MXRecord,
@@ -43,15 +44,17 @@ from mailhost.net.dns.records import (
     records_of,
     refuse_impossible_hosts,
 )
-from mailhost.net.dns.servers import SystemServers, servers_of_settings
+from mailhost.net.dns.servers import Server, SystemServers, servers_of_settings
 
 MOST_CNAMES = 8
 
 
 @implementer(IResolver)
 class Resolver:
-    """Asks the servers of the settings, or the system's where they name none. `counts` gets the
-    results of questions that the cache has no answer to."""
+    """Asks the servers of the settings, or the system's where they name none; `servers` returns
+    them. `counts` gets the results of questions that the cache has no answer to."""
+
+    servers: Callable[[], Sequence[Server]]
 
     def __init__(
         self,
@@ -70,8 +73,8 @@ class Resolver:
         """Ask other servers from now on, and forget the answers of the former ones."""
         self._timeout = settings.timeout
         named = servers_of_settings(settings.servers)
-        find = (lambda: named) if named else self._system.get
-        self._client = DNSClient(self._reactor, find, settings.timeout)
+        self.servers = (lambda: named) if named else self._system.get
+        self._client = DNSClient(self._reactor, self.servers, settings.timeout)
         self._cache.clear()
 
     async def mx(self, domain: str) -> Sequence[MXRecord]:
@@ -98,7 +101,7 @@ class Resolver:
         return found
 
     async def look_up(self, question: AnyQuestion[Record]) -> Reply[Record]:
-        if not can_be_asked(question.name):
+        if not can_be_asked(question.name) and question != ROOT_SERVERS:
             return Reply(Found.NO_DOMAIN)
         try:
             answer = await self._cache.answer(
@@ -111,7 +114,7 @@ class Resolver:
         if not answer.exists:
             return Reply(Found.NO_DOMAIN)
         found = Found.RECORDS if answer.records else Found.NO_RECORDS
-        return Reply(found, answer.records, answer.secure)
+        return Reply(found, answer.records, answer.secure, canonical=answer.canonical)
 
     async def _ask(self, question: Question) -> Answered:
         """Ask the servers, and count the result. Raises ResolveFailed, NoPossibleHost."""
@@ -136,7 +139,7 @@ class Resolver:
     async def _ask_through_aliases(self, question: Question) -> Answered:
         """Ask the servers, following CNAMEs."""
         kind, name = question
-        seconds, secure = float("inf"), True
+        seconds, secure, canonical = float("inf"), True, ""
         for _ in range(MOST_CNAMES):
             try:
                 response = await self._query(name, TYPES[kind])
@@ -147,13 +150,15 @@ class Resolver:
             if followed and not is_possible_target(kind, name):
                 text = f"a CNAME leads to {ascii(name)[:100]}, which is no host name"
                 raise ResolveFailed(f"{question[1]}: {text}")
+            canonical = name if followed else canonical
             seconds = min([seconds, *(float(record.ttl or 0) for record in answers)])
             secure = secure and response.secure
             wanted = records_of(answers, name, kind)
             if kind == "MX" and not wanted:
                 refuse_impossible_hosts(answers)
             if wanted or not followed:
-                return Answered(wanted, seconds if wanted else NEGATIVE_VALIDITY, secure=secure)
+                seconds = seconds if wanted else NEGATIVE_VALIDITY
+                return Answered(wanted, seconds, secure=secure, canonical=canonical)
         raise ResolveFailed(f"{question[1]}: more than {MOST_CNAMES} CNAMEs in a row")
 
     async def _query(self, name: str, kind: int) -> Response:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from mailhost.config.file_access import remedy_for_us
 from mailhost.message.address import BadAddress, parse_domain
 
 
@@ -122,10 +123,17 @@ def _read(path: str) -> tuple[bytes, Mark]:
             mark = _mark(os.fstat(file.fileno()))
             return file.read(), mark
     except PermissionError as error:
-        text = f"cannot read {path}: {error.strerror}; run `mailhost check-config` as root"
-        raise BadCertificate(text) from error
+        raise BadCertificate(_forbidden(path, str(error.strerror))) from error
     except OSError as error:
         raise BadCertificate(f"cannot read {path}: {error.strerror}") from error
+
+
+def _forbidden(path: str, reason: str) -> str:
+    """Return what is wrong, and what helps: as far as this process can see, and then exactly."""
+    commands = remedy_for_us(path)
+    remedy = f"run as root: {commands}; " if commands else ""
+    text = "`mailhost check-config` as root shows all that is closed"
+    return f"cannot read {path}: {reason}; {remedy}{text}"
 
 
 def _chain(pem: bytes, path: str) -> tuple[x509.Certificate, ...]:

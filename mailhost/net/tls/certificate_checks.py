@@ -74,7 +74,7 @@ def _validity(
         days = f"{left.days} day{'s' * (left.days != 1)}" if left.days else "hours"
         yield CertificateFinding(
             f"the certificate in {path} expires within {days}, at {ends:%Y-%m-%d %H:%M} UTC; "
-            "find out why the ACME client did not renew it",
+            "`mailhost certificates` or the log of your ACME client says why it was not renewed",
             CertificateFault.EXPIRES,
         )
     if begins > now:

@@ -39,7 +39,9 @@ class ChallengedConnection(SSL.Connection):
 
     def answer(self) -> bool:
         """Take the certificate of a challenge, where an authority asks for one; False elsewhere.
-        Called when the server name is known."""
+        Called when the server name is known, and again after a HelloRetryRequest."""
+        if self._answered:
+            return True
         hello, self._hello = self._hello, None
         name = normal_name((self.get_servername() or b"").decode("ascii", "replace"))
         if not hello or _OFFER not in hello:

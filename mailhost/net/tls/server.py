@@ -74,27 +74,35 @@ class ServerTLS:
         certificates: Sequence[CertificateSource],
         minimums: Minimums = Minimums(),  # noqa: B008 -- a frozen value
     ) -> None:
+        self.certificates: tuple[CertificateFiles, ...] = ()
         self._contexts: dict[Role, RoleContexts] = {}
-        self._former: dict[Role, RoleContexts] = {}  # of the certificates before
         self.replace(certificates, minimums)
 
     def replace(self, certificates: Sequence[CertificateSource], minimums: Minimums) -> None:
-        """Use other files, or others' contents. Blocks for the disk.
+        """Use other files, or others' contents; known contents are not parsed again. Blocks for the
+        disk.
 
         Raises BadCertificate and keeps all as it was.
         """
-        self.use(read_all(certificates), minimums)
+        known = {files.pem: files for files in self.certificates if not files.paths}
+        sources = [
+            known.get(each, each) if isinstance(each, PEM) else each for each in certificates
+        ]
+        self.use(read_all(sources), minimums)
 
     def use(self, certificates: Sequence[CertificateFiles], minimums: Minimums) -> None:
         """Use certificates that were read already, for connections made from now on.
 
         Raises BadCertificate and keeps all as it was.
         """
-        former = self._former | self._contexts
-        strict = RoleContexts(certificates, minimums, STRICT, former.get(STRICT))
+        former = {STRICT: None, **self._contexts}
+        contexts = {
+            role: RoleContexts(certificates, minimums, role, former[role]) for role in former
+        }
+        contexts[STRICT].make_all()
         self.certificates = tuple(certificates)
         self.minimums = minimums
-        self._contexts, self._former = {STRICT: strict}, former
+        self._contexts = contexts
 
     @property
     def pem(self) -> tuple[PEM, ...]:
@@ -113,8 +121,7 @@ class ServerTLS:
         """Return a connection for a listener of this role."""
         contexts = self._contexts.get(role)
         if contexts is None:
-            former = self._former.get(role)
-            contexts = RoleContexts(self.certificates, self.minimums, role, former)
+            contexts = RoleContexts(self.certificates, self.minimums, role)
             self._contexts[role] = contexts
         return contexts.connection(self.challenges if role.challenges else None)
 

@@ -8,7 +8,7 @@ makes a full handshake (RFC 8446 §4.2.11). docs/decisions.md has the measuremen
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,11 +65,12 @@ class Minimums:
 
 class RoleContexts:
     """The contexts for listeners of one role; the first certificate is for clients that name no
-    server, or an unknown one. Contexts of `former` are used again for certificates that did not
-    change, since making one takes a millisecond. Raises BadCertificate."""
+    server, or an unknown one. Raises BadCertificate.
 
-    choice: _Choice
-    made: Mapping[PEM, SSL.Context]
+    The context of another certificate is made for the first client that names it, which takes about
+    a millisecond: a host with hundreds of domains has as many certificates. Contexts of `former`,
+    for the same role, are used on.
+    """
 
     def __init__(
         self,
@@ -78,24 +79,24 @@ class RoleContexts:
         role: Role,
         former: RoleContexts | None = None,
     ) -> None:
-        self.minimum = minimums.of(role)
-        same = former if former and former.minimum == self.minimum else None
-        self.choice = same.choice if same else _Choice()
-        known: Mapping[PEM, SSL.Context] = same.made if same else {}
-        contexts = [known.get(files.pem) or self._new(files, role) for files in certificates]
-        self._default = contexts[0]
-        by_pem, of_name = dict[PEM, SSL.Context](), dict[str, SSL.Context]()
-        for files, context in zip(certificates, contexts, strict=True):
-            by_pem[files.pem] = context
+        self._minimum, self._role = minimums.of(role), role
+        first, *self._others = certificates
+        self._of_name: dict[str, CertificateFiles] = {}
+        for files in certificates:
             for name in files.names:
-                of_name.setdefault(name, context)
-        self.made = by_pem
-        self.choice.of_name = of_name
+                self._of_name.setdefault(name, files)
+        self._made: dict[PEM, SSL.Context] = {}
+        if former is not None and former._minimum == self._minimum:
+            made = former._made
+            self._made = {each.pem: made[each.pem] for each in self._others if each.pem in made}
+        self._first = first.pem
+        self._default = _context(first, self._minimum, role)
+        self._default.set_tlsext_servername_callback(self._choose)
 
-    def _new(self, files: CertificateFiles, role: Role) -> SSL.Context:
-        context = _context(files, self.minimum, role)
-        context.set_tlsext_servername_callback(self.choice.choose)  # before its first connection
-        return context
+    def make_all(self) -> None:
+        """Make all contexts now. Raises BadCertificate for a certificate that OpenSSL refuses."""
+        for files in self._others:
+            self._context_of(files)
 
     def connection(self, challenges: ITLSChallenges | None = None) -> SSL.Connection:
         """Return a connection with the default certificate; the handshake may change it."""
@@ -103,26 +104,20 @@ class RoleContexts:
             return ChallengedConnection(self._default, challenges)
         return SSL.Connection(self._default, None)
 
-
-class _Choice:
-    """Chooses a context by server name (RFC 6066 §3), for all contexts of a role. `of_name` is
-    replaced when other certificates are used."""
-
-    def __init__(self) -> None:
-        self.of_name: Mapping[str, SSL.Context] = {}
-
-    def choose(self, connection: SSL.Connection) -> None:
-        """Use the certificate for a client's server name."""
+    def _choose(self, connection: SSL.Connection) -> None:
+        """Use the certificate for a client's server name (RFC 6066 §3)."""
         if isinstance(connection, ChallengedConnection) and connection.answer():
             return
-        if server_name := connection.get_servername():
-            context = self._named(server_name.decode("ascii", "replace"))
-            if context is not None:
-                connection.set_context(context)
+        name = normal_name((connection.get_servername() or b"").decode("ascii", "replace"))
+        files = self._of_name.get(name) or self._of_name.get("*." + name.partition(".")[2])
+        if files is not None and files.pem != self._first:
+            connection.set_context(self._context_of(files))
 
-    def _named(self, server_name: str) -> SSL.Context | None:
-        name = normal_name(server_name)
-        return self.of_name.get(name) or self.of_name.get("*." + name.partition(".")[2])
+    def _context_of(self, files: CertificateFiles) -> SSL.Context:
+        context = self._made.get(files.pem)
+        if context is None:
+            context = self._made[files.pem] = _context(files, self._minimum, self._role)
+        return context
 
 
 def _context(files: CertificateFiles, minimum: str, role: Role) -> SSL.Context:

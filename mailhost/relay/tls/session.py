@@ -1,4 +1,5 @@
-"""What became of TLS on one connection to another host, and the event that says so."""
+"""What became of TLS on one connection to another host: the event, and the deferral if there is no
+such TLS as is required."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ from dataclasses import dataclass
 
 from mailhost.interfaces.tls_sessions import AppliedPolicy, PolicyType, TLSFailure, TLSSession
 from mailhost.message.client import TLSState
+from mailhost.message.status import Status
+from mailhost.net.tls.peer import PeerProblem
 from mailhost.relay.tls.decision import TLSDecision
 
 
@@ -23,6 +26,11 @@ class TLSResult:
     failure: TLSFailure | None = None
     reason: str = ""
     own_ip: str = ""
+
+    @classmethod
+    def failed(cls, problem: PeerProblem) -> TLSResult:
+        """The result of a connection that was not made because of a problem."""
+        return cls(failure=problem.kind, reason=problem.text)
 
     @property
     def attempted(self) -> bool:
@@ -47,3 +55,12 @@ def session_event(
         result.own_ip,
         result.state,
     )
+
+
+def unusable(host: str, decision: TLSDecision, reason: str, answer: Status | None = None) -> Status:
+    """Return the deferral of a message for a host that does not have the TLS that is required.
+    `answer` is its reply, if that is the reason."""
+    text = f"No mail is sent to {host} without the TLS that {decision.decided} requires: {reason}"
+    if decision.applied is not None:
+        text += f"; the administrators of {decision.applied.domain} can correct this"
+    return Status(451, "4.7.5", " ".join(text.split()), answer=answer)

@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from mailhost.dns_records.facts import CertificateKey, HostCertificates
 from mailhost.dns_records.finding import DNSFinding, DNSVerdict, SeenRecord
 from mailhost.dns_records.own_domain import OwnDomain
 from mailhost.dns_records.published.mx import published_mx
@@ -23,8 +24,10 @@ from mailhost.doctor.domain.hosted import (
 )
 from mailhost.doctor.finding import Finding, Verdict
 from mailhost.interfaces.dns import Found, MXRecord, SRVRecord, mx_of
+from mailhost.mta_sts.own import own_policy, policy_text
+from mailhost.net.https_fetch import Fetched
 from tests.dns_records.fake_dns import FakeServers
-from tests.doctor.domain.zones import FILES, DomainCase, Files, own_domain
+from tests.doctor.domain.zones import FILES, POLICY, URL, DomainCase, Files, own_domain
 from tests.lookups import RecordsLookUp, SilentLookUp, answered
 
 TABLES: dict[str, Any] = {
@@ -32,6 +35,8 @@ TABLES: dict[str, Any] = {
     "dns": {"addresses": ["1.2.3.4"]},
     "listen": [{"protocol": "submissions", "endpoint": "tcp:465"}],
 }
+
+WEB = [*TABLES["listen"], {"protocol": "https", "endpoint": "tcp:443"}]
 
 
 def own(name: str, **tables: Any) -> OwnDomain:
@@ -176,6 +181,46 @@ class OneTests(HostedCase):
         titles = [check.title for check in checks]
         expected = ["the records of `mailhost dns --check`", "MTA-STS", "TLSA", "TLS-RPT"]
         self.assertEqual([*expected, "autoconfig"], titles)
+
+
+class PolicyTests(HostedCase):
+    """The policy of MTA-STS of a domain of this host, as it is fetched."""
+
+    def policy(self, body: bytes | None, **more: Any) -> Finding:
+        domain = own("example.com", listen=WEB, **more)
+        owns = OwnDomains((domain,))
+        published = answered(published_mx("example.com"), RIGHT)
+        files = {} if body is None else {URL: Fetched(200, "text/plain", body)}
+        context = self.context(Resolver(RIGHT), owns)
+        checks = checks_of_domain(context, published, Files(files).fetch)
+        [check] = [check for check in checks if check.title == "MTA-STS"]
+        [found] = self.found(check)
+        return found
+
+    def test_that_of_the_settings(self) -> None:
+        policy = own_policy(own("example.com", listen=WEB).settings, "example.com")
+        found = self.policy(policy_text(policy))
+        self.assertEqual((Verdict.OK, policy.summary), (found.verdict, found.seen))
+
+    def test_another_one(self) -> None:
+        found = self.policy(POLICY)
+        self.assertEqual("doctor/mta-sts-other-policy", found.name)
+        self.assertIn("mode enforce", found.seen)
+        self.assertIn("the settings have mode testing", found.seen)
+
+    def test_none(self) -> None:
+        self.assertEqual("doctor/mta-sts-policy", self.policy(None).name)
+
+    def test_what_the_plan_has_is_not_checked_twice(self) -> None:
+        key = CertificateKey(b"key")
+        domain = replace(
+            own("example.com", tls_reports={"addresses": {"example.com": "t@example.com"}}),
+            certificates=HostCertificates((key,)),
+        )
+        published = answered(published_mx("example.com"), RIGHT)
+        context = self.context(Resolver(RIGHT), OwnDomains((domain,)))
+        checks = checks_of_domain(context, published, Files({}).fetch)
+        self.assertEqual({"MTA-STS", "autoconfig"}, {each.title for each in checks[1:]})
 
 
 class TranslationTests(DomainCase):

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.config.load import Loaded
 from mailhost.config.model import Settings
 from mailhost.config.secrets import Secrets
-from mailhost.dns_records.facts import DomainFacts
+from mailhost.dns_records.from_settings import domain_facts
 from mailhost.dns_records.own_domain import OwnDomain
 from mailhost.dns_records.published.mx import published_mx
 from mailhost.doctor.checks import Check, CheckResult, run_checks
@@ -58,7 +58,8 @@ def settings(**tables: Any) -> Loaded:
 
 def own_domain(name: str, **tables: Any) -> OwnDomain:
     """A domain of the host, which is not signed."""
-    return OwnDomain(settings(**tables).settings, DomainFacts(name), False)
+    made = settings(**tables).settings
+    return OwnDomain(made, domain_facts(made, name), False)
 
 
 class Files:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import crypto
 
+from mailhost.certificates.in_use import paths_in_use
 from mailhost.config.load import Loaded
+from mailhost.dns_records.facts import DomainFacts
+from mailhost.dns_records.own_domain import OwnDomain
 from mailhost.doctor.finding import Finding, Verdict
 from mailhost.doctor.host import certificates
 from mailhost.doctor.host.certificate_files import certificate_findings
@@ -21,7 +25,9 @@ from mailhost.doctor.host.listeners import HostState
 from mailhost.doctor.host.probe import ListenerPlace, NoHandshake, NotReached
 from mailhost.doctor.host.served_certificates import served_certificates_check
 from mailhost.doctor.host.sockets import ListeningSocket, Process
+from mailhost.mta_sts.policy import Mode, STSPolicy
 from mailhost.net.tls.certificate_checks import CertificateFault, CertificateFinding
+from mailhost.net.tls.selfsigned import make_self_signed
 from tests.doctor.host.case import HostCase, found_by
 from tests.net.tls.handshakes import issue, key_pem, pem
 from tests.queue.fakes import here
@@ -101,6 +107,22 @@ class FilesTests(CertificateCase):
         self.write(*issue(NAME, life=life(60)))
         self.only(self.found(), "certificate-self-signed", Verdict.WARNING)
 
+    def test_a_policy_that_demands_a_certificate_that_can_be_verified(self) -> None:
+        policy = STSPolicy(Mode.ENFORCE, 86400, (NAME,))
+        settings = self.loaded().settings
+        for mode, name in (
+            (Mode.ENFORCE, "mta-sts-certificate"),
+            (Mode.TESTING, "certificate-self-signed"),
+        ):
+            self.write(*issue(NAME, life=life(60)))
+            sts = replace(policy, mode=mode)
+            own = OwnDomain(settings, DomainFacts("example.test", sts=sts), False)
+            verdict = Verdict.FAILURE if mode is Mode.ENFORCE else Verdict.WARNING
+            check = certificates_check(settings, (), here, [own])
+            self.only(found_by(check), name, verdict)
+            self.write(*self.issued())
+            self.assert_fine(found_by(check))
+
     def test_a_chain_without_its_middle(self) -> None:
         middle, key = issue("middle", self.root, self.root_key, life=life(900))
         leaf, leaf_key = issue(NAME, middle, key, ca=False, life=life(60))
@@ -126,6 +148,54 @@ class FilesTests(CertificateCase):
         pair = '[[tls.certificate]]\nchain = "chain.pem"\nkey = "key.pem"\n'
         demo = f'{pair}[demo]\naccounts = ["ann@example.test"]\n'
         self.assert_fine(found_by(certificates_check(self.load(demo).settings, (), here)))
+
+
+class OrderedTests(CertificateCase):
+    """Certificates that the host ordered by ACME, in the data folder; the settings name none."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for name in ("chain.pem", "key.pem"):
+            os.remove(os.path.join(self.folder, name))
+        self.settings = self.load("").settings
+        os.makedirs(os.path.join(self.settings.data, "certificates"))
+
+    def order(self, name: str = NAME, days: float = 60) -> str:
+        certificate, key = self.issued(name, days)
+        path = os.path.join(self.settings.data, "certificates", f"{name}.pem")
+        with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(key_pem(key) + pem(certificate))
+        return path
+
+    def found(self) -> Sequence[Finding]:
+        files = certificate_findings(self.settings)
+        return found_by(certificates_check(self.settings, files, here))
+
+    def test_right(self) -> None:
+        path = self.order()
+        [finding] = self.found()
+        self.assert_fine([finding])
+        self.assertIn(path, finding.tried)
+        self.assertIn((path, path), paths_in_use(self.settings))
+
+    def test_one_that_ends_soon(self) -> None:
+        self.order(days=5)
+        found = self.only(self.found(), "certificate-expires-soon", Verdict.WARNING)
+        self.assertIn("mailhost certificates", found.remedy)
+
+    def test_the_self_signed_one_counts_until_there_is_one_for_the_hosts_name(self) -> None:
+        own = make_self_signed(os.path.join(self.settings.data, "tls"), NAME)
+        self.order("mail.other.test")
+        self.only(self.found(), "certificate-self-signed", Verdict.WARNING)
+        self.assertIn(own, paths_in_use(self.settings))
+        self.order()
+        self.assert_fine(self.found())
+
+    def test_a_damaged_file_is_a_warning(self) -> None:
+        self.order()
+        with open(self.order("mail.other.test"), "wb") as file:
+            file.write(b"junk")
+        self.only(self.found(), "certificate-unusable", Verdict.WARNING)
 
 
 class ServedTests(CertificateCase):

@@ -65,4 +65,7 @@ class ServersTests(TestCase):
         loaded = self.loaded("mx.example.org")
         checks = list(network_checks(self.context(loaded), loaded))
         self.assertEqual({"Network"}, {check.topic for check in checks})
-        self.assertEqual(4, len(checks))
+        titles = [check.title for check in checks]
+        self.assertEqual((5, "DNSSEC"), (len(titles), titles[1]))
+        off = self.loaded("mx.example.org", "[relay.tls]\ndane = false\n")
+        self.assertEqual(4, len(list(network_checks(self.context(off), off))))

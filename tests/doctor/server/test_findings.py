@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.doctor.checks import Check, CheckResult
@@ -26,6 +29,8 @@ from mailhost.doctor.server.record import (
 )
 from mailhost.doctor.server.services import MailProtocol, Place
 from mailhost.doctor.server.survey import Surveyed, Wanted
+from mailhost.interfaces.dns import Found, Reply, TLSARecord
+from tests.authority import Authority
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 HOST, ADDRESS = "mx.example", "192.0.2.1"
@@ -187,6 +192,47 @@ class SecretTests(SynchronousTestCase):
         self.assertNotIn("secret", str(found))
 
 
+class PolicyTests(SynchronousTestCase):
+    """What a server offers to hosts that demand TLS."""
+
+    def setUp(self) -> None:
+        pem = Authority.new().issue(HOST)
+        certificate = x509.load_pem_x509_certificate(pem.chain)
+        form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        self.key = certificate.public_key().public_bytes(*form)
+        self.chain = (certificate.public_bytes(Encoding.DER),)
+
+    def found(self, *records: TLSARecord, secure: bool = True) -> list[Finding]:
+        """What is found at port 25 if the server has these TLSA records."""
+        record = good(25)
+        record.tls = replace(TLS, certificate=replace(CERTIFICATE, chain=self.chain))
+        record.secured = Offered(("PIPELINING", "requiretls"), False, ())
+        tlsa: Reply[TLSARecord] = Reply(Found.RECORDS, records, secure)
+        surveyed = Surveyed(Wanted(HOST, 25), NOW, [record], tlsa=tlsa)
+        found = [each for each in findings_of_server(surveyed) if "port 25" in each.tried]
+        return [each for each in found if each.tried.startswith(("TLSA", "REQUIRETLS"))]
+
+    def test_requiretls(self) -> None:
+        (found,) = self.found()
+        self.assertEqual(("REQUIRETLS at 192.0.2.1 port 25", "offered"), (found.tried, found.seen))
+
+    def test_a_certificate_that_fits(self) -> None:
+        record = TLSARecord(3, 1, 1, sha256(self.key).digest())
+        for records in ([record], [TLSARecord(3, 1, 1, bytes(32)), record]):
+            found = self.found(*records)[1]
+            self.assertIs(Verdict.OK, found.verdict)
+            self.assertIn("the certificate fits 3 1 1 ", found.seen)
+
+    def test_a_certificate_that_does_not_fit(self) -> None:
+        other = TLSARecord(3, 1, 1, bytes(32))
+        for secure, verdict in ((True, Verdict.FAILURE), (False, Verdict.WARNING)):
+            found = self.found(other, secure=secure)[1]
+            self.assertEqual(("doctor/tlsa-mismatch", verdict), (found.name, found.verdict))
+
+    def test_records_that_no_host_uses(self) -> None:
+        self.assertEqual(1, len(self.found(TLSARecord(1, 1, 1, bytes(32)))))
+
+
 class PlanTests(SynchronousTestCase):
     asked = Asked("ann", "secret", "", "bob@mx.example")
 
@@ -301,6 +347,8 @@ Connection to mx.example
                   Remedy: Use the name of the certificate as server name in the
                   mail program, or have the operator of the server add the other
                   name to it.
+  ok              REQUIRETLS at 192.0.2.1 port 25: not offered: senders cannot
+                  demand TLS for the whole way
   ok              192.0.2.1 port 2525: closed, no server listens there
   failure         login as ann at 192.0.2.1 port 587: refused: 535 5.7.8 Error:
                   authentication failed
@@ -310,5 +358,5 @@ Connection to mx.example
                   provider: the user name is often the full address, and some
                   providers want an app password.
 
-2 failures, 4 ok
+2 failures, 5 ok
 """

@@ -50,6 +50,19 @@ RECORDS: Records = {
 }
 
 
+class CanonicalNames(ResolverCase):
+    async def test_the_name_that_aliases_lead_to(self) -> None:
+        self.server.records = {
+            "one.example": [["CNAME", "two.example"]],
+            "two.example": [["CNAME", "three.example"]],
+            "three.example": [["A", "192.0.2.1"]],
+        }
+        for name, canonical in (("one.example", "three.example"), ("three.example", "")):
+            for question in (ipv4_of(name), ipv6_of(name)):
+                reply = await self.resolver.look_up(question)
+                self.assertEqual(canonical, reply.canonical)
+
+
 class LookUps(ResolverCase):
     def setUp(self) -> None:
         super().setUp()

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from mailhost.interfaces.challenges import ITLSChallenges
-from mailhost.net.tls.challenges import ACME_TLS
+from mailhost.net.tls.challenges import ACME_TLS, ChallengedConnection
 from mailhost.net.tls.server import HTTPS, Role, ServerTLS
 from tests.authority import Authority
 from tests.net.tls.handshakes import Offering, Peer, shake
@@ -99,3 +99,5 @@ class TLSChallenges(SynchronousTestCase):
             there.bio_write(bytes([octet]))
             self.assertRaises(SSL.WantReadError, there.do_handshake)
         self.assertEqual([NAME], self.challenges.asked)
+        assert isinstance(there, ChallengedConnection)
+        self.assertTrue(there.answer())  # as after a HelloRetryRequest

@@ -30,6 +30,7 @@ from mailhost.net.tls.peer import (
     PeerTLS,
     SeenPeer,
 )
+from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.net.tls.server import Minimums, ServerTLS
 from tests.authority import Authority
 from tests.net.tls.handshakes import Peer, shake
@@ -105,6 +106,12 @@ class Problems(Handshakes):
         middle = unknown.below().issue(NAME)
         text = "an authority's certificate comes from an unknown authority"
         self.problem(middle, TLSFailure.NOT_TRUSTED, text)
+
+    def test_a_certificate_of_its_own_key(self) -> None:
+        chain, key = make_self_signed(self.mktemp(), NAME)
+        with open(chain, "rb") as first, open(key, "rb") as second:
+            pem = PEM(first.read(), second.read())
+        self.problem(pem, TLSFailure.NOT_TRUSTED, "the certificate is self-signed")
 
     def test_an_intermediate_certificate_that_is_missing(self) -> None:
         whole = self.authority.below().issue(NAME)

@@ -33,7 +33,7 @@ from zope.interface.verify import verifyObject
 
 from mailhost.application.privileges import as_user
 from mailhost.net.tls import server_contexts
-from mailhost.net.tls.certificate import CertificateFiles, parse_certificate, read_certificate
+from mailhost.net.tls.certificate import CertificateFiles
 from mailhost.net.tls.client import client_tls
 from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.net.tls.server import BadCertificate, Minimums, Role, ServerTLS, tls_state
@@ -106,6 +106,38 @@ class Reload(Folder):
             there = shake(same, client_tls("x.example", verify=False))[1]
             self.assertEqual(there.subject, "new.example")
 
+    def test_a_certificate_that_stays_keeps_its_context(self) -> None:
+        other = self.certificate("other.example")
+        made: list[str] = []
+        make = server_contexts._context
+
+        def noted(files: CertificateFiles, minimum: str, role: Role) -> SSL.Context:
+            made.append(files.names[0])
+            return make(files, minimum, role)
+
+        self.patch(server_contexts, "_context", noted)
+        self.server.replace([(self.chain, self.key), other], Minimums())
+        pop3 = self.server.factory(Role((b"pop3",)))
+        shake(pop3, client_tls("other.example", verify=False))
+        self.assertEqual(["old.example", "other.example"] * 2, made)
+        made.clear()
+        self.put(*self.certificate("new.example"))
+        self.server.replace([(self.chain, self.key), other], Minimums())
+        for creator in (self.server, pop3):
+            for name, subject in (("other.example", "other.example"), ("x.example", "new.example")):
+                there = shake(creator, client_tls(name, verify=False))[1]
+                self.assertEqual(subject, there.subject)
+        self.assertEqual(["new.example"] * 2, made)
+        made.clear()
+        self.server.replace([(self.chain, self.key), other], Minimums("1.3"))
+        self.assertEqual(["new.example", "new.example", "other.example"], made)
+
+    def test_what_another_process_read_is_parsed_once(self) -> None:
+        self.server.replace(self.server.pem, Minimums())
+        [files] = self.server.certificates
+        self.server.replace(self.server.pem, Minimums())
+        self.assertIs(files, self.server.certificates[0])
+
     def test_a_fault_keeps_the_old_ones(self) -> None:
         shutil.copy(self.certificate("new.example")[0], self.chain)
         self.assertRaises(BadCertificate, self.reload)
@@ -117,32 +149,6 @@ class Reload(Folder):
         nowhere = [("/nowhere", "/nowhere")]
         self.assertRaises(BadCertificate, self.server.replace, nowhere, Minimums())
         self.assertEqual(self.subject(), "new.example")
-
-    def test_contexts_of_certificates_that_did_not_change_are_used_again(self) -> None:
-        """With many domains, making all of them anew would stop all connections for a while."""
-        pairs = [self.certificate(name) for name in ("one.example", "two.example", "new.example")]
-        one, two, new = (read_certificate(*pair) for pair in pairs)
-        role = Role((b"imap",))
-        tls = ServerTLS([one, two])
-        tls.connection(role)
-        made: list[str] = []
-        make = server_contexts._context
-
-        def counted(files: CertificateFiles, minimum: str, role: Role) -> SSL.Context:
-            made.append(files.names[0])
-            return make(files, minimum, role)
-
-        self.patch(server_contexts, "_context", counted)
-        tls.use([new, parse_certificate(one.pem)], tls.minimums)
-        tls.connection(role)
-        self.assertEqual(["new.example"] * 2, made, "one for each role")
-        tls.use([new, one], Minimums("1.3"))
-        self.assertEqual(4, len(made), "another version needs others")
-        subjects = [
-            shake(tls, client_tls(name, verify=False))[1].subject
-            for name in ("one.example", "new.example", "two.example")
-        ]
-        self.assertEqual(["one.example", "new.example", "new.example"], subjects)
 
     def test_it_is_what_transports_want(self) -> None:
         verifyObject(IOpenSSLServerConnectionCreator, self.server)

@@ -1,0 +1,1 @@
+"""Tetls of mailhost.relay.sts."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mailhost.config.model import Relay
+from mailhost.config.secrets import Secrets
 from mailhost.interfaces.tls_sessions import PolicyType, TLSFailure, TLSSession
 from tests.relay.carrying import RelayCase
 
@@ -43,7 +45,7 @@ class Sessions(RelayCase):
         self.send("a@y.example")
         (session,) = self.sessions
         self.assertEqual(TLSFailure.STARTTLS_NOT_SUPPORTED, session.failure)
-        self.assertIn("the host offers STARTTLS and refuses it", session.line)
+        self.assertIn("it offers STARTTLS and refuses it", session.line)
 
     def test_none_where_no_tls_was_tried(self) -> None:
         self.mx.offers = ()
@@ -56,3 +58,37 @@ class Sessions(RelayCase):
             self.make({"route": [{"via": "smart.example:25", "tls": tls}]})
             self.send("a@y.example")
         self.assertEqual([], self.sessions)
+
+
+class Reloads(RelayCase):
+    """Connections that were opened by other settings carry no further mail."""
+
+    def reload(self, **tls: bool) -> None:
+        settings = Relay.model_validate({"tls": tls})
+        self.relay.reconfigure(settings, Secrets({}), "us.example", [])
+
+    def test_idle_ones_are_ended(self) -> None:
+        self.send("a@y.example")
+        self.reload(dane=False)
+        self.turn()
+        self.assertEqual(0, self.mx.open)
+        self.send("a@y.example")
+        self.assertEqual(2, self.mx.connections)
+
+    def test_those_in_use_are_ended_after_their_message(self) -> None:
+        self.mx.end = None
+        work = self.begin("a@y.example")
+        self.turn()
+        self.assertNoResult(work)
+        self.reload(mta_sts=False)
+        (link,) = self.net._links
+        link._say("250 2.0.0 taken")
+        self.turn()
+        self.assertTrue(self.successResultOf(work)[0].status.ok)
+        self.assertEqual(0, self.mx.open)
+
+    def test_other_settings_leave_them(self) -> None:
+        self.send("a@y.example")
+        self.reload()
+        self.send("a@y.example")
+        self.assertEqual(1, self.mx.connections)

@@ -27,6 +27,7 @@ from mailhost.doctor.server.findings.greeting import (
 from mailhost.doctor.server.findings.logins import login_notes
 from mailhost.doctor.server.findings.mail_programs import security_of, settings_lines
 from mailhost.doctor.server.findings.note import Note, merged
+from mailhost.doctor.server.findings.policies import policy_notes
 from mailhost.doctor.server.findings.recipients import recipient_notes
 from mailhost.doctor.server.record import Record
 from mailhost.doctor.server.survey import Surveyed
@@ -69,6 +70,7 @@ def _notes(surveyed: Surveyed) -> Iterator[Note]:
         if record.connected:
             yield from greeting_notes(record)
             yield from encryption_notes(record, surveyed.now)
+    yield from policy_notes(surveyed)
     yield from connection_notes(surveyed)
     yield from login_notes(surveyed)
     yield from recipient_notes(surveyed)

@@ -56,6 +56,7 @@ def to_address(handover: IHandover, to: Address) -> Keep:
             (ForwardPath(to, Notify.NEVER),),
             mail.envelope.body,
             mail.envelope.smtputf8 or not to.ascii,
+            tls=mail.envelope.tls,
         )
         return handover.take_or_queue(envelope, copy, f"{mail.identity}-journal")
 

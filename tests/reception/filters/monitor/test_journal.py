@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.interfaces.filters import FilterFailed
 from mailhost.interfaces.verdict import Decision
 from mailhost.message.status import Status
+from mailhost.message.tls_demand import TLSDemand
 from mailhost.reception.filters.monitor.journal import JournalFilter, to_address, to_maildir
 from tests.fakes import (
     FakeHandover,
@@ -36,6 +39,13 @@ class JournalTests(SynchronousTestCase):
         self.assertIsNone(envelope.reverse_path)
         self.assertEqual([str(path.address) for path in envelope.recipients], ["j@a.example"])
         self.assertEqual((content, identity), (COPY, "m1-journal"))
+
+    def test_the_copy_of_a_message_with_requiretls_has_it_too(self) -> None:
+        handover = FakeHandover()
+        filter = JournalFilter(to_address(handover, address("j@a.example")), "j@a.example", False)
+        strict = replace(MAIL, envelope=replace(MAIL.envelope, tls=TLSDemand.REQUIRED))
+        now(filter.look(strict))
+        self.assertIs(handover.taken[0][0].tls, TLSDemand.REQUIRED)
 
     def test_into_a_maildir(self) -> None:
         store = MemoryStore()

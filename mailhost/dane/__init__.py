@@ -1,0 +1,1 @@
+"""DANE for SMTP: which certificates a host may show, by TLSA records behind DNSSEC (RFC 7672)."""

@@ -1,0 +1,104 @@
+"""TLS of all listeners: the certificate for a server name, application protocols, no resumption."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+from mailhost.net.tls.certificate import PEM
+from tests.authority import Authority, write_pem
+from tests.end_to_end.running import RunningHost
+from tests.end_to_end.shared import SharedHost
+
+OWN, OTHER = "mx.example.org", "mail.example.net"
+STARTTLS = {
+    "smtp": (b"EHLO client.example\r\n", b"STARTTLS\r\n"),
+    "submission": (b"EHLO client.example\r\n", b"STARTTLS\r\n"),
+    "imap": (b"a STARTTLS\r\n",),
+    "pop3": (b"STLS\r\n",),
+}
+IMPLICIT = ("submissions", "imaps", "pop3s", "https")
+ALPN = {"imap": "imap", "imaps": "imap", "pop3": "pop3", "pop3s": "pop3", "https": "http/1.1"}
+
+
+class Listeners(SharedHost):
+    settings = f"""
+workers = 2
+[web]
+[[tls.certificate]]
+chain = "{OWN}/chain.pem"
+key = "{OWN}/key.pem"
+[[tls.certificate]]
+chain = "{OTHER}/chain.pem"
+key = "{OTHER}/key.pem"
+"""
+    protocols = (*STARTTLS, *IMPLICIT)
+
+    def prepare(self, host: RunningHost) -> None:
+        authority = Authority.new()
+        Path(host.folder, "authority.pem").write_bytes(authority.pem)
+        for name in (OWN, OTHER):
+            pem: PEM = authority.below().issue(name)
+            write_pem(str(host.folder / name), pem)
+
+    def context(self, newest: ssl.TLSVersion, *alpn: str) -> ssl.SSLContext:
+        """A client that verifies certificates and their names."""
+        context = ssl.create_default_context(cafile=str(self.host.folder / "authority.pem"))
+        context.maximum_version = newest
+        context.set_alpn_protocols(alpn)
+        return context
+
+    def connect(
+        self,
+        protocol: str,
+        context: ssl.SSLContext,
+        name: str = OWN,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLSocket:
+        """A connection after its handshake. Raises SSLError."""
+        client = socket.create_connection((self.host.address, self.host.ports[protocol]), 30)
+        self.addCleanup(client.close)
+        for command in STARTTLS.get(protocol, ()):
+            client.recv(4096)
+            client.sendall(command)
+        if protocol in STARTTLS:
+            client.recv(4096)
+        wrapped = context.wrap_socket(client, server_hostname=name, session=session)
+        self.addCleanup(wrapped.close)
+        return wrapped
+
+    def versions(self) -> Iterator[tuple[str, ssl.TLSVersion]]:
+        for newest in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            yield from ((protocol, newest) for protocol in self.protocols)
+
+    def test_the_certificate_for_each_server_name(self) -> None:
+        for protocol, newest in self.versions():
+            for name in (OWN, OTHER):
+                self.connect(protocol, self.context(newest), name)
+            with self.assertRaises(ssl.SSLCertVerificationError):
+                self.connect(protocol, self.context(newest), "mail.example.com")
+
+    def test_a_client_that_offers_any_protocol_is_served(self) -> None:
+        for protocol, newest in self.versions():
+            for offered in (("h2", "foo"), ("acme-tls/1",)):
+                client = self.connect(protocol, self.context(newest, *offered))
+                self.assertIsNone(client.selected_alpn_protocol(), protocol)
+            every = ("h2", "http/1.1", "imap", "pop3", "smtp")
+            client = self.connect(protocol, self.context(newest, *every))
+            self.assertEqual(ALPN.get(protocol), client.selected_alpn_protocol())
+
+    def test_no_process_resumes_a_session_and_none_is_hurt(self) -> None:
+        for protocol, newest in self.versions():
+            context = self.context(newest)
+            session = None
+            for _ in range(4):
+                client = self.connect(protocol, context, session=session)
+                self.assertFalse(client.session_reused)
+                if protocol in ("submissions", "imaps"):
+                    self.assertTrue(client.recv(4096))  # with TLS 1.3 the tickets come before it
+                session = client.session
+            if newest is ssl.TLSVersion.TLSv1_2:
+                assert session is not None
+                self.assertEqual((False, b""), (session.has_ticket, session.id))
