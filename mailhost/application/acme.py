@@ -27,7 +27,7 @@ from mailhost.certificates.keeper import CertificateKeeper, KeeperParts
 from mailhost.certificates.mail import compose
 from mailhost.certificates.memory import WHERE, Memory
 from mailhost.certificates.names import NameFinder
-from mailhost.certificates.next_key import NextKey
+from mailhost.certificates.next_key import NextKeys
 from mailhost.certificates.plan import Planner, Setup
 from mailhost.certificates.program import programs_of
 from mailhost.certificates.provers import HTTPProver, IProver, TLSProver
@@ -41,13 +41,16 @@ from mailhost.config.types import split_host_port
 from mailhost.dns_records.addresses import find_addresses
 from mailhost.dns_records.from_settings import is_in_dns
 from mailhost.interfaces.accounts import DirectoryView
-from mailhost.interfaces.dns import Found, Reply, TLSARecord, tlsa_of
+from mailhost.interfaces.dns import Reply, TLSARecord, ask, tlsa_of
 from mailhost.interfaces.events import Faulted
 from mailhost.interfaces.reactor import IReactor
 from mailhost.message.address import Address
 from mailhost.net.dns.authoritative import AuthoritativeServers
+from mailhost.net.dns.lookups import run_lookups
 from mailhost.net.tls.certificate import CertificateFiles
 from mailhost.own_messages import complete, hand_over
+
+TLSA_SECONDS = 15.0  # for the TLSA records of this host
 
 
 def make_authority(wanted: AccountWanted) -> IAuthority:
@@ -90,24 +93,13 @@ class HeadCertificates:
                 self.memory,
                 Expiry(self._in_thread, folder, self.memory, events, self._warn),
                 events,
-                self._next_key,
                 self._setup,
                 used,
                 now,
                 chance,
+                NextKeys(base.data, base.commit_now.commit, self._in_thread, self._tlsa),
             ),
         )
-
-    def _next_key(self, hostname: str) -> NextKey:
-        commit = self._base.commit_now.commit
-        return NextKey(self._base.data, hostname, commit, self._in_thread, self._tlsa)
-
-    async def _tlsa(self) -> Reply[TLSARecord]:
-        """Return the TLSA records at port 25 of the hostname."""
-        hostname = self._loaded().settings.hostname
-        if not self._is_in_dns(hostname):
-            return Reply(Found.NO_DOMAIN)
-        return await self._base.resolver.look_up(tlsa_of(f"_25._tcp.{hostname}"))
 
     def start(self) -> None:
         """Begin, if the operator has agreed; also later, when the settings say so."""
@@ -203,6 +195,11 @@ class HeadCertificates:
             return None
         server = split_host_port(acme.nsupdate.server, 53)
         return UpdateChanger(server, acme.nsupdate.key, acme.nsupdate.ttl, run)
+
+    async def _tlsa(self, hostname: str) -> Reply[TLSARecord]:
+        """Return the TLSA records at port 25 of this host."""
+        machine = ask(tlsa_of(f"_25._tcp.{hostname}"))
+        return await run_lookups(machine, self._base.resolver, self._reactor, TLSA_SECONDS)
 
     async def _own_addresses(self) -> Sequence[str]:
         settings = self._loaded().settings

@@ -9,22 +9,21 @@ again is a fault.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from twisted.internet.defer import Deferred
 
 from mailhost.application.head import Head
-from mailhost.concurrency.timeouts import fired_within
+from mailhost.concurrency.shared_call import SharedCall
 from mailhost.directory.live import NO_DOMAIN
 from mailhost.doctor.finding import Verdict
 from mailhost.doctor.host.disk import Disk, disk_of
 
-DISK_TIMEOUT = 1.0  # seconds that the disk has to answer
 
-
-async def reasons_against(head: Head) -> list[str]:
-    """Return why the host accepts no mail now, a sentence each; none if it does. Workers and the
-    disk have a second to answer."""
-    asking = Deferred.fromCoroutine(_of_disk(head))
+async def reasons_against(head: Head, disk: SharedCall[Disk]) -> list[str]:
+    """Return why the host accepts no mail now, a sentence each; none if it does. Workers have a
+    second to answer. `disk` reads how full the disk is."""
+    asking = Deferred.fromCoroutine(_of_disk(head.foundation.data, disk))
     workers = dict(await head.workers.measures())
     numbers = dict(head.workers.rows())
     silent = [numbers.get(pid, 0) for pid, found in workers.items() if found is None]
@@ -49,19 +48,13 @@ def _of_head(head: Head) -> Iterator[str]:
         yield f"directory: {NO_DOMAIN}"
 
 
-async def _of_disk(head: Head) -> list[str]:
-    base = head.foundation
-    found = ["the disk of the data folder does not answer"]
-
-    def judge(disk: Disk) -> None:
-        found[:] = _too_little(disk)
-
-    def failed(failure: object) -> None:
-        found[:] = ["the data folder cannot be read"]
-
-    asking: Deferred[None] = base.in_thread(lambda: disk_of(base.data)).addCallbacks(judge, failed)
-    await fired_within(asking, base.reactor, DISK_TIMEOUT)
-    return list(found)
+async def _of_disk(folder: str, disk: SharedCall[Disk]) -> list[str]:
+    try:
+        return _too_little(await disk.result_of(partial(disk_of, folder)))
+    except TimeoutError:
+        return ["the disk of the data folder does not answer"]
+    except OSError:
+        return ["the data folder cannot be read"]
 
 
 def _too_little(disk: Disk) -> list[str]:

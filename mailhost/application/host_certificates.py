@@ -10,10 +10,13 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from mailhost.certificates.in_use import folder_of, paths_in_use
+from mailhost.certificates.folder import CertificateFolder
 from mailhost.certificates.next_key import public_of, read_next_key
 from mailhost.config.model import Settings
 from mailhost.dns_records.facts import Authority, CertificateKey, HostCertificates
+from mailhost.doctor.host.certificate_files import certificate_paths
+from mailhost.durable.blocking import BlockingCommitter
+from mailhost.durable.system import OperatingSystem
 from mailhost.net.tls.names import is_for_one_of
 
 # the names in CAA records of public authorities, by the host of their ACME directories
@@ -39,7 +42,7 @@ def _keys(settings: Settings) -> Iterator[CertificateKey]:
     """Yield the key at port 25 for the host's name, and the next one that ordered certificates will
     have."""
     found: list[x509.Certificate] = []
-    for chain, _ in paths_in_use(settings):
+    for chain, _ in certificate_paths(settings):
         with suppress(OSError, ValueError), open(chain, "rb") as file:
             found.append(x509.load_pem_x509_certificates(file.read())[0])
     # as RoleContexts chooses: the first for the name, else the first of all
@@ -61,9 +64,11 @@ def _authority(settings: Settings) -> Authority | None:
     acme = settings.tls.acme
     if not acme.agree:
         return None
+    folder = CertificateFolder(settings.data, BlockingCommitter(OperatingSystem()).commit)
     account = None
     with suppress(OSError):
-        account = folder_of(settings).account(acme.directory)
-    known = _AUTHORITIES.get(urlsplit(acme.directory).hostname or "", ())
-    names = (account.caa if account else ()) or known
+        account = folder.account(acme.directory)
+    names = _AUTHORITIES.get(urlsplit(acme.directory).hostname or "", ())
+    if account is not None:
+        names = account.caa or names
     return Authority(names, account.url if account else "") if names else None

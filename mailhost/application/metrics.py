@@ -24,8 +24,10 @@ from mailhost.application.head import Head
 from mailhost.application.health import reasons_against
 from mailhost.application.listener_set import ListenerSet
 from mailhost.application.snapshot import SnapshotMaker
+from mailhost.concurrency.shared_call import SharedCall
 from mailhost.config.endpoint import parse_endpoint
 from mailhost.config.model import Settings
+from mailhost.doctor.host.disk import Disk
 from mailhost.interfaces.reactor import IReactor
 from mailhost.net.limited import LimitedFactory
 from mailhost.net.limits import Bounds, ConnectionLimits
@@ -33,6 +35,7 @@ from mailhost.web.forwarded import TrustedProxies
 from mailhost.web.site import Site
 
 BOUNDS = Bounds(total=20, per_client=10)  # connections
+DISK_TIMEOUT = 1.0  # seconds that the disk has to answer
 NAME = "metrics"  # of the protocol, in the log and in the metrics
 
 
@@ -60,7 +63,9 @@ class MetricsListener:
     def __init__(self, reactor: IReactor, head: Head, listeners: ListenerSet) -> None:
         self._reactor = reactor
         self._head = head
-        self._snapshots = SnapshotMaker(head, listeners, time.time())
+        base = head.foundation
+        self._disk = SharedCall[Disk](base.in_thread, reactor, DISK_TIMEOUT)
+        self._snapshots = SnapshotMaker(head, listeners, time.time(), self._disk)
         self._open = OpenSocket()
 
     def start(self, settings: Settings) -> None:
@@ -114,7 +119,7 @@ class MetricsListener:
         from mailhost.application.metrics_pages import MetricsPages
 
         base, events = self._head.foundation, self._head.events
-        reasons = partial(reasons_against, self._head)
+        reasons = partial(reasons_against, self._head, self._disk)
         pages = MetricsPages(self._snapshots.make, reasons, base.pause)
         site = Site(pages.answer, TrustedProxies(()), self._reactor, time.time)
         limits = ConnectionLimits(BOUNDS)

@@ -30,13 +30,14 @@ class Relaying:
 
     def __init__(self, reactor: IReactor, foundation: Foundation, loaded: Loaded) -> None:
         settings = loaded.settings
-        authority = read_authority(settings)
+        self._authority = read_authority(settings)
+        self._handshakes = Handshakes(self._authority)
         self._foundation = foundation
         self._settings = settings
         hosts = PolicyHosts(reactor, foundation.resolver)
         store = PolicyStore(foundation.data)
         self._sts = STSPolicies(reactor, foundation.in_thread, hosts, store, foundation.events)
-        self._use_hosts(settings, authority)
+        self._use_hosts(settings)
         self.memory = TLSMemory(settings.relay.tls)
         self._memory_file = memory_file(reactor, foundation, self.memory)
         self.transport = RelayTransport(
@@ -46,7 +47,7 @@ class Relaying:
             loaded.secrets,
             settings.hostname,
             foundation.events,
-            Handshakes(authority),
+            self._handshakes,
             settings.listen,
             self._forwarding(settings),
             self._sts,
@@ -64,12 +65,15 @@ class Relaying:
         self._memory_file.start()
         self._sts.start()
         self._reverse_names.start()
-        settings = self._settings
-        # a proxy alone relays no mail, and the demo asks no DNS
-        if settings.receives and settings.demo is None and settings.relay.tls.dane:
-            Deferred.fromCoroutine(self._log_validation())
+        if _sends(self._settings):
+            self._foundation.in_thread(self._handshakes.prepare)
+        self._log_validation()
 
-    async def _log_validation(self) -> None:
+    def _log_validation(self) -> None:
+        if _sends(self._settings) and self._settings.relay.tls.dane:
+            Deferred.fromCoroutine(self._find_validation())
+
+    async def _find_validation(self) -> None:
         base = self._foundation
         servers = base.resolver.servers()
         found = await validation_of(base.resolver, servers)
@@ -85,24 +89,28 @@ class Relaying:
     def reconfigure(self, loaded: Loaded) -> None:
         """Take new settings. Raises BadCertificate, with nothing changed."""
         settings = loaded.settings
-        authority = read_authority(settings)
-        if settings.relay.tls != self._settings.relay.tls:
+        authority, former = read_authority(settings), self._settings
+        if authority != self._authority:
+            self._authority, self._handshakes = authority, Handshakes(authority)
+        if settings.relay.tls != former.relay.tls:
             self._sts.forget()
         self._settings = settings
-        self._use_hosts(settings, authority)
+        self._use_hosts(settings)
         self.transport.reconfigure(
             settings.relay,
             loaded.secrets,
             settings.hostname,
             settings.listen,
             self._forwarding(settings),
-            Handshakes(authority),
+            self._handshakes,
         )
         self._reverse_names.reconfigure(settings)
+        if _on_validation(settings) != _on_validation(former):
+            self._foundation.reactor.callLater(0, self._log_validation)  # behind the reload's line
 
-    def _use_hosts(self, settings: Settings, authority: Certificate | None) -> None:
-        relay = settings.relay
-        self._sts.hosts.reconfigure(relay.tls.mta_sts_port, authority, relay.allow_loopback)
+    def _use_hosts(self, settings: Settings) -> None:
+        port, loopback = settings.relay.tls.mta_sts_port, settings.relay.allow_loopback
+        self._sts.hosts.reconfigure(port, self._authority, loopback)
 
     def _forwarding(self, settings: Settings) -> IForwarding | None:
         """Return what seals forwarded mail, None where the settings ask for no seals."""
@@ -110,6 +118,16 @@ class Relaying:
             return None
         base = self._foundation
         return Forwarding(base.key_ring, settings.hostname, settings.relay.arc, base.in_thread)
+
+
+def _sends(settings: Settings) -> bool:
+    """False for a proxy alone, which relays no mail, and for the demo, which asks no DNS."""
+    return settings.receives and settings.demo is None
+
+
+def _on_validation(settings: Settings) -> object:
+    """What the line about the validation of DNSSEC depends on."""
+    return settings.relay.tls.dane, settings.dns.servers
 
 
 def read_authority(settings: Settings) -> Certificate | None:

@@ -10,7 +10,7 @@ import os
 import platform
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from OpenSSL import SSL
@@ -20,21 +20,28 @@ import twisted
 from mailhost import __version__
 from mailhost.application.head import Head, process_count
 from mailhost.application.listener_set import ListenerSet
-from mailhost.concurrency.timeouts import fired_within
-from mailhost.doctor.host.disk import disk_of
+from mailhost.concurrency.shared_call import SharedCall
+from mailhost.doctor.host.disk import Disk, disk_of
 from mailhost.net.tls.certificate import CertificateFiles
 from mailhost.observe.metrics.processes import ProcessUse, use_of
 from mailhost.observe.metrics.snapshot import DiskState, ProcessState, Snapshot, WorkerMeasures
 
-DISK_TIMEOUT = 1.0  # seconds that the disk has to answer
+ANSWER_TIMEOUT = 1.0  # seconds that /proc has to answer
 
 Measures = Mapping[int, WorkerMeasures | None]
+Uses = Mapping[int, ProcessUse | None]
 
 
 class SnapshotMaker:
-    """`started` is when the host was started, in seconds since 1970."""
+    """`started` is when the host was started, in seconds since 1970. `disk` reads how full the
+    disk is."""
 
-    def __init__(self, head: Head, listeners: ListenerSet, started: float) -> None:
+    def __init__(
+        self, head: Head, listeners: ListenerSet, started: float, disk: SharedCall[Disk]
+    ) -> None:
+        base = head.foundation
+        self._disk_call = disk
+        self._proc_call = SharedCall[Uses](base.in_thread, base.reactor, ANSWER_TIMEOUT)
         self._head = head
         self._listeners = listeners
         self._started = started
@@ -49,7 +56,7 @@ class SnapshotMaker:
         """Return the numbers now. Workers and the disk have a second to answer."""
         head = self._head
         pids = self._pids()
-        using = head.foundation.in_thread(partial(_uses, pids))
+        using = Deferred.fromCoroutine(self._uses(pids))
         reading = Deferred.fromCoroutine(self._disk())
         measures = await head.workers.measures()
         census = await head.queue.census()
@@ -84,34 +91,32 @@ class SnapshotMaker:
                     found[protocol] += count
         return found
 
-    def _process(
-        self, name: str, pid: int, measures: Measures, uses: Mapping[int, ProcessUse | None]
-    ) -> ProcessState:
+    def _process(self, name: str, pid: int, measures: Measures, uses: Uses) -> ProcessState:
         if name == "head":
             return ProcessState(name, lag=self._head.lag.longest, use=uses.get(pid))
         measured = measures.get(pid)
         silent = pid in measures and measured is None
         return ProcessState(name, not silent, measured.lag if measured else None, uses.get(pid))
 
+    async def _uses(self, pids: Mapping[str, int]) -> Uses:
+        """Return what the processes use; nothing where no thread is free to read it."""
+        try:
+            return await self._proc_call.result_of(partial(_read_uses, list(pids.values())))
+        except TimeoutError:
+            return {}
+
     async def _disk(self) -> DiskState | None:
         """Return the disk of the data folder, None where it cannot be asked now."""
-        base = self._head.foundation
-        found: list[DiskState] = []
-        asking: Deferred[DiskState] = base.in_thread(partial(_disk, base.data))
-        asking.addCallback(found.append).addErrback(lambda failure: None)
-        await fired_within(asking, base.reactor, DISK_TIMEOUT)
-        return found[0] if found else None
+        try:
+            disk = await self._disk_call.result_of(partial(disk_of, self._head.foundation.data))
+        except OSError:  # TimeoutError too
+            return None
+        return DiskState(disk.size, disk.free, disk.inodes, disk.inodes_free)
 
 
-def _disk(folder: str) -> DiskState:
-    """Blocks for the disk; raises OSError."""
-    disk = disk_of(folder)
-    return DiskState(disk.size, disk.free, disk.inodes, disk.inodes_free)
-
-
-def _uses(pids: Mapping[str, int]) -> dict[int, ProcessUse | None]:
-    """Return what the processes use. Reads /proc, which no disk can delay."""
-    return {pid: use_of(pid) for pid in pids.values()}
+def _read_uses(pids: Sequence[int]) -> Uses:
+    """Read /proc: some hundred microseconds for each process."""
+    return {pid: use_of(pid) for pid in pids}
 
 
 def _ends(certificates: tuple[CertificateFiles, ...]) -> dict[str, float]:

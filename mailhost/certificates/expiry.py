@@ -41,16 +41,19 @@ class Expiry:
         self._events = events
         self._warn = warn
 
-    async def look(self, plan: Plan, stored: Mapping[str, StoredCertificate], now: float) -> None:
-        """Warn of certificates that end soon; remove those that are over and unwanted. Raises
-        OSError."""
+    async def look(self, plan: Plan, stored: Mapping[str, StoredCertificate], now: float) -> bool:
+        """Warn of certificates that end soon; remove those that are over and unwanted. Return
+        whether one was removed. Raises OSError."""
         wanted = {group.name for group in plan.groups}
+        removed = False
         for name, each in stored.items():
             if name in wanted:
                 await self._look_at(each, now)
             elif each.ends < now:
                 await self._in_thread(partial(self._folder.remove, name))
                 await self._memory.remember((await self._memory.state()).without(name))
+                removed = True
+        return removed
 
     async def _look_at(self, stored: StoredCertificate, now: float) -> None:
         """Warn once for each level."""

@@ -60,6 +60,29 @@ class Stored:
     faults: tuple[str, ...] = ()
 
 
+def read_certificates_of(data: str) -> Stored:
+    """Return the certificates in a data folder by name. Blocks for the disk. Raises OSError."""
+    return _read(os.path.join(data, FOLDER))
+
+
+def _read(folder: str) -> Stored:
+    found, faults = list[StoredCertificate](), list[str]()
+    for name in sorted(_names(folder)):
+        path = os.path.join(folder, f"{name}{_SUFFIX}")
+        try:
+            found.append(StoredCertificate(name, read_certificate(path, path)))
+        except BadCertificate as bad:
+            faults.append(f"{bad}. The certificate is not used, and is ordered again")
+    return Stored(tuple(found), tuple(faults))
+
+
+def _names(folder: str) -> list[str]:
+    with suppress(FileNotFoundError):
+        files = os.listdir(folder)
+        return [file.removesuffix(_SUFFIX) for file in files if file.endswith(_SUFFIX)]
+    return []
+
+
 class CertificateFolder:
     """`data` is the data folder; `commit` makes changes durable, and blocks."""
 
@@ -69,20 +92,7 @@ class CertificateFolder:
 
     def read(self) -> Stored:
         """Return all certificates by name. Raises OSError."""
-        found, faults = list[StoredCertificate](), list[str]()
-        for name in sorted(self._names()):
-            path = self.path(name)
-            try:
-                found.append(StoredCertificate(name, read_certificate(path, path)))
-            except BadCertificate as bad:
-                faults.append(f"{bad}. The certificate is not used, and is ordered again")
-        return Stored(tuple(found), tuple(faults))
-
-    def _names(self) -> list[str]:
-        with suppress(FileNotFoundError):
-            files = os.listdir(self._folder)
-            return [file.removesuffix(_SUFFIX) for file in files if file.endswith(_SUFFIX)]
-        return []
+        return _read(self._folder)
 
     def path(self, name: str) -> str:
         """Return the path of a certificate."""

@@ -21,12 +21,12 @@ from twisted.python.failure import Failure as TwistedFailure
 from mailhost.certificates import schedule
 from mailhost.certificates.attempts import Attempts
 from mailhost.certificates.expiry import Expiry
-from mailhost.certificates.failure import Failure, failure_of, own_failure
+from mailhost.certificates.failure import Failure, failure_of
 from mailhost.certificates.folder import CertificateFolder, StoredCertificate
-from mailhost.certificates.keys import certificate_id, key_pem, make_key
+from mailhost.certificates.keys import certificate_id
 from mailhost.certificates.memory import WHERE, Memory
 from mailhost.certificates.need import Need, need_of
-from mailhost.certificates.next_key import NextKey, is_kind
+from mailhost.certificates.next_key import NextKeys
 from mailhost.certificates.order import Obtained, Wanted
 from mailhost.certificates.plan import Plan, Planner, Setup
 from mailhost.certificates.state import NEVER_FAILED, NO_SCHEDULE, Schedule, State
@@ -43,16 +43,14 @@ PERIOD = 1.0  # seconds
 LOOK_AGAIN = 3600.0  # seconds between two look-ups of the names
 AFTER_FAULT = 600.0  # seconds after a fault of our own
 STOP_SECONDS = 5.0  # until a stop no longer waits for answers to challenges to be removed
-_KEY_STAYS = "DNS has a TLSA record for the present key, and none for the next one"
-_PUBLISH = "publish the TLSA records that `mailhost dns` prints"
 
 
 @dataclass(frozen=True, slots=True)
 class KeeperParts:
-    """What the keeper works with. `next_key` returns that of a hostname. `setup` returns None as
-    long as the operator has not agreed, and the same object as long as nothing has changed. `used`
-    has all processes use the certificates in the folder. `now` gives seconds since 1970, `chance` a
-    random number from 0 to 1."""
+    """What the keeper works with. `setup` returns None as long as the operator has not agreed, and
+    the same object as long as nothing has changed. `used` has all processes use the certificates in
+    the folder. `now` gives seconds since 1970, `chance` a random number from 0 to 1. With
+    `next_keys` the key of the next certificate for the host's name is made in advance."""
 
     in_thread: InThread
     folder: CertificateFolder
@@ -61,11 +59,11 @@ class KeeperParts:
     memory: Memory
     expiry: Expiry
     events: IEventSink
-    next_key: Callable[[str], NextKey]
     setup: Callable[[], Setup | None]
     used: Callable[[], Awaitable[None]]
     now: Callable[[], float]
     chance: Callable[[], float]
+    next_keys: NextKeys | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +169,15 @@ class CertificateKeeper:
         stored = await self.stored()
         for group in plan.groups:
             await self._tend_one(plan, group.name, stored.get(group.name))
-        await self._parts.expiry.look(plan, await self.stored(), self._parts.now())
+        if await self._parts.expiry.look(plan, await self.stored(), self._parts.now()):
+            await self._parts.used()
         self._due = _next_time(await self._parts.memory.state(), self._parts.now())
 
     async def _tend_one(self, plan: Plan, name: str, stored: StoredCertificate | None) -> None:
         """Order or renew one certificate, if that is due."""
         setup = plan.setup
         if stored is not None:
+            await self._ensure_next_key(setup, stored)
             await self._ask_for_window(setup, stored)
         now, state = self._parts.now(), await self._parts.memory.state()
         retries = (
@@ -210,7 +210,8 @@ class CertificateKeeper:
         if trial is None:
             return await self._obtain(plan.setup, name, stored, need)
         try:
-            found = await self._try(trial, plan.setup, need)
+            wanted = Wanted(need.names, plan.setup.key)
+            found = await self._parts.attempts.obtain(trial, wanted)
         except AuthorityError as error:
             return Renewed(name, failures=[failure_of(error.problem, wait=error.wait)])
         return Renewed(name, found.pem is not None, found.failures)
@@ -224,12 +225,8 @@ class CertificateKeeper:
             names, failures = await self._trial(setup, need)
             found = Obtained(None)
             if need.accepts(names):
-                key = await self._key(setup, name, stored)
-                if need.for_key and not is_kind(key, setup.key):
-                    failure = own_failure(name, "", _KEY_STAYS, _PUBLISH)
-                    await memory.order_failed(setup.directory, name, stored, failure)
-                    return Renewed(name, failures=[failure])
-                wanted = Wanted(names, key, need.replaces)
+                key = await self._own_key(setup, name, stored)
+                wanted = Wanted(names, setup.key, need.replaces, key)
                 found = await self._parts.attempts.obtain(setup.account, wanted, need.accepts)
         except AuthorityError as error:
             failure = failure_of(error.problem, error.problem.name, wait=error.wait)
@@ -248,24 +245,9 @@ class CertificateKeeper:
         failures there. Raises AuthorityError, OSError."""
         if setup.trial is None or not need.new:
             return need.names, []
-        found = await self._try(setup.trial, setup, need)
+        found = await self._parts.attempts.obtain(setup.trial, Wanted(need.names, setup.key))
         said = f"at the trial, {setup.trial.directory}: "
         return found.names, [replace(each, said=said + each.said) for each in found.failures]
-
-    async def _try(self, trial: AccountWanted, setup: Setup, need: Need) -> Obtained:
-        """Order a certificate that is not used. Raises AuthorityError, OSError."""
-        key = await self._parts.in_thread(partial(make_key, setup.key))
-        return await self._parts.attempts.obtain(trial, Wanted(need.names, key))
-
-    async def _key(self, setup: Setup, name: str, stored: StoredCertificate | None) -> bytes:
-        """Return the key for a new certificate. Raises OSError."""
-        chosen = None
-        if name == setup.hostname:
-            present = key_pem(stored.files.key) if stored else None
-            chosen = await self._parts.next_key(name).choose(present, setup.key)
-        if chosen is not None:
-            return chosen
-        return await self._parts.in_thread(partial(make_key, setup.key))
 
     async def _take(self, setup: Setup, name: str, pem: PEM) -> None:
         """Write a new certificate, and have it used. Raises OSError."""
@@ -273,8 +255,22 @@ class CertificateKeeper:
         stored = (await self.stored())[name]
         await self._parts.memory.obtained(setup.directory, stored)
         await self._parts.used()
-        if name == setup.hostname:
-            await self._parts.next_key(name).ensure(key_pem(stored.files.key), setup.key)
+        await self._ensure_next_key(setup, stored)
+
+    async def _own_key(
+        self, setup: Setup, name: str, stored: StoredCertificate | None
+    ) -> bytes | None:
+        """Return the key of a new certificate, None for any. Raises OSError."""
+        keys = self._parts.next_keys
+        if keys is None or stored is None or name != setup.hostname:
+            return None
+        return await keys.choose(name, stored.files.pem.key, setup.key)
+
+    async def _ensure_next_key(self, setup: Setup, stored: StoredCertificate) -> None:
+        """Have a key for the certificate after this one. Raises OSError."""
+        keys = self._parts.next_keys
+        if keys is not None and stored.name == setup.hostname:
+            await keys.ensure(stored.name, stored.files.pem.key, setup.key)
 
     async def _ask_for_window(self, setup: Setup, stored: StoredCertificate) -> None:
         """Ask the authority when to renew a certificate, if that is due (RFC 9773)."""

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -27,28 +25,34 @@ _KINDS: Mapping[str, KeyKind] = {"secp256r1": KeyKind.P256, "secp384r1": KeyKind
 _CURVES = {KeyKind.P256: ec.SECP256R1, KeyKind.P384: ec.SECP384R1}
 
 
-def make_key(kind: KeyKind) -> bytes:
-    """Return a new key in PEM."""
-    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+def make_key(kind: KeyKind) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
+    """Return a new key."""
     if kind in _CURVES:
-        key = ec.generate_private_key(_CURVES[kind]())
-    else:
-        key = rsa.generate_private_key(65537, _RSA_BITS[kind])
-    return key_pem(key)
+        return ec.generate_private_key(_CURVES[kind]())
+    return rsa.generate_private_key(65537, _RSA_BITS[kind])
 
 
-def key_pem(key: PrivateKeyTypes) -> bytes:
+def key_for(pem: bytes | None, kind: KeyKind) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
+    """Return the key in a PEM text, a new one of this kind for none or another kind."""
+    key = load_pem_private_key(pem, password=None) if pem is not None else None
+    if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) and kind_of(key) is kind:
+        return key
+    return make_key(kind)
+
+
+def key_pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
     """Return a private key in PEM."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def make_request(pem: bytes, names: Sequence[str]) -> bytes:
-    """Return a request for a certificate in PEM (RFC 8555 §7.4). `pem` is its key."""
-    key: Any = load_pem_private_key(pem, None)
+def make_request(
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, names: Sequence[str]
+) -> bytes:
+    """Return a request for a certificate in PEM (RFC 8555 §7.4)."""
     alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
     request = builder.add_extension(alternatives, critical=False).sign(key, hashes.SHA256())
-    return bytes(request.public_bytes(Encoding.PEM))
+    return request.public_bytes(Encoding.PEM)
 
 
 def kind_of(key: object) -> KeyKind | None:

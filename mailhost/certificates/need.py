@@ -18,14 +18,13 @@ class Need:
     """`names` are those to be ordered now; `new` are those of them that the present certificate
     lacks. With `renewal` it has to be replaced. `needed` are names that it has and that a new one
     must have too, as waiting for a better one is possible. `replaces` is its id at the authority,
-    empty for none. `for_key`: the kind of its key is the only reason to replace it."""
+    empty for none."""
 
     names: tuple[str, ...]
     new: frozenset[str]
     renewal: bool
     needed: frozenset[str] = frozenset()
     replaces: str = ""
-    for_key: bool = False
 
     def accepts(self, names: Iterable[str]) -> bool:
         """True if a certificate for these names is better than the present one."""
@@ -53,9 +52,8 @@ def need_of(
     plan = state.schedules.get(stored.name, NO_SCHEDULE)
     same_directory = plan.directory in ("", setup.directory)
     due = bool(plan.renew) and plan.renew <= now
-    due = forced or due or not same_directory
-    renewal = due or kind_of(stored.files.key) is not setup.key
+    renewal = forced or due or not same_directory or kind_of(stored.files.key) is not setup.key
     waits = same_directory and not is_late(stored.begins, stored.ends, now)
     needed = present & frozenset(wanted) if waits else frozenset[str]()
     replaces = certificate_id(stored.files.chain[0]) if renewal and same_directory else ""
-    return Need(ready, new, renewal, needed, replaces, for_key=not (due or new))
+    return Need(ready, new, renewal, needed, replaces)

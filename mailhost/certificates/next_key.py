@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from mailhost.certificates.folder import FOLDER
-from mailhost.certificates.keys import kind_of, make_key
+from mailhost.certificates.keys import key_pem, kind_of, make_key
 from mailhost.concurrency.threads import InThread
 from mailhost.config.acme import KeyKind
 from mailhost.dane.records import DANE_EE, PUBLIC_KEY, matches, usable
@@ -31,8 +31,8 @@ from mailhost.interfaces.dns import Found, Reply, TLSARecord
 
 Commit: TypeAlias = Callable[[Sequence[Change]], Results]
 """Makes changes durable, and blocks."""
-AskTLSA: TypeAlias = Callable[[], Awaitable[Reply[TLSARecord]]]
-"""Returns the TLSA records at port 25 of the host's name."""
+AskTLSA: TypeAlias = Callable[[str], Awaitable[Reply[TLSARecord]]]
+"""Returns the TLSA records at port 25 of a host."""
 
 
 def next_key_path(data: str, hostname: str) -> str:
@@ -51,11 +51,6 @@ def read_next_key(data: str, hostname: str) -> bytes | None:
     return octets
 
 
-def is_kind(key: bytes, kind: KeyKind) -> bool:
-    """True for a private key in PEM of this kind."""
-    return kind_of(load_pem_private_key(key, password=None)) is kind
-
-
 def public_of(key: bytes) -> bytes:
     """Return the SubjectPublicKeyInfo of a private key in PEM, in DER."""
     loaded: PrivateKeyTypes = load_pem_private_key(key, password=None)
@@ -63,43 +58,43 @@ def public_of(key: bytes) -> bytes:
     return loaded.public_key().public_bytes(*form)
 
 
-class NextKey:
-    """The next key of one host. `ask` looks up the TLSA records."""
+class NextKeys:
+    """`ask` looks up the TLSA records at port 25 of a host; `commit` makes changes durable."""
 
-    def __init__(
-        self, data: str, hostname: str, commit: Commit, in_thread: InThread, ask: AskTLSA
-    ) -> None:
+    def __init__(self, data: str, commit: Commit, in_thread: InThread, ask: AskTLSA) -> None:
         self._data = data
-        self._hostname = hostname
         self._commit = commit
         self._in_thread = in_thread
         self._ask = ask
 
-    async def ensure(self, present: bytes, kind: KeyKind) -> None:
+    async def ensure(self, hostname: str, present: bytes, kind: KeyKind) -> None:
         """Have a next key of this kind that is not the present one. Raises OSError."""
-        await self._in_thread(partial(self._ensure, present, kind))
+        await self._in_thread(partial(self._ensure, hostname, present, kind))
 
-    def _ensure(self, present: bytes, kind: KeyKind) -> None:
-        found = read_next_key(self._data, self._hostname)
-        same_kind = found is not None and is_kind(found, kind)
-        if found is not None and same_kind and public_of(found) != public_of(present):
-            return
-        path = next_key_path(self._data, self._hostname)
-        replace_file(self._commit, path, make_key(kind))
+    def _ensure(self, hostname: str, present: bytes, kind: KeyKind) -> None:
+        found = read_next_key(self._data, hostname)
+        if found is None or _kind(found) is not kind or public_of(found) == public_of(present):
+            path = next_key_path(self._data, hostname)
+            replace_file(self._commit, path, key_pem(make_key(kind)))
 
-    async def choose(self, present: bytes | None, kind: KeyKind) -> bytes | None:
-        """Return the key for a new certificate, None for any. `present` is that of the certificate
-        that is renewed, None for the first. Raises OSError."""
-        found = await self._in_thread(partial(read_next_key, self._data, self._hostname))
-        if present is None or found is None:
-            return found
-        reply = await self._ask()
+    async def choose(self, hostname: str, present: bytes, kind: KeyKind) -> bytes | None:
+        """Return the key of the certificate that replaces the one with the key `present`; None for
+        a new key. Raises OSError."""
+        found = await self._in_thread(partial(read_next_key, self._data, hostname))
+        if found is None or _kind(found) is not kind:
+            return None
+        if _kind(present) is not kind:
+            return found  # the settings ask for another kind
+        reply = await self._ask(hostname)
         if reply.found is Found.FAILED:
-            return present  # records may be there that are for the present key
+            return present  # there may be records for the present key alone
         records = [each for each in usable(reply.records) if _is_for_key(each)]
-        if _any_is_for(records, present) and not _any_is_for(records, found):
-            return present
-        return found if is_kind(found, kind) else None
+        lacking = _any_is_for(records, present) and not _any_is_for(records, found)
+        return present if lacking else found
+
+
+def _kind(key: bytes) -> KeyKind | None:
+    return kind_of(load_pem_private_key(key, password=None))
 
 
 def _is_for_key(record: TLSARecord) -> bool:

@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from mailhost.certificates.failure import RATE_LIMITED, Failure, failure_of, own_failure
-from mailhost.certificates.keys import make_request
+from mailhost.certificates.keys import key_for, key_pem, make_request
 from mailhost.certificates.provers import IProver
 from mailhost.certificates.values import (
     DNS_01,
@@ -36,6 +36,7 @@ from mailhost.certificates.values import (
     Problem,
 )
 from mailhost.concurrency.threads import InThread
+from mailhost.config.acme import KeyKind
 from mailhost.net.tls.certificate import PEM, BadCertificate, parse_certificate
 
 T = TypeVar("T")
@@ -54,12 +55,13 @@ _ABOUT_NAMES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A certificate to be ordered. `key` is its key in PEM, `replaces` the id of the certificate
-    that it renews, empty for none."""
+    """A certificate to be ordered. `replaces` is the id of the one that it renews, empty for
+    none. `own_key` is its key in PEM, None for a new one of the kind `key`."""
 
     names: tuple[str, ...]
-    key: bytes = field(repr=False)
+    key: KeyKind = KeyKind.P256
     replaces: str = ""
+    own_key: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +223,8 @@ class Orders:
 
     async def _issue(self, authority: IAuthority, order: Order, wanted: Wanted) -> PEM:
         """Have the certificate signed. Raises AuthorityError, _Refused."""
-        request = await self._in_thread(partial(make_request, wanted.key, wanted.names))
+        key = await self._in_thread(partial(key_for, wanted.own_key, wanted.key))
+        request = await self._in_thread(partial(make_request, key, wanted.names))
         try:
             state = await self._call(partial(authority.finalize, order, request))
         except AuthorityError as error:
@@ -240,7 +243,7 @@ class Orders:
             if state.status == "ready":
                 state = await self._call(partial(authority.finalize, order, request))
         chain = await self._call(partial(authority.chain, state.certificate))
-        return _checked(PEM(chain, wanted.key), wanted.names)
+        return _checked(PEM(chain, key_pem(key)), wanted.names)
 
     def _call(self, work: Callable[[], T]) -> Deferred[T]:
         return bounded_call(self._clock, self._in_thread, work)

@@ -210,6 +210,8 @@ def _follow(reader: TraceReader, query: Any, as_json: bool) -> None:
                 if as_json:
                     click.echo(json.dumps({"id": part.name, **facts}))
                 else:
-                    _print_line(moment(facts), f"{part.name} {fact_text(facts)}")
+                    # the name of a TLS session is in its text
+                    name = "" if facts["event"] == "tls" else f"{part.name} "
+                    _print_line(moment(facts), name + fact_text(facts))
         if not parts:
             time.sleep(POLL)

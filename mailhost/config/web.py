@@ -7,7 +7,7 @@ from mailhost.config.types import Network
 
 
 class Web(Section):
-    """`[web]`. The table alone adds the listeners of the web to the default ones. What reverse
-    proxies in `trusted_proxies` say of their clients is believed."""
+    """`[web]`. The table alone adds the listeners of the web to the default ones. The header fields
+    about clients are believed if they come from reverse proxies in `trusted_proxies`."""
 
     trusted_proxies: tuple[Network, ...] = ()

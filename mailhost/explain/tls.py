@@ -36,6 +36,8 @@ def decision_text(decision: TLSDecision) -> str:
         text = f"no mail is sent to it: {decision.problem.text}"
     else:
         text = f"{_USES[decision.use]}; {_certificate(decision)}"
+        if decision.remembered and not decision.required:
+            text += f"; the host had TLS on {decision.remembered}, so the log warns if it has none"
     return f"{text} (decided by {decision.decided})"
 
 

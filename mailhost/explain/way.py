@@ -17,13 +17,14 @@ from mailhost.explain.tls import decision_text, route_text
 from mailhost.interfaces.accounts import DirectoryView
 from mailhost.interfaces.route_steps import StepRule
 from mailhost.interfaces.store import IMailStore
-from mailhost.message.address import Address
+from mailhost.message.address import Address, literal_address
 from mailhost.message.status import Status
 from mailhost.mta_sts.lookups import find_id
 from mailhost.net.dns.lookups import run_lookups
 from mailhost.relay.mx import NO_ANSWER, RelayHost, find_addresses, find_hosts
 from mailhost.relay.nexthop import Destination
-from mailhost.relay.tls.decision import TLSPolicies, decide
+from mailhost.relay.tls.decision import TLSPolicies
+from mailhost.relay.tls.demands import decide_for_message
 from mailhost.relay.transport import RelayTransport
 from mailhost.routing import Destinations, LocalDestination, Router
 
@@ -134,6 +135,8 @@ class Way:
     async def _sts_policy(self, destination: Destination) -> str:
         """Return what is known of the policy of MTA-STS of a domain. A policy that is not known
         here is not fetched."""
+        if literal_address(destination.name):
+            return ""
         if not self._relay.settings.tls.mta_sts:
             return "MTA-STS policies are not obeyed: [relay.tls] mta_sts = false"
         policies = await self._relay.known_policies(destination)
@@ -166,7 +169,7 @@ class Way:
             return HostView(host.name, host.preference, trouble=_with_cause(found))
         if destination.route is not None:
             return HostView(host.name, host.preference, tuple(found))
-        decision = decide(policies, await result_of(services.facts(destination, host)))
+        decision = decide_for_message(policies, await result_of(services.facts(destination, host)))
         return HostView(host.name, host.preference, tuple(found), tls=decision_text(decision))
 
 

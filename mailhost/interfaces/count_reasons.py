@@ -38,6 +38,7 @@ REFUSAL_REASONS = tuple(
 
 _PARTS = {  # places of faults, or their first words
     "DMARC": "reports",
+    "MTA-STS": "relay",
     "TLS": "reports",
     "another": "workers",
     "certificates": "certificates",

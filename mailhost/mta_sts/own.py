@@ -27,8 +27,14 @@ def own_policy(settings: Settings, domain: str) -> STSPolicy:
 
 
 def _own(settings: Settings, domain: str) -> DomainMTASTS:
+    """Return the table of a domain. One that the file has as another name of a domain has the table
+    of that domain, unless there is one for it in `[mta_sts]`."""
     in_file = settings.domain.get(domain)
-    return in_file.mta_sts if in_file else settings.mta_sts.domain.get(domain, DomainMTASTS())
+    table = in_file.mta_sts if in_file else settings.mta_sts.domain.get(domain)
+    if table is not None:
+        return table
+    named = (each.mta_sts for each in settings.domain.values() if domain in each.aliases)
+    return next(named, DomainMTASTS())
 
 
 def policy_text(policy: STSPolicy) -> bytes:

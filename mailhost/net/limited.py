@@ -12,7 +12,7 @@ from twisted.internet.interfaces import (
     IReactorTime,
     ITCPTransport,
 )
-from twisted.internet.protocol import connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -25,6 +25,15 @@ from mailhost.message.ids import new_id
 from mailhost.net.limits import ConnectionLimits
 from mailhost.net.open_connections import OpenConnections
 from mailhost.net.peer import peer_of
+
+
+class _Closing(Protocol):
+    """Closes its connection at once. A factory of TLS connections around this one takes no None for
+    a protocol."""
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.transport.loseConnection()
 
 
 class _Limited(ProtocolWrapper):
@@ -67,18 +76,18 @@ class LimitedFactory(WrappingFactory[_Limited]):
 
     def buildProtocol(  # type: ignore[override]  # typed too narrowly in Twisted
         self, addr: IAddress | None
-    ) -> ProtocolWrapper | None:
+    ) -> Protocol:
         """Serve a client; a connection beyond the limits is closed at once."""
         ip, port = peer_of(addr)
         refusal = self._limits.admit(ip)
         if refusal is not None:
             client = Client(ip, port, self._name, new_id())
             self._events.emit(Refused(client, "connection", refusal))
-            return None
+            return _Closing()
         wrapped = self.wrappedFactory.buildProtocol(addr)
         if wrapped is None:
             self._limits.release(ip)
-            return None
+            return _Closing()
         self._counts.count(count_key(CONNECTIONS, self._name))
         protocol = _Limited(self, wrapped)
         protocol.ip = ip

@@ -69,14 +69,14 @@ def sources_of(
     """
     relay = settings.relay
     make = _Maker(relay.families, machine, nameless)
-    by_domain = {
-        domain: make.source(own.address, own.hello, own_only=True)
-        if own.address
-        else make.source(relay.bind, own.hello)
-        for domain, own in settings.sending_by_domain.items()
-        if own.address or own.hello
-    }
-    return Sources(make.source(relay.bind), by_domain)
+    by_domain = {}
+    for domain, own in settings.sending_by_domain.items():
+        addresses = make.usable(own.address)
+        if addresses:
+            by_domain[domain] = make.source(addresses, own.hello, own_only=True)
+        elif own.hello:
+            by_domain[domain] = make.source(make.usable(relay.bind), own.hello)
+    return Sources(make.source(make.usable(relay.bind)), by_domain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,11 @@ class _Maker:
     families: Families
     machine: Sequence[str]
     nameless: Collection[str]
+
+    def usable(self, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those of own addresses whose IP version the settings use."""
+        order = _ORDERS[self.families]
+        return tuple(each for each in addresses if not order or _version(each) in order)
 
     def source(
         self, addresses: tuple[str, ...], hello: str | None = None, own_only: bool = False

@@ -25,10 +25,8 @@ from mailhost.web.responses import refusal
 if TYPE_CHECKING:
     from mailhost.web.site import Site
 
-TIMEOUT = 30
-CLOSE_TIMEOUT = (
-    15.0  # seconds for the client to read the last response and to close the TLS session
-)
+TIMEOUT = 30  # seconds, as all times here
+CLOSE_TIMEOUT = 15.0  # until the client has read the last response and closed the TLS session
 LARGEST_BODY = 65_536  # octets
 MOST_REQUESTS = 100  # of one connection
 _LONGEST_NUMBER = 12  # digits of Content-Length
@@ -125,6 +123,7 @@ class Channel(HTTPChannel):
     def stopping(self) -> None:
         """See IEndsWhenIdle."""
         self.persistent = 0
+        self._count = MOST_REQUESTS
         if not self.requests:
             self.refused = True
             self.loseConnection()

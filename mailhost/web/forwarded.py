@@ -1,5 +1,5 @@
-"""Reads what reverse proxies say of their clients: X-Forwarded-For, -Proto and -Host, or Forwarded
-(RFC 7239), without I/O.
+"""Reads the header fields in which reverse proxies describe their clients: X-Forwarded-For, -Proto
+and -Host, or Forwarded (RFC 7239), without I/O.
 
 A proxy adds its entry at the end of these lists, so they are read from the end: each entry was
 added by a trusted proxy as long as the one behind it names a trusted proxy. The first entry with
@@ -25,7 +25,7 @@ _NODE = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)|([0-9A-Fa-f:.]+))(?::[0-9
 
 @dataclass(frozen=True, slots=True)
 class Forwarded:
-    """What a proxy says: the address of the client (empty if it is not known), whether the client
+    """The description of a client by a proxy: its address (empty if it is not known), whether it
     used HTTPS, and the name that it asked for (empty: the one in the Host field)."""
 
     client: str = ""
@@ -41,8 +41,8 @@ class TrustedProxies:
         self._networks = networks
 
     def read(self, peer: str, fields: Fields) -> Forwarded | None:
-        """Return what a trusted proxy says about its client; None if the peer is none, or says
-        nothing. `peer` is the address of the connection, empty for a unix socket."""
+        """Return the description of a client by a trusted proxy; None if the peer is no such proxy,
+        or sent none. `peer` is the address of the connection, empty for a unix socket."""
         if peer and not self._trusts(peer):
             return None
         addresses = _list(fields("X-Forwarded-For"))

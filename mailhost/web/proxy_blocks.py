@@ -18,9 +18,9 @@ _ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """What the configuration of a proxy is made from. `names` have no other web site. `domains` may
-    have one. `listener` is that for HTTP: an address with a port, or `unix:` and a path.
-    `certificate` are the files of a chain and its key. `to_add` are settings that the host
+    """The facts from which the configuration of a proxy is made. `names` have no other web site,
+    `domains` may have one. `listener` is that for HTTP: an address with a port, or `unix:` and a
+    path. `certificate` are the files of a chain and its key. `to_add` are settings that the host
     lacks."""
 
     names: tuple[str, ...]

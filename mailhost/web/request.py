@@ -64,7 +64,10 @@ class SiteRequest(Request):
         except Exception:  # noqa: BLE001 - a fault of one page must not end the connection
             self._fail(Failure())
         else:
-            self._later(answer) if isinstance(answer, Awaitable) else self._respond(answer)
+            if isinstance(answer, Awaitable):
+                Deferred.fromCoroutine(_awaited(answer)).addCallbacks(self._respond, self._fail)
+            else:
+                self._respond(answer)
 
     def _read(self) -> WebRequest:
         hosts = self.requestHeaders.getRawHeaders(b"Host", [])
@@ -89,12 +92,6 @@ class SiteRequest(Request):
         values = self.requestHeaders.getRawHeaders(name.encode(), [])
         return [value.decode("latin-1") for value in values]
 
-    def _later(self, answer: Awaitable[WebResponse]) -> None:
-        async def wait() -> WebResponse:
-            return await answer
-
-        Deferred.fromCoroutine(wait()).addCallbacks(self._respond, self._fail)
-
     def _fail(self, failure: Failure) -> None:
         _LOG.failure("A page of the web listener failed", failure)
         self._respond(_FAILED)
@@ -109,3 +106,7 @@ class SiteRequest(Request):
         self.setResponseCode(response.code, HTTPStatus(response.code).phrase.encode())
         Request.write(self, response.body)
         Request.finish(self)
+
+
+async def _awaited(answer: Awaitable[WebResponse]) -> WebResponse:
+    return await answer

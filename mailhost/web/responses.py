@@ -10,7 +10,7 @@ from twisted.web.http_headers import Headers
 
 from mailhost.web.values import WebResponse, text_response
 
-# what a browser may do with any of our texts: show it, and nothing else
+# browsers may only show our texts
 SECURITY = (
     ("X-Content-Type-Options", "nosniff"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),

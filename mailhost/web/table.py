@@ -23,7 +23,7 @@ SETUP = frozenset(HostKind) - {HostKind.MTA_STS}
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the pages use. `now` returns the time."""
+    """The services that pages use. `now` returns the time."""
 
     settings: Settings
     hosts: WebHosts

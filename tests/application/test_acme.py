@@ -22,11 +22,10 @@ from mailhost.application.host_certificates import host_certificates
 from mailhost.certificates.dns_challenge import DNSProver
 from mailhost.certificates.expiry import ExpiryWarning
 from mailhost.certificates.folder import CertificateFolder
-from mailhost.certificates.keys import make_key
 from mailhost.certificates.next_key import next_key_path, public_of
 from mailhost.certificates.provers import HTTPProver, TLSProver
 from mailhost.certificates.values import Account
-from mailhost.config.acme import LETS_ENCRYPT, STAGING, KeyKind
+from mailhost.config.acme import LETS_ENCRYPT, STAGING
 from mailhost.config.load import load
 from mailhost.config.model import Settings
 from mailhost.dns_records.facts import Authority
@@ -174,7 +173,7 @@ class FactsTests(HeadCase):
     def test_the_coming_key_and_the_authority(self) -> None:
         settings = self.head("agree = true").loaded.settings
         self.order(HOST, HOST)
-        key = make_key(KeyKind.P256)
+        key = key_pem(issue(HOST)[1])
         with open(next_key_path(self.data, HOST), "wb") as file:
             file.write(key)
         account = Account(LETS_ENCRYPT, b"", "https://ca.example/1", (), ("ca.example",))

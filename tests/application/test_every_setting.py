@@ -153,7 +153,6 @@ OWN = {
     "_system",
     "_nobody",
     "_made",
-    "_former",
     "_token",
     "epoch",
     "port",

@@ -11,7 +11,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.application import health
-from mailhost.application.health import DISK_TIMEOUT, reasons_against
+from mailhost.application.health import reasons_against
+from mailhost.application.metrics import DISK_TIMEOUT
+from mailhost.concurrency.shared_call import SharedCall
 from mailhost.doctor.host.disk import Disk
 from mailhost.observe.metrics.snapshot import WorkerMeasures
 from tests.fakes import now
@@ -25,6 +27,7 @@ class HealthTests(SynchronousTestCase):
         self.clock = Clock()
         self.disk: Disk | OSError = ROOMY
         self.patch(health, "disk_of", self.read_disk)
+        self.calls = SharedCall[Disk](maybeDeferred, self.clock, DISK_TIMEOUT)
         self.measures: dict[int, WorkerMeasures | None] = {101: ANSWER}
         self.head: Any = SimpleNamespace(
             stopping=False,
@@ -35,8 +38,6 @@ class HealthTests(SynchronousTestCase):
             ),
             foundation=SimpleNamespace(
                 data=os.curdir,
-                reactor=self.clock,
-                in_thread=maybeDeferred,
                 committer=SimpleNamespace(trouble=""),
                 directory=SimpleNamespace(
                     outage="", view=SimpleNamespace(domains={"example.com": object()})
@@ -50,7 +51,7 @@ class HealthTests(SynchronousTestCase):
         return self.disk
 
     def reasons(self) -> list[str]:
-        return list(now(reasons_against(self.head)))
+        return list(now(reasons_against(self.head, self.calls)))
 
     def test_a_host_that_is_well(self) -> None:
         self.assertEqual([], self.reasons())
@@ -97,8 +98,8 @@ class HealthTests(SynchronousTestCase):
         self.assertEqual(["the data folder cannot be read"], self.reasons())
 
     def test_a_disk_that_does_not_answer(self) -> None:
-        self.head.foundation.in_thread = lambda work: Deferred()
-        asking = Deferred.fromCoroutine(reasons_against(self.head))
+        self.calls = SharedCall[Disk](lambda work: Deferred(), self.clock, DISK_TIMEOUT)
+        asking = Deferred.fromCoroutine(reasons_against(self.head, self.calls))
         self.assertNoResult(asking)
         self.clock.advance(DISK_TIMEOUT)
         expected = ["the disk of the data folder does not answer"]

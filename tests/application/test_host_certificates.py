@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mailhost.application.host_certificates import host_certificates
 from mailhost.certificates.folder import FOLDER, CertificateFolder
-from mailhost.certificates.keys import make_key
+from mailhost.certificates.keys import key_pem, make_key
 from mailhost.certificates.next_key import next_key_path, public_of
 from mailhost.certificates.values import Account
 from mailhost.config.acme import KeyKind
@@ -74,7 +74,7 @@ class HostCertificatesTests(HostCase):
         present = self.write("own", Authority.new().issue("mail.example.test"))
         settings = self.load(f"{TWO}[tls.acme]\nagree = true\n").settings
         os.mkdir(os.path.join(self.data, FOLDER))
-        key = make_key(KeyKind.P256)
+        key = key_pem(make_key(KeyKind.P256))
         with open(next_key_path(self.data, settings.hostname), "wb") as file:
             file.write(key)
         keys = host_certificates(settings).keys

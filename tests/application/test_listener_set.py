@@ -14,7 +14,7 @@ from mailhost.application.listener_set import ListenerSet
 from mailhost.application.listeners import cannot_listen
 from mailhost.config.model import Listen, Settings
 from mailhost.config.protocol import ListenProtocol
-from tests.fakes import now
+from tests.fakes import RecordingEvents, now
 
 
 def settings(*endpoints: str) -> Settings:
@@ -27,6 +27,7 @@ class FakeListener:
     """Notes what is done to it in `made`. A unix socket has no descriptor to share."""
 
     made: list[FakeListener]
+    taken: tuple[str, ...] = ()
 
     def __init__(self, reactor: object, listen: Listen, factory: str) -> None:
         self.listen = listen
@@ -44,7 +45,7 @@ class FakeListener:
         return None if self.listen.endpoint.startswith("unix:") else 7
 
     def open(self, user: str) -> None:
-        if self.listen.endpoint == "unix:/taken":
+        if self.listen.endpoint in ("unix:/taken", *self.taken):
             raise CannotListenError("::", 25, OSError("in use"))
         self.done.append("open")
 
@@ -183,6 +184,21 @@ class ListenerSetTests(SynchronousTestCase):
         self.assertRaises(CannotListenError, self.listeners.open, cast(Any, None), new)
         self.assertEqual([["open"], ["open"], ["open", "close"], []], [m.done for m in self.made])
         self.assertEqual(2, len(self.listeners.addresses()))
+
+    def test_a_port_of_the_web_that_another_program_has(self) -> None:
+        """It is a fault in the log where the listener is a default one, else of the settings."""
+        values = {"version": 1, "hostname": "mx.example.com", "data": "/d"}
+        wanted = Settings.model_validate({**values, "web": {}})
+        self.patch(FakeListener, "taken", ("tcp6:80:interface=\\:\\:",))
+        foundation: Any = SimpleNamespace(events=RecordingEvents())
+        self.listeners = ListenerSet(cast(Any, None))
+        opened = self.listeners.open(foundation, wanted)
+        protocols = [each.listen.protocol for each in opened]
+        self.assertIn(ListenProtocol.HTTPS, protocols)
+        self.assertNotIn(ListenProtocol.HTTP, protocols)
+        self.assertIn("the host runs without http", foundation.events.lines[0])
+        written = Settings.model_validate({**values, "listen": wanted.listen})
+        self.assertRaises(CannotListenError, self.listeners.open, foundation, written)
 
     def test_each_serves_by_its_own_settings(self) -> None:
         services: Any = "services"

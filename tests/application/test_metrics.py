@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import ClientCreator, Protocol
 from twisted.internet.task import deferLater
@@ -30,7 +30,10 @@ class MetricsListenerTests(TestCase):
 
     def make(self) -> MetricsListener:
         head: Any = SimpleNamespace(
-            foundation=SimpleNamespace(tls=None, pause=no_pause), events=self.events
+            foundation=SimpleNamespace(
+                tls=None, pause=no_pause, in_thread=maybeDeferred, reactor=reactor
+            ),
+            events=self.events,
         )
         listeners: Any = None
         return MetricsListener(cast(IReactor, reactor), head, listeners)

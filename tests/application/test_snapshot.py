@@ -12,9 +12,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost import __version__
-from mailhost.application.snapshot import DISK_TIMEOUT, SnapshotMaker
+from mailhost.application.metrics import DISK_TIMEOUT
+from mailhost.application.snapshot import ANSWER_TIMEOUT, SnapshotMaker
+from mailhost.concurrency.shared_call import SharedCall
+from mailhost.concurrency.threads import InThread
 from mailhost.config.model import Settings
-from mailhost.doctor.host.disk import disk_of
+from mailhost.doctor.host.disk import Disk, disk_of
 from mailhost.durable.batch_times import BatchCounts
 from mailhost.interfaces.events import Faulted
 from mailhost.net.tls.certificate import read_certificate
@@ -62,7 +65,11 @@ class SnapshotTests(SynchronousTestCase):
         self.end = certificate.chain[0].not_valid_after_utc.timestamp()
 
     def make(self) -> Snapshot:
-        return now(SnapshotMaker(self.head, self.listeners, 77.0).make())
+        return now(self.maker(maybeDeferred).make())
+
+    def maker(self, in_thread: InThread) -> SnapshotMaker:
+        disk = SharedCall[Disk](in_thread, self.clock, DISK_TIMEOUT)
+        return SnapshotMaker(self.head, self.listeners, 77.0, disk)
 
     def test_all_processes_are_added_up(self) -> None:
         self.counts.emit(Faulted("trace", "full"))
@@ -104,12 +111,17 @@ class SnapshotTests(SynchronousTestCase):
         self.assertIsNone(self.make().disk)
 
     def test_a_disk_that_does_not_answer(self) -> None:
-        def in_thread(work: Any) -> Deferred[Any]:
-            """Answer what is read from /proc alone."""
-            return Deferred() if "_disk" in repr(work) else maybeDeferred(work)
-
-        self.head.foundation.in_thread = in_thread
-        making = Deferred.fromCoroutine(SnapshotMaker(self.head, self.listeners, 77.0).make())
+        making = Deferred.fromCoroutine(self.maker(lambda work: Deferred()).make())
         self.assertNoResult(making)
         self.clock.advance(DISK_TIMEOUT)
-        self.assertIsNone(self.successResultOf(making).disk)
+        made = self.successResultOf(making)
+        self.assertIsNone(made.disk)
+        self.assertIsNotNone(made.processes[0].use)
+
+    def test_no_thread_that_is_free(self) -> None:
+        self.head.foundation.in_thread = lambda work: Deferred()
+        making = Deferred.fromCoroutine(self.maker(maybeDeferred).make())
+        self.clock.advance(ANSWER_TIMEOUT)
+        made = self.successResultOf(making)
+        self.assertEqual({None}, {each.use for each in made.processes})
+        self.assertIsNotNone(made.disk)

@@ -19,7 +19,7 @@ from mailhost.certificates.folder import CertificateFolder
 from mailhost.certificates.keeper import CertificateKeeper, KeeperParts
 from mailhost.certificates.memory import Memory
 from mailhost.certificates.names import NameFinder
-from mailhost.certificates.next_key import NextKey
+from mailhost.certificates.next_key import NextKeys
 from mailhost.certificates.plan import Planner, Setup
 from mailhost.certificates.provers import HTTPProver, IProver, TLSProver
 from mailhost.certificates.values import HTTP_01, TLS_ALPN_01, AccountWanted, IAuthority
@@ -74,7 +74,10 @@ class FakeResolver:
 
 
 class KeeperCase(SynchronousTestCase):
-    """`setup` is what the settings say; None without agreement."""
+    """`setup` is what the settings say; None without agreement. `tlsa` are the TLSA records of the
+    host; None if no key is made in advance."""
+
+    tlsa: list[TLSARecord] | None = None
 
     def setUp(self) -> None:
         self.data = os.path.abspath(self.mktemp())
@@ -89,7 +92,6 @@ class KeeperCase(SynchronousTestCase):
         self.setup: Setup | None = Setup(
             "mx.a.example", ("a.example",), AccountWanted(DIRECTORY, ("ann@a.example",))
         )
-        self.tlsa: Reply[TLSARecord] = Reply(Found.NO_RECORDS)
         self.uses = 0
         self.warnings: list[ExpiryWarning] = []
         self.chance = 0.5
@@ -116,8 +118,7 @@ class KeeperCase(SynchronousTestCase):
 
     def make(self) -> None:
         """Make a keeper on the data folder, as after a restart."""
-        commit = BlockingCommitter(NoSyncs()).commit
-        self.folder = CertificateFolder(self.data, commit)
+        self.folder = CertificateFolder(self.data, BlockingCommitter(NoSyncs()).commit)
         self.memory = Memory(at_once, self.folder, self.events, self.now, lambda: self.chance)
         resolver: IResolver = self.resolver  # type: ignore[assignment]
         names = NameFinder(self.clock, resolver, lambda: succeed(self.own), lambda name: True)
@@ -131,14 +132,23 @@ class KeeperCase(SynchronousTestCase):
             self.memory,
             Expiry(at_once, self.folder, self.memory, self.events, self.warn),
             self.events,
-            lambda name: NextKey(self.data, name, commit, at_once, self.tlsa_records),
             lambda: self.setup,
             self.used,
             self.now,
             lambda: self.chance,
+            None if self.tlsa is None else self.next_keys(),
         )
         self.keeper = CertificateKeeper(self.clock, parts)
         self.addCleanup(self.stop)
+
+    def next_keys(self) -> NextKeys:
+        """Keys of next certificates; `tlsa` are the records in DNS."""
+
+        async def ask(hostname: str) -> Reply[TLSARecord]:
+            records = tuple(self.tlsa or ())
+            return Reply(Found.RECORDS if records else Found.NO_RECORDS, records)
+
+        return NextKeys(self.data, BlockingCommitter(NoSyncs()).commit, at_once, ask)
 
     def stop(self) -> None:
         self.successResultOf(Deferred.fromCoroutine(self.keeper.stop()))
@@ -147,9 +157,6 @@ class KeeperCase(SynchronousTestCase):
         self.stop()
         self.make()
         self.keeper.start()
-
-    async def tlsa_records(self) -> Reply[TLSARecord]:
-        return self.tlsa
 
     def used(self) -> Awaitable[None]:
         self.uses += 1
@@ -168,7 +175,7 @@ class KeeperCase(SynchronousTestCase):
         """Let time pass, slowly while an order is under way."""
         end = self.clock.seconds() + seconds
         while self.clock.seconds() < end:
-            slowly = min(5.0, step) if self.keeper._running else step
+            slowly = 1.0 if self.keeper._running else step
             self.clock.advance(min(slowly, end - self.clock.seconds()))
 
     def start(self, seconds: float = 60.0) -> None:

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from itertools import pairwise
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from twisted.internet.defer import Deferred
 
-from mailhost.certificates.next_key import public_of, read_next_key
 from mailhost.certificates.values import AccountWanted
 from mailhost.config.acme import KeyKind
-from mailhost.interfaces.dns import Found, TLSARecord
-from mailhost.interfaces.dns import Reply as DNSReply
-from mailhost.net.tls.certificate import names_of
 from tests.certificates.rig import DAY, HOUR, OTHER, OURS, KeeperCase
 from tests.certificates.scripted import DIRECTORY, Reply, problem
 
 MX, MAIL = "mx.a.example", "mail.a.example"
-
-
-def key_of(certificate: x509.Certificate) -> bytes:
-    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return certificate.public_key().public_bytes(*form)
 
 
 class OrderingTests(KeeperCase):
@@ -62,7 +50,7 @@ class OrderingTests(KeeperCase):
         names = sorted(os.listdir(folder))
         account, *others = sorted(names, key=lambda name: not name.startswith("account-"))
         self.assertRegex(account, "^account-ca.example-[0-9a-f]{12}.json$")
-        found = ["a.example.pem", f"{MX}.next-key", f"{MX}.pem", "state.json"]
+        found = ["a.example.pem", f"{MX}.pem", "state.json"]
         self.assertEqual(found, others)
         for name in names:
             mode = stat.S_IMODE(os.stat(os.path.join(folder, name)).st_mode)
@@ -121,40 +109,6 @@ class OrderingTests(KeeperCase):
 
 
 class RenewalTests(KeeperCase):
-    def next_key(self) -> bytes:
-        found = read_next_key(self.data, MX)
-        assert found is not None
-        return found
-
-    def test_the_next_key_is_made_before_it_is_used(self) -> None:
-        """So that its TLSA record can be published in time."""
-        self.start()
-        announced = self.next_key()
-        self.assertNotEqual(public_of(announced), key_of(self.ca.issued[0]))
-        self.ca.failing[MX] = problem("dns", "SERVFAIL").body
-        self.wait(65 * DAY, 6 * HOUR)
-        self.assertEqual(announced, self.next_key())
-        self.ca.failing.clear()
-        self.wait(2 * DAY, 6 * HOUR)
-        renewed = [key_of(each) for each in self.ca.issued[2:] if MX in names_of(each)]
-        self.assertEqual([public_of(announced)], renewed)
-        self.assertNotEqual(announced, self.next_key())
-
-    def test_a_key_that_dns_alone_knows_is_used_again(self) -> None:
-        self.start()
-        first = key_of(self.ca.issued[0])
-        digest = hashlib.sha256(first).digest()
-        self.tlsa = DNSReply(Found.RECORDS, (TLSARecord(3, 1, 1, digest),))
-        self.wait(62 * DAY, 6 * HOUR)
-        self.assertEqual(first, key_of(self.ca.issued[2]))
-        [chain] = [each for each in self.folder.read().certificates if each.name == MX]
-        self.assertEqual(1, len(chain.files.chain), "no certificate of before is kept in the file")
-        self.change(key=KeyKind.P384)
-        self.wait(10 * DAY, 6 * HOUR)
-        self.assertEqual(2, sum(each == [MX] for each in self.ordered))
-        lines = [line for line in self.lines() if "publish the TLSA records" in line]
-        self.assertTrue(9 <= len(lines) <= 16, lines)
-
     def test_without_suggestions_after_two_thirds_of_the_life(self) -> None:
         self.start()
         self.wait(59 * DAY, 6 * HOUR)
@@ -255,9 +209,11 @@ class RenewalTests(KeeperCase):
         self.change(domains=())
         self.wait(89 * DAY, 6 * HOUR)
         self.assertEqual({MX, "a.example"}, {*self.stored()})
+        uses = self.uses
         self.wait(2 * DAY, 6 * HOUR)
         self.assertEqual({MX}, {*self.stored()})
         self.assertEqual([], self.warnings)
+        self.assertEqual(uses + 1, self.uses, "no process uses it any more")
 
 
 class FailureTests(KeeperCase):

@@ -28,13 +28,12 @@ from mailhost.certificates.dns_challenge import (
     Zone,
 )
 from mailhost.certificates.folder import CertificateFolder
-from mailhost.certificates.keys import certificate_id, make_key
+from mailhost.certificates.keys import certificate_id
 from mailhost.certificates.order import Obtained, Wanted
 from mailhost.certificates.program import programs_of
 from mailhost.certificates.provers import HTTPProver, IProver, TLSProver
 from mailhost.certificates.values import DNS_01, HTTP_01, TLS_ALPN_01, AccountWanted, AuthorityError
 from mailhost.concurrency.threads import own_threads
-from mailhost.config.acme import KeyKind
 from mailhost.config.model import DNS
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
@@ -128,7 +127,7 @@ class PebbleCase(TestCase):
         self, provers: dict[str, IProver], *names: str, replaces: str = "", **account: Any
     ) -> Obtained:
         attempts = Attempts(REACTOR, self.in_thread, self.folder, lambda: Means(Authority, provers))
-        wanted = Wanted(names, make_key(KeyKind.P256), replaces)
+        wanted = Wanted(names, replaces=replaces)
         return await attempts.obtain(self.account(**account), wanted)
 
     def names(self, found: Obtained) -> set[str]:

@@ -95,6 +95,19 @@ class TraceTests(CommandCase):
         self.assertIn("three received from", lines[0])
         self.assertIn("three delivered to", lines[1])
 
+    def test_following_the_tls_of_connections(self) -> None:
+        texts = iter((session(), None))
+
+        def sleep(seconds: float) -> None:
+            event = next(texts)
+            if event is None:
+                raise KeyboardInterrupt
+            make_trace(self.data, event)
+
+        self.patch(time, "sleep", sleep)
+        (line,) = self.call("trace", "--follow").stdout.splitlines()
+        self.assertTrue(line[21:].startswith("TLS to gmail.com at gmail-smtp-in.l.google.com"))
+
     def test_there_is_none(self) -> None:
         os.unlink(database_path(self.data))
         self.assertIn("there is no trace in", self.run_fails("trace"))

@@ -53,6 +53,7 @@ PLACES = (
     ("DMARC reports", "reports"),
     ("TLS reports", "reports"),
     ("relay", "relay"),
+    ("MTA-STS policies", "relay"),
     ("delivery of abc to ann@example.com", "delivery"),
     ("trace", "trace"),
     ("housekeeping", "housekeeping"),

@@ -32,13 +32,19 @@ class OwnPolicyTests(SynchronousTestCase):
                 "mx": ["*.Backup.example", "mx.example.com"],
                 "domain": {"example.org": {"max_age": "30 days"}},
             },
-            domain={"example.net": {"mta_sts": {"mode": "none", "mx": []}}},
+            domain={
+                "example.net": {
+                    "aliases": ["alias.example", "example.org"],
+                    "mta_sts": {"mode": "none", "mx": []},
+                }
+            },
         )
         week, month, hosts = 604_800, 2_592_000, ("mx.example.com", "*.backup.example")
         for domain, expected in (
             ("example.com", STSPolicy(Mode.ENFORCE, week, hosts)),
             ("example.org", STSPolicy(Mode.ENFORCE, month, hosts)),
             ("example.net", STSPolicy(Mode.NONE, week, hosts[:1])),
+            ("alias.example", STSPolicy(Mode.NONE, week, hosts[:1])),
         ):
             self.assertEqual(own_policy(found, domain), expected)
 

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
@@ -23,6 +24,8 @@ from mailhost.interfaces.events import CountKey
 from mailhost.interfaces.wire import IEndsWhenIdle, IServerFactory
 from mailhost.net.limited import LimitedFactory
 from mailhost.net.limits import Bounds, ConnectionLimits
+from mailhost.net.tls.selfsigned import make_self_signed
+from mailhost.net.tls.server import ServerTLS
 from mailhost.observe.counts import Counts
 from tests.fakes import RecordingEvents
 
@@ -76,10 +79,9 @@ class LimitedTests(SynchronousTestCase):
     def connect(self) -> tuple[Any, Transport]:
         """A client connects."""
         address = IPv4Address("TCP", "192.0.2.7", 4711)
-        protocol: Protocol | None = self.factory.buildProtocol(address)
+        protocol = self.factory.buildProtocol(address)
         transport = Transport(peerAddress=address)
-        if protocol is not None:
-            protocol.makeConnection(transport)
+        protocol.makeConnection(transport)
         return protocol, transport
 
     def test_it_is_a_server_of_a_listener(self) -> None:
@@ -94,19 +96,31 @@ class LimitedTests(SynchronousTestCase):
     def test_connections_count(self) -> None:
         first, _ = self.connect()
         self.connect()
-        self.assertIsNone(self.connect()[0])
+        self.assertTrue(self.connect()[1].disconnecting)
         self.assertIn("refused connection from [192.0.2.7]", self.events.lines[0])
         self.assertEqual((2, 2), (self.limits.total, self.factory.open_count))
         first.connectionLost(CLOSED)
         self.assertEqual((1, 1), (self.limits.total, self.factory.open_count))
-        self.assertIsNotNone(self.connect()[0])
+        self.assertFalse(self.connect()[1].disconnecting)
         self.assertEqual({CountKey(CONNECTIONS, "http"): 3}, self.counts.events)
+
+    def test_a_connection_beyond_the_limits_with_implicit_tls(self) -> None:
+        """Twisted's factory of TLS connections does not take None for a protocol."""
+        tls = ServerTLS([make_self_signed(self.mktemp(), "a.example")])
+        self.factory.serve(Factory.forProtocol(Protocol))
+        outer = TLSMemoryBIOFactory(tls, False, self.factory)
+        address = IPv4Address("TCP", "192.0.2.7", 4711)
+        transports = [Transport(peerAddress=address) for _ in range(3)]
+        for transport in transports:
+            outer.buildProtocol(address).makeConnection(transport)
+        self.assertEqual([each.aborted for each in transports], [False, False, True])
+        self.assertEqual((2, 2), (self.limits.total, self.factory.open_count))
 
     def test_a_client_that_the_server_refuses_is_not_counted(self) -> None:
         refusing: Any = Factory()
         refusing.buildProtocol = lambda addr: None
         self.factory.serve(refusing)
-        self.assertIsNone(self.connect()[0])
+        self.assertTrue(self.connect()[1].disconnecting)
         self.assertEqual(0, self.limits.total)
 
     def test_a_reload_is_for_new_connections(self) -> None:

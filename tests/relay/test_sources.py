@@ -64,6 +64,11 @@ class OrderTests(SynchronousTestCase):
         self.assertEqual(self.order(settings, sender="a.example"), FAR_FOUR)
         self.assertEqual(self.order(settings, sender="b.example"), FAR)
 
+    def test_an_address_of_a_version_that_is_left_out_is_not_used(self) -> None:
+        settings = settings_of({"address": SIX}, families="ipv4", bind=FOUR)
+        found = sources_of(settings).of("a.example")
+        self.assertEqual((found.addresses, found.versions), ((FOUR,), (4,)))
+
     def test_a_domain_with_both(self) -> None:
         settings = settings_of({"address": [FOUR, SIX]})
         self.assertEqual(self.order(settings, sender="a.example"), FAR)

@@ -48,7 +48,7 @@ def issued(*names: str, ends: float = 60) -> CertificateFiles:
 
 
 def https(*certificates: CertificateFiles, port: int | None = 443) -> HTTPS:
-    """What a host with these certificates knows of HTTPS, now."""
+    """The HTTPS of a host with these certificates, now."""
     return HTTPS("mx.example.org", port, lambda: certificates, current_time)
 
 
@@ -60,6 +60,9 @@ class Transport(StringTransport):
 
     def abortConnection(self) -> None:
         self.aborted = True
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """An HTTP connection over TLS asks for it."""
 
 
 @dataclass(frozen=True, slots=True)

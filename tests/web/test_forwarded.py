@@ -1,4 +1,4 @@
-"""What reverse proxies say of their clients, and who is believed."""
+"""Header fields of reverse proxies, and which of them are believed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CLIENT = "203.0.113.9"
 
 
 def read(peer: str = "198.51.100.1", **fields: str | list[str]) -> Forwarded | None:
-    """What is believed of a request with these fields."""
+    """The description of a client by a request with these fields."""
 
     def values(name: str) -> list[str]:
         found = fields.get(name.lower().replace("-", "_"), [])

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 from mailhost.interfaces.wire import IEndsWhenIdle
+from mailhost.net.tls.selfsigned import make_self_signed
+from mailhost.net.tls.server import ServerTLS
+from mailhost.web.site import Site
 from mailhost.web.values import WebRequest, WebResponse, text_response
-from tests.web.serving import SiteCase, read_reply
+from tests.web.serving import PROXIES, SiteCase, Transport, read_reply
 
 GET = b"GET /a?B=1&b=2&c HTTP/1.1\r\nHost: A.example.:8080\r\n\r\n"
 
@@ -163,7 +168,7 @@ class SiteTests(HelloCase):
 
 
 class LimitTests(HelloCase):
-    """What is too much, too large or too slow."""
+    """Requests that are too many, too large or too slow."""
 
     def test_headers(self) -> None:
         for more in (["X: " + "x" * 9000], ["X: " + "x" * 8000] * 3, ["X: x"] * 101):
@@ -211,6 +216,17 @@ class LimitTests(HelloCase):
         self.assertTrue(transport.disconnecting)
         channel.dataReceived(GET)
         self.assertEqual(self.seen, [])
+
+    def test_a_handshake_counts_too(self) -> None:
+        tls = ServerTLS([make_self_signed(self.mktemp(), "a.example")])
+        site = Site(self.hello, PROXIES, self.clock, self.clock.seconds)
+        address = IPv4Address("TCP", "192.0.2.7", 4711)
+        transport = Transport(peerAddress=address)
+        TLSMemoryBIOFactory(tls, False, site).buildProtocol(address).makeConnection(transport)
+        self.clock.advance(29)
+        self.assertFalse(transport.aborted)
+        self.clock.advance(1)
+        self.assertTrue(transport.aborted)
 
     def test_a_silent_client_is_disconnected_without_a_response(self) -> None:
         for first in (b"", GET):
@@ -263,6 +279,15 @@ class StoppingTests(SiteCase):
             channel.dataReceived(octets)
             channel.stopping()
             self.assertTrue(transport.disconnecting)
+
+    def test_a_request_that_arrives_is_answered_and_is_the_last(self) -> None:
+        for cut in (10, len(GET) - 2):
+            channel, transport = self.connect(lambda request: text_response(200, "hello"))
+            channel.dataReceived(GET[:cut])
+            channel.stopping()
+            channel.dataReceived(GET[cut:] + GET)
+            replies = transport.value().count(b"HTTP/1.1 200 OK")
+            self.assertEqual((replies, transport.disconnecting), (int(cut > 10), True))
 
     def test_a_request_under_way_is_answered(self) -> None:
         later: Deferred[WebResponse] = Deferred()

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from mailhost.certificates.in_use import folder_of, paths_in_use, self_signed
+from mailhost.certificates.folder import FOLDER, Stored, read_certificates_of
 from mailhost.config.load import Loaded
 from mailhost.config.model import Settings
 from mailhost.config.secrets import secret_sources
@@ -21,6 +21,7 @@ from mailhost.net.tls.certificate_checks import (
     CertificateFault,
     CertificateFinding,
     findings,
+    is_for,
 )
 
 
@@ -39,24 +40,49 @@ def certificate_findings(settings: Settings) -> list[CertificateFinding]:
         return [CertificateFinding(str(bad), fault, serious=True)]
     found = findings(certificates, settings.hostname, current_time()) if certificates else []
     unusable = CertificateFault.UNUSABLE  # not serious: the host does without such a certificate
-    return [*found, *(CertificateFinding(text, unusable) for text in _unusable(settings))]
+    return [*found, *(CertificateFinding(text, unusable) for text in _ordered(settings).faults)]
 
 
 def read_certificates(settings: Settings) -> list[CertificateFiles]:
     """Return the certificates that the host uses: those of the settings, those that it ordered, and
     without one for its name the one that it signed itself; none before its first start. Blocks for
     the disk. Raises BadCertificate."""
-    own, _ = self_signed(settings)
-    pairs = paths_in_use(settings)
-    return [read_certificate(*pair) for pair in pairs if pair[0] != own or os.path.exists(own)]
+    found = [read_certificate(each.chain, each.key) for each in settings.tls.certificate]
+    found += [each.files for each in _ordered(settings).certificates]
+    own = _self_signed(settings)
+    if settings.tls.certificate or any(is_for(files, settings.hostname) for files in found):
+        return found
+    return [*([read_certificate(*own)] if os.path.exists(own[0]) else []), *found]
 
 
-def _unusable(settings: Settings) -> Sequence[str]:
-    """Return the faults of certificates that the host ordered; none where this user cannot look."""
+def certificate_paths(settings: Settings) -> list[tuple[str, str]]:
+    """Return the files of each chain and its key: those of the settings, those that the host
+    ordered, and if the settings name none the one that it signed itself. Blocks for the disk."""
+    pairs = [(each.chain, each.key) for each in settings.tls.certificate]
+    own = [] if pairs else [_self_signed(settings)]
+    folder = os.path.join(settings.data, FOLDER)
+    ordered = [os.path.join(folder, name) for name in sorted(_names_in(folder))]
+    return [*pairs, *((path, path) for path in ordered if path.endswith(".pem")), *own]
+
+
+def _ordered(settings: Settings) -> Stored:
+    """Return the certificates that the host ordered by ACME; none where this user cannot look."""
     try:
-        return folder_of(settings).read().faults
+        return read_certificates_of(settings.data)
     except OSError:
-        return ()
+        return Stored()
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _self_signed(settings: Settings) -> tuple[str, str]:
+    own = os.path.join(settings.data, "tls")
+    return os.path.join(own, "chain.pem"), os.path.join(own, "key.pem")
 
 
 def _unreadable(loaded: Loaded) -> Iterator[CertificateFinding]:

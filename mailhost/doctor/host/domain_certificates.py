@@ -87,7 +87,7 @@ def _finding(settings: Settings, names: Sequence[str]) -> Finding:
     more = f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else ""
     seen = f"no certificate is for {', '.join(names[:MOST_SHOWN])}{more}"
     if settings.tls.acme.agree:
-        remedy = "`mailhost certificates list` says why the authority has issued none."
+        remedy = "`mailhost certificates` says why the authority has issued none."
         return warning(CERTIFICATE_DOMAIN_NAMES, _TRIED, seen, remedy)
     remedy = "Get a certificate for these names, or let the host order them by itself:"
     lines = ("[tls.acme]", "agree = true")

@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterator
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificates
 
-from mailhost.certificates.in_use import paths_in_use
 from mailhost.config.model import Settings
 from mailhost.doctor.finding import Finding, unknown
+from mailhost.doctor.host.certificate_files import certificate_paths
 from mailhost.doctor.round_trip.faults import TEST_PASSWORD_WITHHELD
 
 
@@ -28,7 +28,7 @@ def own_certificates(settings: Settings) -> frozenset[bytes]:
 
 
 def _certificates(settings: Settings) -> Iterator[bytes]:
-    for path, _ in paths_in_use(settings):
+    for path, _ in certificate_paths(settings):
         try:
             with open(path, "rb") as file:
                 chain = load_pem_x509_certificates(file.read())

@@ -198,6 +198,17 @@ EVENT_ROWS = (
     ),
     EventRow(
         _counter(
+            "mailhost_web_answers_total",
+            "Pages of the web listener that clients asked for; requests for other paths do not "
+            "count.",
+            "protocol",
+            "class",
+        ),
+        "web answered",
+        lambda key: (key.protocol, key.result),
+    ),
+    EventRow(
+        _counter(
             "mailhost_dns_lookups_total",
             "Questions to the DNS servers. Answers from the cache are not counted.",
             "result",
@@ -205,6 +216,17 @@ EVENT_ROWS = (
         LOOK_UPS,
         lambda key: (key.result.replace(" ", "_"),),
         _each_of("found", "not_found", "failed"),
+    ),
+    EventRow(
+        _counter(
+            "mailhost_web_responses_total",
+            "Responses of the pages of the web listener, by the class of their status. Requests "
+            "for other addresses are not counted.",
+            "protocol",
+            "class",
+        ),
+        "web answered",
+        lambda key: (key.protocol, key.result),
     ),
     EventRow(
         _counter(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mailhost.interfaces.tls_sessions import TLSFailure
+from mailhost.interfaces.tls_sessions import BY_SENDER, TLSFailure
 from mailhost.message.envelope import Envelope
 from mailhost.message.tls_demand import TLSDemand
 from mailhost.mta_sts.policy import Mode
@@ -28,7 +28,6 @@ from mailhost.relay.tls.decision import (
 from mailhost.relay.tls.memory import ExpectedTLS
 
 REQUIRETLS = "the demand of the sender (REQUIRETLS)"
-OPTIONAL = "the wish of the sender (TLS-Required: No)"
 
 
 def demand_of(envelope: Envelope) -> TLSDemand:
@@ -80,7 +79,7 @@ def _is_named(policies: TLSPolicies, host: HostFacts) -> bool:
 def _optional(decision: TLSDecision, policies: TLSPolicies) -> TLSDecision:
     if policies.route is not None:
         return decision
-    return replace(decision, use=TLSUse.OFFERED, enforced=False, decided=OPTIONAL)
+    return replace(decision, use=TLSUse.OFFERED, enforced=False, decided=BY_SENDER)
 
 
 def _as_remembered(decision: TLSDecision, host: str, expected: ExpectedTLS) -> TLSDecision:

@@ -6,7 +6,7 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import Certificate
 
 from mailhost.net.tls.client import client_tls
-from mailhost.net.tls.peer import PeerHandshake, PeerProblem, PeerTLS
+from mailhost.net.tls.peer import PeerCheck, PeerHandshake, PeerProblem, PeerTLS
 from mailhost.relay.tls.decision import TLSDecision
 
 
@@ -15,6 +15,11 @@ class Handshakes:
 
     def __init__(self, authority: Certificate | None = None) -> None:
         self._peers = PeerTLS(authority)
+
+    def prepare(self) -> None:
+        """Read the authorities, which blocks for some 20 ms; the first handshake does so
+        otherwise. May be called in a thread."""
+        self._peers.handshake("", PeerCheck())
 
     def begin(self, host: str, decision: TLSDecision) -> IOpenSSLClientConnectionCreator:
         """Return what a client hands to `transport.startTLS`. The host gets the first name that

@@ -12,13 +12,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import crypto
 
-from mailhost.certificates.in_use import paths_in_use
 from mailhost.config.load import Loaded
 from mailhost.dns_records.facts import DomainFacts
 from mailhost.dns_records.own_domain import OwnDomain
 from mailhost.doctor.finding import Finding, Verdict
 from mailhost.doctor.host import certificates
-from mailhost.doctor.host.certificate_files import certificate_findings
+from mailhost.doctor.host.certificate_files import certificate_findings, certificate_paths
 from mailhost.doctor.host.certificates import certificates_check
 from mailhost.doctor.host.chain import chain_fault
 from mailhost.doctor.host.listeners import HostState
@@ -176,7 +175,7 @@ class OrderedTests(CertificateCase):
         [finding] = self.found()
         self.assert_fine([finding])
         self.assertIn(path, finding.tried)
-        self.assertIn((path, path), paths_in_use(self.settings))
+        self.assertIn((path, path), certificate_paths(self.settings))
 
     def test_one_that_ends_soon(self) -> None:
         self.order(days=5)
@@ -187,7 +186,7 @@ class OrderedTests(CertificateCase):
         own = make_self_signed(os.path.join(self.settings.data, "tls"), NAME)
         self.order("mail.other.test")
         self.only(self.found(), "certificate-self-signed", Verdict.WARNING)
-        self.assertIn(own, paths_in_use(self.settings))
+        self.assertIn(own, certificate_paths(self.settings))
         self.order()
         self.assert_fine(self.found())
 

@@ -1,5 +1,5 @@
-"""What reverse proxies say of their clients: a line with the addresses of X-Forwarded-For, then a
-Forwarded field."""
+"""Header fields of reverse proxies: a line with the addresses of X-Forwarded-For, then a Forwarded
+field."""
 
 from __future__ import annotations
 

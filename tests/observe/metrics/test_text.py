@@ -63,6 +63,7 @@ class CountTests(SynchronousTestCase):
                 {"protocol": "submission", "mechanism": "PLAIN", "class": "5xx"},
                 1,
             ),
+            ("web_answers", {"protocol": "https", "class": "2xx"}, 1),
             ("faults", {"part": "other"}, 1),
         ):
             self.assertEqual(value, page.value(f"mailhost_{name}_total", **labels), name)
@@ -118,7 +119,15 @@ class CountTests(SynchronousTestCase):
     def test_every_count_of_an_event_is_shown_or_left_out_knowingly(self) -> None:
         shown = {row.event for row in EVENT_ROWS}
         counted = {event.key.event for event, _ in KEYS}
-        left_out = {"notice", "diagnosed", "identified", "unsigned", "filtered", "warned"}
+        left_out = {
+            "commanded",
+            "notice",
+            "diagnosed",
+            "identified",
+            "unsigned",
+            "filtered",
+            "warned",
+        }
         explanation = "add a row to EVENT_ROWS, or the kind of event here"
         self.assertEqual(left_out, counted - shown, explanation)
 

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.config.model import RouteTLS
 from mailhost.dane.lookups import TLSAAnswer
 from mailhost.interfaces.dns import TLSARecord
+from mailhost.interfaces.tls_sessions import BY_SENDER
 from mailhost.message.envelope import Envelope
 from mailhost.message.tls_demand import TLSDemand
 from mailhost.mta_sts.policy import Mode, STSPolicy
@@ -21,7 +22,7 @@ from mailhost.relay.tls.decision import (
     Verification,
     decide,
 )
-from mailhost.relay.tls.demands import OPTIONAL, REQUIRETLS, decide_for_message, demand_of
+from mailhost.relay.tls.demands import REQUIRETLS, decide_for_message, demand_of
 from mailhost.relay.tls.memory import BestTLS, ExpectedTLS
 from tests.fakes import envelope as envelope_to
 
@@ -123,7 +124,7 @@ class OptionalTests(SynchronousTestCase):
         ):
             decision = decide_for_message(policies(TLSDemand.OPTIONAL, sts), host)
             self.assertFalse(decision.required or decision.refused or decision.enforced)
-            self.assertEqual(decision.decided, OPTIONAL)
+            self.assertEqual(decision.decided, BY_SENDER)
             self.assertIs(decision.use, TLSUse.OFFERED)
 
     def test_a_route_of_the_settings_decides(self) -> None:

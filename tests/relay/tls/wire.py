@@ -8,7 +8,7 @@ The domain is far.example.org; its MX hosts are mx1.far.example.org at 127.0.0.2
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from twisted.internet import reactor as installed
@@ -28,6 +28,7 @@ from mailhost.interfaces.queue import Lane
 from mailhost.interfaces.tls_sessions import TLSSession
 from mailhost.message.content import Content
 from mailhost.message.outcome import Outcome
+from mailhost.message.tls_demand import TLSDemand
 from mailhost.net.dns.resolver import Resolver
 from mailhost.net.tls.certificate import PEM
 from mailhost.net.tls.server import ServerTLS
@@ -51,11 +52,13 @@ reactor: Any = installed
 @dataclass
 class FarHost:
     """One MX host. `starttls` is its reply to STARTTLS, empty if it offers none; `broken` ends the
-    connection in place of the handshake. `mail` are the senders of complete messages."""
+    connection in place of the handshake. With `requiretls` it offers REQUIRETLS over TLS. `mail`
+    are the MAIL commands of complete messages."""
 
     pem: PEM
     starttls: str = "220 go"
     broken: bool = False
+    requiretls: bool = False
     mail: list[str] = field(default_factory=list)
     connections: int = 0
     open: int = 0
@@ -84,8 +87,7 @@ class FarSession(LineReceiver):
         if self._in_content:
             self._content(text)
         elif verb == "EHLO":
-            offered = self.host.starttls and not self._secure
-            self._say("250-there\r\n250 STARTTLS" if offered else "250 there")
+            self._say("".join(f"250-{word}\r\n" for word in self._offered()) + "250 HELP")
         elif verb == "STARTTLS":
             self._start_tls()
         elif verb == "DATA":
@@ -96,6 +98,11 @@ class FarSession(LineReceiver):
             self._say("221 bye" if verb == "QUIT" else "250 OK")
             if verb == "QUIT":
                 cast("Any", self.transport).loseConnection()
+
+    def _offered(self) -> list[str]:
+        if self._secure:
+            return ["there", "REQUIRETLS"] if self.host.requiretls else ["there"]
+        return ["there", "STARTTLS"] if self.host.starttls else ["there"]
 
     def _content(self, text: str) -> None:
         if text == ".":
@@ -240,9 +247,9 @@ class WireCase(TestCase):
         self.dns.records[f"_{self.port}._tcp.{host}"] = rows
         self.start()
 
-    async def send(self) -> Outcome:
-        """Send a message, and return its outcome."""
-        envelope = envelope_to(f"a@{DOMAIN}")
+    async def send(self, tls: TLSDemand = TLSDemand.USUAL) -> Outcome:
+        """Send a message with this demand, and return its outcome."""
+        envelope = replace(envelope_to(f"a@{DOMAIN}"), tls=tls)
         destination = self.relay.next_hop("far.example", DOMAIN, 0)
         lane = Lane(destination, [path(f"a@{DOMAIN}")])
         carried = await self.relay.carry(
