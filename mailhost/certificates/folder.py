@@ -132,7 +132,7 @@ class CertificateFolder:
                 str(fields["key"]).encode("ascii"),
                 str(fields["url"]),
                 tuple(map(str, fields["contact"])),
-                tuple(map(str, fields["caa"])),
+                tuple(map(str, fields.get("caa", ()))),
             )
         except FileNotFoundError:
             return None
