@@ -8,15 +8,13 @@ from twisted.internet.protocol import ServerFactory
 
 from mailhost.application.foundation import Foundation
 from mailhost.application.services import Services
-from mailhost.config.model import Listen, Settings
-from mailhost.config.protocol import ListenProtocol
-from mailhost.dns_records.from_settings import service_ports
+from mailhost.config.model import Listen
 from mailhost.net.limited import LimitedFactory
 from mailhost.net.tls.certificate import CertificateFiles, current_time
 from mailhost.net.tls.server_contexts import HTTPS as HTTPS_ROLE
 from mailhost.web.forwarded import TrustedProxies
 from mailhost.web.hosts import WebHosts
-from mailhost.web.https import HTTPS
+from mailhost.web.https import HTTPS, own_https_port
 from mailhost.web.routes import Routes
 from mailhost.web.site import Site
 from mailhost.web.table import Parts, make_table
@@ -38,7 +36,7 @@ def make_site(services: Services) -> Site:
     def certificates() -> tuple[CertificateFiles, ...]:
         return foundation.tls.certificates
 
-    https = HTTPS(settings.hostname, _https_port(settings), certificates, current_time)
+    https = HTTPS(settings.hostname, own_https_port(settings.listen), certificates, current_time)
     parts = Parts(
         settings,
         hosts,
@@ -51,11 +49,3 @@ def make_site(services: Services) -> Site:
     proxies = TrustedProxies(settings.web.trusted_proxies if settings.web else ())
     routes = Routes(make_table(parts), hosts, https, foundation.events)
     return Site(routes.answer, proxies, foundation.reactor, time.time)
-
-
-def _https_port(settings: Settings) -> int | None:
-    """Return the port at which clients reach this host by HTTPS, None if there is none."""
-    for loopback in (False, True):
-        for port in service_ports(settings.listen, ListenProtocol.HTTPS, loopback):
-            return port
-    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -55,14 +56,17 @@ def _domains(loaded: Loaded) -> list[str]:
 
 def _addresses(settings: Settings, domains: Sequence[str]) -> Iterator[tuple[str, str]]:
     from mailhost.mta_sts.own import own_policy
-    from mailhost.mta_sts.policy import policy_url
-    from mailhost.web import autoconfig
-    from mailhost.web.apple.page import FORM_PATH
+    from mailhost.web import autoconfig, sts_policy
+    from mailhost.web.apple.page import profile_path
     from mailhost.web.autodiscover import xml_page
+    from mailhost.web.https import https_address, own_https_port
 
+    address = partial(https_address, port=own_https_port(settings.listen))
     for domain in domains:
         mode = own_policy(settings, domain).mode.value
-        yield policy_url(domain), f"the policy of MTA-STS, mode {mode}"
-        yield f"https://autoconfig.{domain}{autoconfig.PATHS[0]}", "Thunderbird and others"
-        yield f"https://autodiscover.{domain}{xml_page.PATH}", "Outlook"
-        yield f"https://mail.{domain}{FORM_PATH}", "iPhone, iPad and Mac"
+        policy = f"the policy of MTA-STS, mode {mode}"
+        yield address(f"mta-sts.{domain}", path=sts_policy.PATH), policy
+        program = "Thunderbird and others"
+        yield address(f"autoconfig.{domain}", path=autoconfig.PATHS[0]), program
+        yield address(f"autodiscover.{domain}", path=xml_page.PATH), "Outlook"
+        yield address(settings.hostname, path=profile_path(domain)), "iPhone, iPad and Mac"

@@ -12,15 +12,32 @@ from datetime import datetime
 from enum import Enum
 from typing import TypeAlias
 
+from mailhost.config.model import Listen
+from mailhost.config.protocol import ListenProtocol
+from mailhost.dns_records.from_settings import service_ports
 from mailhost.net.tls.certificate import CertificateFiles
 from mailhost.net.tls.certificate_checks import is_for
 from mailhost.web.values import WebRequest, WebResponse, text_response
 
-HTTPS_PORT = 443
 # half a year, and for no names below: another host may serve them without HTTPS
 HSTS = ("Strict-Transport-Security", "max-age=15552000")
 
 Certificates: TypeAlias = Callable[[], Sequence[CertificateFiles]]
+
+
+def own_https_port(listeners: Sequence[Listen]) -> int | None:
+    """Return the port at which clients reach this host by HTTPS, None if there is none. A port on
+    loopback counts if there is no other."""
+    for loopback in (False, True):
+        for port in service_ports(listeners, ListenProtocol.HTTPS, loopback):
+            return port
+    return None
+
+
+def https_address(name: str, port: int | None, path: str) -> str:
+    """Return the address of a page. Without a port of our own, a proxy has the usual one."""
+    where = "" if port in (None, ListenProtocol.HTTPS.usual_port) else f":{port}"
+    return f"https://{name}{where}{path}"
 
 
 class Plain(Enum):
@@ -71,8 +88,7 @@ class HTTPS:
 
     def address(self, name: str, path: str) -> str:
         """Return the address of a page by HTTPS."""
-        port = "" if self._port in (None, HTTPS_PORT) else f":{self._port}"
-        return f"https://{name}{port}{path}"
+        return https_address(name, self._port, path)
 
     def redirect(self, request: WebRequest, plain: Plain, anywhere: bool) -> WebResponse | None:
         """Return the redirect that a request by HTTP gets, None if it is answered. `anywhere`: the

@@ -16,10 +16,15 @@ class WebTests(CommandCase):
             "https://mta-sts.example.org/.well-known/mta-sts.txt",
             "https://autoconfig.books.example/mail/config-v1.1.xml",
             "https://autodiscover.example.org/autodiscover/autodiscover.xml",
-            "https://mail.books.example/apple",
+            "https://mail.example.com/apple/books.example.mobileconfig",
         ):
             self.assertIn(address, output)
         self.assertIn("mode testing", output)
+
+    def test_another_port(self) -> None:
+        listener = '[[listen]]\nprotocol = "https"\nendpoint = "tcp:127.0.0.1:2443"\n'
+        self.settings(f'[domain."example.org"]\n{listener}')
+        self.assertIn("https://autoconfig.example.org:2443/mail/", self.run_ok("web"))
 
     def test_a_host_without_the_listener(self) -> None:
         self.settings('[domain."example.org"]\n')

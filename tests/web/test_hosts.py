@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.web.hosts import HostKind, WebHost
+from mailhost.certificates import names
+from mailhost.web.hosts import LABELS, HostKind, WebHost
 from tests.web.serving import hosts
 
 
@@ -21,6 +22,9 @@ class HostsTests(SynchronousTestCase):
             ("autodiscover.example.org", HostKind.AUTODISCOVER, "example.org"),
         ):
             self.assertEqual(hosts().find(name), WebHost(kind, domain))
+
+    def test_certificates_are_ordered_for_the_same_names(self) -> None:
+        self.assertEqual(set(LABELS), set(names.LABELS))
 
     def test_a_host_outside_of_its_domains(self) -> None:
         self.assertEqual(hosts("mx.isp.example").find("mx.isp.example"), WebHost(HostKind.HOST, ""))

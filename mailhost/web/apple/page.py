@@ -45,6 +45,11 @@ _FORM = """<!DOCTYPE html>
 _FORM_POLICY = "default-src 'none'; form-action 'self'; frame-ancestors 'none'"
 
 
+def profile_path(domain: str) -> str:
+    """Return the path of the profile of a domain."""
+    return f"{DOMAIN_PATH}{domain}{_SUFFIX}"
+
+
 def form_page(request: WebRequest, host: WebHost | None) -> WebResponse:
     """Return the form."""
     body = _FORM.format(action=escape(PROFILE_PATH)).encode()
