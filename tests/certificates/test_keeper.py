@@ -259,6 +259,23 @@ class FailureTests(KeeperCase):
         self.assertEqual([[MX], [MX], [MAIL]], self.ordered)
         self.assertEqual([], [line for line in self.lines() if "wrong page" in line])
 
+    def test_a_challenge_that_succeeded_is_used_again_in_the_next_order(self) -> None:
+        """An authority need not remember what it has looked at."""
+        self.resolver.found["autoconfig.a.example"] = [OURS]
+        self.ca.failing["autoconfig.a.example http-01"] = problem("dns", "SERVFAIL").body
+        self.ca.failing[f"{MAIL} tls-alpn-01"] = problem("dns", "SERVFAIL").body
+        self.start()
+        self.assertEqual({MAIL, "autoconfig.a.example"}, self.stored()["a.example"])
+
+    def test_a_challenge_that_the_authority_refuses_to_look_at(self) -> None:
+        self.resolver.found["autoconfig.a.example"] = [OURS]
+        self.change(hostname="autodiscover.a.example")  # not in DNS
+        refusals = [problem("malformed", "no such challenge", 400)] * 2
+        self.ca.errors["chall"] = refusals
+        self.start()
+        self.assertEqual({MAIL, "autoconfig.a.example"}, self.stored()["a.example"])
+        self.assertEqual(2, len(self.ordered))
+
     def test_names_that_an_order_names(self) -> None:
         self.change(asked=("forbidden.a.example",))
         part = problem("rejectedIdentifier", "no policy for this name").body

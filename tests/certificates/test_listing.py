@@ -107,7 +107,7 @@ class AnswerTests(KeeperCase):
 
 class TimeoutTests(KeeperCase):
     def test_an_authority_that_does_not_answer(self) -> None:
-        from mailhost.certificates.order import bounded_call
+        from mailhost.certificates.polling import bounded_call
         from mailhost.certificates.values import AuthorityError
 
         calling = bounded_call(self.clock, lambda work: Deferred(), lambda: None)
