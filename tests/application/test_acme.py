@@ -14,11 +14,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.application.acme import HeadCertificates
 from mailhost.application.certificate_commands import certificate_commands
+from mailhost.application.certificate_orders import CertificateOrders
 from mailhost.application.certificate_sources import certificate_sources
 from mailhost.application.head import Head
 from mailhost.application.host_certificates import host_certificates
+from mailhost.certificates.answers import ChallengeAnswers
 from mailhost.certificates.dns_challenge import DNSProver
 from mailhost.certificates.expiry import ExpiryWarning
 from mailhost.certificates.folder import CertificateFolder
@@ -101,17 +102,17 @@ class HeadCase(Ordering):
 class HeadTests(HeadCase):
     def test_without_agreement_there_is_nothing_to_do(self) -> None:
         head = self.head("agree = false")
-        self.assertIsNone(head.acme._setup())
-        self.assertIsNone(now(head.acme.keeper.plan()))
+        self.assertIsNone(head.acme.orders._setup())
+        self.assertIsNone(now(head.acme.orders.keeper.plan()))
         refused = Deferred.fromCoroutine(certificate_commands(head)["certificates.renew"]())
         text = str(self.failureResultOf(refused, CommandRefused).value)
         self.assertIn("[tls.acme] does not have agree = true", text)
 
     def test_the_settings(self) -> None:
         head = self.head('agree = true\ncontact = ["ann@a.example"]\ntry_first = "staging"')
-        setup = head.acme._setup()
+        setup = head.acme.orders._setup()
         assert setup is not None and setup.trial is not None
-        self.assertIs(setup, head.acme._setup())
+        self.assertIs(setup, head.acme.orders._setup())
         self.assertEqual(
             (HOST, ("a.example",), ("ann@a.example",), STAGING),
             (setup.hostname, setup.domains, setup.account.contact, setup.trial.directory),
@@ -119,13 +120,13 @@ class HeadTests(HeadCase):
         self.assertEqual(("http-01", "tls-alpn-01"), setup.challenges)
 
     def test_challenges(self) -> None:
-        provers = self.head('agree = true\ndns_command = "/bin/true"').acme._means().provers
+        provers = self.head('agree = true\ndns_command = "/bin/true"').acme.orders._means().provers
         self.assertEqual(
             [HTTPProver, TLSProver, DNSProver], [type(each) for each in provers.values()]
         )
-        self.assertEqual({}, self.head("agree = true", more="").acme._means().provers)
+        self.assertEqual({}, self.head("agree = true", more="").acme.orders._means().provers)
         head = self.head('agree = true\nchallenges = ["tls-alpn-01"]')
-        self.assertEqual(["tls-alpn-01"], [*head.acme._means().provers])
+        self.assertEqual(["tls-alpn-01"], [*head.acme.orders._means().provers])
 
     def test_answers_reach_the_listeners(self) -> None:
         head = self.head("agree = true")
@@ -133,9 +134,9 @@ class HeadTests(HeadCase):
         self.assertIs(head.acme.answers, head.foundation.tls.challenges)
 
     def test_a_trial_needs_an_agreement_too(self) -> None:
-        self.assertIsNotNone(self.head("agree = true").acme.staging())
+        self.assertIsNotNone(self.head("agree = true").acme.orders.staging())
         head = self.head('agree = true\ndirectory = "https://ca.example/dir"')
-        self.assertIsNone(head.acme.staging())
+        self.assertIsNone(head.acme.orders.staging())
         renew = certificate_commands(head)["certificates.renew"]
         refused = Deferred.fromCoroutine(renew(staging=True))
         text = str(self.failureResultOf(refused, CommandRefused).value)
@@ -144,7 +145,7 @@ class HeadTests(HeadCase):
     def test_a_file_of_an_own_authority_is_not_for_public_ones(self) -> None:
         ca_file, _ = self.certificate("ca.example")
         lines = f'directory = "https://ca.example/"\nca_file = "{os.path.abspath(ca_file)}"'
-        setup = self.head(f'agree = true\ntry_first = "staging"\n{lines}').acme._setup()
+        setup = self.head(f'agree = true\ntry_first = "staging"\n{lines}').acme.orders._setup()
         assert setup is not None and setup.trial is not None
         self.assertEqual(os.path.abspath(ca_file), setup.account.ca_file)
         self.assertEqual("", setup.trial.ca_file)
@@ -161,10 +162,24 @@ class HeadTests(HeadCase):
         names = [files.names[0] for files in head.foundation.tls.certificates]
         self.assertEqual([HOST, "mail.a.example"], names)
 
-    def test_the_libraries_wait_for_the_first_order(self) -> None:
-        code = "import sys, mailhost.application.head; sys.exit('acme' in sys.modules)"
+    def test_nothing_is_imported_before_the_operator_agrees(self) -> None:
+        unwanted = "{'acme', 'requests', 'mailhost.certificates.keeper'} & {*sys.modules}"
+        code = f"import sys, mailhost.application.host; sys.exit(bool({unwanted}))"
         done = subprocess.run([sys.executable, "-c", code], check=False)
         self.assertEqual(0, done.returncode)
+
+    def test_the_operator_agrees_while_the_host_runs(self) -> None:
+        head = self.head("agree = false")
+        begun: list[bool] = []
+        keeper = head.acme.orders.keeper
+        keeper.start = lambda: begun.append(True)  # type: ignore[method-assign]
+        head.acme.start()
+        self.assertEqual([], begun)
+        agreed = self.head("agree = true").loaded
+        head.loaded = agreed
+        head.acme.reconfigure()
+        head.acme.reconfigure()
+        self.assertEqual([True], begun)
 
 
 class FactsTests(HeadCase):
@@ -199,12 +214,9 @@ class WarningTests(SynchronousTestCase):
         base = SimpleNamespace(events=RecordingEvents(), data="/nowhere")
         base.commit_now = SimpleNamespace(commit=None)
         base.resolver = None
-        certificates = HeadCertificates(
-            cast(Any, Clock()),
-            cast(Any, base),
-            cast(Any, None),
-            lambda: cast(Any, services),
-            _never,
+        some, none = cast(Any, base), cast(Any, None)
+        certificates = CertificateOrders(
+            cast(Any, Clock()), some, none, lambda: cast(Any, services), _never, ChallengeAnswers()
         )
         now(certificates._warn(ExpiryWarning("a.example", "it expires", "it expires soon")))
         return handover
