@@ -58,7 +58,7 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """What the authority knows about one name (RFC 8555 §7.1.4). `name` has no `*.`. `wait` are the
+    """The state of one name at the authority (RFC 8555 §7.1.4). `name` has no `*.`. `wait` are the
     seconds until the next question."""
 
     url: str
@@ -117,7 +117,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class AccountWanted:
-    """What the settings say about the account. `eab_id` and `eab_key` (base64url) tie it to one
+    """The account as the settings have it. `eab_id` and `eab_key` (base64url) tie it to one
     that the authority gave otherwise (RFC 8555 §7.3.4)."""
 
     directory: str

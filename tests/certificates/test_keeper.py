@@ -40,8 +40,8 @@ class OrderingTests(KeeperCase):
             "autodiscover.a.example (it does not exist)",
             left_out,
         )
-        self.assertRegex(host, "^certificates: mx.a.example has one for mx.a.example, valid until ")
-        self.assertIn("a.example has one for mail.a.example, mta-sts.a.example, valid", domain)
+        self.assertIn("certificate of mx.a.example: ordered for mx.a.example, valid", host)
+        self.assertIn("a.example: ordered for mail.a.example, mta-sts.a.example, valid", domain)
         self.assertEqual(({}, {}), (self.answers._http, self.answers._tls))
 
     def test_files_are_for_the_owner_alone(self) -> None:
@@ -319,7 +319,7 @@ class FailureTests(KeeperCase):
         self.start()
         [line] = [line for line in self.lines() if "too many" in line]
         self.assertIn(
-            "mx.a.example gets none: the authority said: too many new orders (rateLimited)", line
+            "for mx.a.example failed: the authority said: too many new orders (rateLimited)", line
         )
         self.assertEqual([], self.ordered, "the other certificate waits too")
         self.restart()
@@ -332,7 +332,7 @@ class FailureTests(KeeperCase):
         self.ca.unreachable = True
         self.start(30 * DAY % 60)
         self.wait(30 * DAY, 600)
-        failed = [line for line in self.lines() if "gets none" in line]
+        failed = [line for line in self.lines() if "the order for" in line]
         self.assertTrue(30 <= len(failed) <= 40, len(failed))
         self.assertIn("connection refused. Remedy: look whether this host reaches", failed[0])
         self.ca.unreachable = False
@@ -350,7 +350,7 @@ class FailureTests(KeeperCase):
             self.ca.errors["directory"] = [reply]
             self.keeper.start()
             self.wait(60, 1.0)
-            [line] = [line for line in self.lines() if "gets none" in line]
+            [line] = [line for line in self.lines() if "the order for" in line]
             self.assertIn(words, line)
             self.stop()
             self.successResultOf(Deferred.fromCoroutine(self.memory.account_changed(DIRECTORY)))
@@ -359,12 +359,12 @@ class FailureTests(KeeperCase):
     def test_an_external_account(self) -> None:
         self.ca.eab = {"kid-1": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"}
         self.start()
-        [line] = [line for line in self.lines() if "gets none" in line]
+        [line] = [line for line in self.lines() if "the order for" in line]
         self.assertIn("Remedy: write external_account in [tls.acme]", line)
         wrong = AccountWanted(DIRECTORY, eab_id="kid-2", eab_key="c2VjcmV0")
         self.change(account=wrong)
         self.wait(30, 1.0)
-        [line] = [line for line in self.lines() if "gets none" in line]
+        [line] = [line for line in self.lines() if "the order for" in line]
         self.assertIn("Remedy: look at external_account in [tls.acme]", line)
         right = AccountWanted(DIRECTORY, eab_id="kid-1", eab_key=self.ca.eab["kid-1"])
         self.change(account=right)
@@ -375,8 +375,8 @@ class FailureTests(KeeperCase):
         provers, self.provers = self.provers, dict  # type: ignore[method-assign]
         self.start()
         self.assertEqual([], self.ca.asked)
-        [line] = [line for line in self.lines() if "gets none" in line]
-        self.assertIn("gets none: this host can answer no challenge", line)
+        [line] = [line for line in self.lines() if "the order for" in line]
+        self.assertIn("failed: this host can answer no challenge", line)
         self.assertIn("Remedy: add [web]", line)
         self.provers = provers  # type: ignore[method-assign]
         self.change(challenges=("http-01",))

@@ -1,4 +1,4 @@
-"""What `mailhost certificates` lists, what is mailed, and answers of tls-alpn-01."""
+"""The list of `mailhost certificates`, mailed warnings, and answers of tls-alpn-01."""
 
 from __future__ import annotations
 

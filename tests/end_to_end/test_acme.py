@@ -54,8 +54,8 @@ class AcmeTests(TestCase):
         self.addCleanup(host.stop)
         client = Raw((HOST, host.ports["smtp"]), hello="EHLO")
         self.addCleanup(client.close)
-        host.wait_for("mx.a.example has one for mx.a.example, valid until")
-        host.wait_for("a.example has one for mail.a.example, mta-sts.a.example, valid")
+        host.wait_for("certificate of mx.a.example: ordered for mx.a.example, valid until")
+        host.wait_for("a.example: ordered for mail.a.example, mta-sts.a.example, valid")
         host.wait_for("left out: autoconfig.a.example (it leads to 192.0.2.9), autodiscover")
         first = self.used("mail.a.example")
         self.assertEqual({"mail.a.example", "mta-sts.a.example"}, names_in(first))
@@ -76,7 +76,7 @@ class AcmeTests(TestCase):
     def noticed(self, host: RunningHost) -> None:
         """A domain that is added later gets its certificate."""
         self.assertEqual(0, host.command("domain", "add", "b.example").returncode)
-        host.wait_for("b.example has one for mail.b.example, valid until")
+        host.wait_for("certificate of b.example: ordered for mail.b.example, valid until")
 
     def commands(self, host: RunningHost, first: x509.Certificate) -> None:
         done = host.command("certificates", "--json")
