@@ -99,6 +99,14 @@ class OrderingTests(KeeperCase):
         with_host = [each for each in self.trial_ca.orders[trials:] if MX in each["names"]]
         self.assertEqual([], with_host, "a renewal needs no trial")
 
+    def test_a_directory_for_trials_that_cannot_be_reached(self) -> None:
+        self.change(trial=AccountWanted(self.trial_ca.directory))
+        self.trial_ca.unreachable = True
+        self.start()
+        self.assertEqual([], self.ordered)
+        [line] = [line for line in self.lines() if "the order for" in line]
+        self.assertIn("failed: at the trial, https://trial.example/directory: Conn", line)
+
     def test_a_name_that_cannot_be_looked_up_is_neither_added_nor_dropped(self) -> None:
         self.start()
         self.resolver.failing |= {MAIL, "autoconfig.a.example"}
