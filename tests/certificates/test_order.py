@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from twisted.internet.defer import Deferred, succeed
@@ -13,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from mailhost.certificates.keys import key_pem, kind_of, make_key
+from mailhost.certificates.keys import certificate_id, key_pem, kind_of, make_key
 from mailhost.certificates.order import Obtained, Orders, Wanted
 from mailhost.certificates.provers import IProver
 from mailhost.certificates.values import (
@@ -214,3 +217,21 @@ class KeyTests(SynchronousTestCase):
         self.assertIsNone(kind_of(ec.generate_private_key(ec.SECP521R1())))
         self.assertIsNone(kind_of(rsa.generate_private_key(65537, 1024)))
         self.assertIsNone(kind_of(object()))
+
+    def test_the_id_of_a_certificate(self) -> None:
+        """The example of RFC 9773 §4.1."""
+        identifier = bytes.fromhex("69885B6B87464041E1B37B847BA0AE2CDE01C8D4")
+        key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(0x87654321)
+            .not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
+            .not_valid_after(datetime(2026, 4, 1, tzinfo=UTC))
+        )
+        self.assertEqual("", certificate_id(builder.sign(key, hashes.SHA256())))
+        issuer = x509.AuthorityKeyIdentifier(identifier, None, None)
+        signed = builder.add_extension(issuer, critical=False).sign(key, hashes.SHA256())
+        self.assertEqual("aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE", certificate_id(signed))
