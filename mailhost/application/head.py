@@ -350,10 +350,13 @@ class Head:
 
     async def _use_ordered(self) -> None:
         """Use the certificates that were ordered, in all processes."""
-        base = self.foundation
+        base, settings = self.foundation, self.services.settings
         try:
-            sources = await base.in_thread(partial(certificate_sources, self.services.settings))
-            base.tls.use(await base.in_thread(partial(read_all, sources)), base.tls.minimums)
+            sources = await base.in_thread(partial(certificate_sources, settings))
+            found = await base.in_thread(partial(read_all, sources))
+            if settings is not self.services.settings:
+                return  # a reload has read the certificates of other settings meanwhile
+            base.tls.use(found, base.tls.minimums)
         except (BadCertificate, OSError) as error:  # of the settings: they are read again too
             text = f"{error}. The certificates read before stay in use"
             self.events.emit(Faulted("certificates", text))
