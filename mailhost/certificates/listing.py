@@ -11,6 +11,7 @@ from cryptography.x509.oid import NameOID
 from mailhost.certificates.folder import StoredCertificate
 from mailhost.certificates.plan import Plan
 from mailhost.certificates.state import NEVER_FAILED, NO_SCHEDULE, Retry, State
+from mailhost.net.tls.certificate import covers
 
 
 class LastFailure(TypedDict):
@@ -80,7 +81,7 @@ def _entry(name: str, plan: Plan | None, stored: StoredCertificate | None, state
     schedule = state.schedules.get(name, NO_SCHEDULE)
     present = [*stored.files.names] if stored else []
     leading = plan.leading.get(name) if plan else None
-    missing = {each: "" for each in leading.here if each not in present} if leading else {}
+    missing = {each: "" for each in leading.here if not covers(present, each)} if leading else {}
     directory = schedule.directory or (plan.setup.directory if plan and not stored else "")
     retries = {"": state.attempts.get(name), **{each: state.names.get(each) for each in missing}}
     retries |= {each: state.names.get(each) for each in present}

@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from twisted.internet.defer import Deferred
 
-from mailhost.certificates.values import AccountWanted
+from mailhost.certificates.provers import IProver
+from mailhost.certificates.values import DNS_01, AccountWanted
 from mailhost.config.acme import KeyKind
 from tests.certificates.rig import DAY, HOUR, OTHER, OURS, KeeperCase
 from tests.certificates.scripted import DIRECTORY, Reply, problem
@@ -114,6 +115,59 @@ class OrderingTests(KeeperCase):
         self.assertEqual(2, len(self.ordered))
         self.wait(70 * DAY, 6 * HOUR)
         self.assertEqual([[MX], [MAIL]], self.ordered[2:])
+
+
+class Zone:
+    """Stands for dns-01: `shown` has what a name shows; `fault` is why records cannot be added."""
+
+    def __init__(self) -> None:
+        self.shown: dict[str, str] = {}
+        self.fault = ""
+
+    async def present(self, name: str, token: str, authorization: str) -> str:
+        """See IProver."""
+        self.shown[name] = authorization
+        return self.fault
+
+    async def visible(self, name: str, token: str, authorization: str) -> str:
+        """See IProver."""
+        return ""
+
+    async def remove(self, name: str, token: str, authorization: str) -> None:
+        """See IProver."""
+        self.shown.pop(name, None)
+
+
+class WildcardTests(KeeperCase):
+    """Authorities refuse an order for `*.a.example` and `mail.a.example` together."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.zone = Zone()
+        self.change(asked=("*.a.example", "imap.a.example"))
+
+    def provers(self) -> dict[str, IProver]:
+        zone: IProver = self.zone  # type: ignore[assignment]
+        return {**super().provers(), DNS_01: zone}
+
+    def look(self, kind: str, name: str, token: str) -> str | None:
+        return self.zone.shown.get(name) if kind == DNS_01 else super().look(kind, name, token)
+
+    def test_names_below_it_are_not_ordered_besides(self) -> None:
+        self.start()
+        self.wait(DAY)
+        self.assertEqual([[MX], ["*.a.example"]], self.ordered)
+        self.assertFalse([line for line in self.lines() if "failed" in line or "redundant" in line])
+        self.wait(70 * DAY, 6 * HOUR)
+        self.assertEqual(["*.a.example"], self.ordered[-1])
+
+    def test_names_below_it_are_ordered_where_it_fails(self) -> None:
+        self.zone.fault = "the zone is closed"
+        self.start()
+        self.assertEqual({MAIL}, self.stored()["a.example"])
+        self.zone.fault = ""
+        self.wait(DAY)
+        self.assertEqual({"*.a.example"}, self.stored()["a.example"])
 
 
 class RenewalTests(KeeperCase):

@@ -7,6 +7,7 @@ is no fault here (see `certificate_checks`): it serves mail better than none.
 from __future__ import annotations
 
 import os
+from collections.abc import Container
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -114,6 +115,12 @@ def normal_name(name: str) -> str:
         return parse_domain(name.removesuffix("."))
     except BadAddress:
         return name.lower()
+
+
+def covers(names: Container[str], name: str) -> bool:
+    """True where a certificate with these names is for a name (RFC 9525 §6.3): by the same name, or
+    by `*` for its first label."""
+    return name in names or f"*.{name.partition('.')[2]}" in names
 
 
 def _read(path: str) -> tuple[bytes, Mark]:

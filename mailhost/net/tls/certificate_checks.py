@@ -15,7 +15,7 @@ from enum import Enum, auto
 
 from cryptography import x509
 
-from mailhost.net.tls.certificate import CertificateFiles
+from mailhost.net.tls.certificate import CertificateFiles, covers
 
 WARNING_TIME = timedelta(days=14)  # ACME clients renew 30 days before the end of 90
 WARNING_SHARE = 4  # short-lived certificates: the last quarter of their life
@@ -58,8 +58,8 @@ def findings(
 
 
 def is_for(files: CertificateFiles, hostname: str) -> bool:
-    """True where a certificate is for a host (RFC 6125 §6.4): by name, or by `*` for one label."""
-    return hostname in files.names or f"*.{hostname.partition('.')[2]}" in files.names
+    """True where a certificate is for a host."""
+    return covers(files.names, hostname)
 
 
 def _validity(
