@@ -48,14 +48,14 @@ class Expiry:
         removed = False
         for name, each in stored.items():
             if name in wanted:
-                await self._look_at(each, now)
+                await self._look_at(each, plan.setup.directory, now)
             elif each.ends < now:
                 await self._in_thread(partial(self._folder.remove, name))
                 await self._memory.remember((await self._memory.state()).without(name))
                 removed = True
         return removed
 
-    async def _look_at(self, stored: StoredCertificate, now: float) -> None:
+    async def _look_at(self, stored: StoredCertificate, directory: str, now: float) -> None:
         """Warn once for each level."""
         state = await self._memory.state()
         former = state.schedules.get(stored.name, NO_SCHEDULE)
@@ -64,13 +64,13 @@ class Expiry:
             return
         new = replace(former, warned=level)
         await self._memory.remember(state.with_schedule(stored.name, new))
-        warning = warning_of(stored, last_failure(state, stored, former.directory), now)
+        warning = warning_of(stored, last_failure(state, stored, directory), now)
         self._events.emit(Warned(WHERE, warning.text))
         await self._warn(warning)
 
 
 def last_failure(state: State, stored: StoredCertificate, directory: str) -> Retry:
-    """Return the newest failure that concerns a certificate."""
+    """Return the newest failure that concerns a certificate, which is renewed at `directory`."""
     retries = [
         state.attempts.get(stored.name, NEVER_FAILED),
         state.directories.get(directory, NEVER_FAILED),

@@ -13,6 +13,7 @@ from mailhost.certificates.values import DNS_01, AccountWanted
 from mailhost.config.acme import KeyKind
 from tests.certificates.rig import DAY, HOUR, OTHER, OURS, KeeperCase
 from tests.certificates.scripted import DIRECTORY, Reply, problem
+from tests.fakes import now
 
 MX, MAIL = "mx.a.example", "mail.a.example"
 
@@ -451,6 +452,14 @@ class FailureTests(KeeperCase):
         self.wait(62 * DAY, 6 * HOUR)
         self.assertEqual([[MX], [MAIL]], self.ordered[2:])
         self.assertEqual(1, len(self.ca.accounts))
+
+    def test_failures_do_not_delay_orders_by_other_settings(self) -> None:
+        self.ca.failing[MAIL] = problem("caa", "CAA forbids it").body
+        self.start()
+        self.change(account=AccountWanted(self.trial_ca.directory))
+        self.wait(30, 1.0)
+        self.assertEqual({MX: {MX}, "a.example": {MAIL}}, self.stored())
+        self.assertFalse(now(self.memory.state()).names)
 
     def test_another_contact(self) -> None:
         self.start()
