@@ -42,14 +42,15 @@ class Expiry:
         self._warn = warn
 
     async def look(self, plan: Plan, stored: Mapping[str, StoredCertificate], now: float) -> bool:
-        """Warn of certificates that end soon; remove those that are over and unwanted. Return
-        whether one was removed. Raises OSError."""
+        """Warn of certificates that end soon; remove those that are not wanted any more when they
+        would be renewed. Return whether one was removed. Raises OSError."""
         wanted = {group.name for group in plan.groups}
         removed = False
+        schedules = (await self._memory.state()).schedules
         for name, each in stored.items():
             if name in wanted:
                 await self._look_at(each, plan.setup.directory, now)
-            elif each.ends < now:
+            elif (schedules.get(name, NO_SCHEDULE).renew or each.ends) < now:
                 await self._in_thread(partial(self._folder.remove, name))
                 await self._memory.remember((await self._memory.state()).without(name))
                 removed = True
