@@ -22,13 +22,7 @@ import requests
 from acme import errors, messages
 from acme.client import ClientNetwork, ClientV2
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from josepy.b64 import b64encode
 from josepy.errors import Error as JoseError
 from josepy.interfaces import JSONDeSerializable
@@ -153,12 +147,11 @@ class Authority:
         return seconds_of(self._network.retry_after) if self._network else 0.0
 
     @_translated
-    def open(self, account: Account | None) -> Account:
-        pem = account.key if account else _new_key()
-        jwk = JWKEC(key=load_pem_private_key(pem, None))
+    def open(self, account: Account) -> Account:
+        jwk = JWKEC(key=load_pem_private_key(account.key, None))
         self._connect(jwk)
         contact = tuple(f"mailto:{each}" for each in self._wanted.contact)
-        if account is None or not account.url:
+        if not account.url:
             url = self._register(contact, jwk)
         else:
             url = account.url
@@ -167,7 +160,7 @@ class Authority:
             if account.contact != contact:
                 self._post(url, messages.UpdateRegistration(contact=contact))
         caa = getattr(self._the_client.directory.meta, "caa_identities", None) or ()
-        return Account(self._wanted.directory, pem, url, contact, tuple(map(str, caa)))
+        return Account(self._wanted.directory, account.key, url, contact, tuple(map(str, caa)))
 
     def _connect(self, key: JWK | None) -> None:
         """Read the directory."""
@@ -297,11 +290,6 @@ class Authority:
 def _empty_response() -> JSONDeSerializable:
     """Return the response to a challenge: an object without members (RFC 8555 §7.5.1)."""
     return tls_alpn.TLSALPN01Response(key_authorization="")
-
-
-def _new_key() -> bytes:
-    key = ec.generate_private_key(ec.SECP256R1())
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _challenge(body: messages.ChallengeBody) -> Challenge:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from twisted.internet.defer import Deferred
 
 from mailhost.certificates.provers import IProver
-from mailhost.certificates.values import DNS_01, AccountWanted
+from mailhost.certificates.values import DNS_01, Account, AccountWanted
 from mailhost.config.acme import KeyKind
 from tests.certificates.rig import DAY, HOUR, OTHER, OURS, KeeperCase
 from tests.certificates.scripted import DIRECTORY, Reply, problem
@@ -452,6 +452,21 @@ class FailureTests(KeeperCase):
         self.wait(62 * DAY, 6 * HOUR)
         self.assertEqual([[MX], [MAIL]], self.ordered[2:])
         self.assertEqual(1, len(self.ca.accounts))
+
+    def test_no_second_account_after_a_crash_during_the_registration(self) -> None:
+        saved = self.folder.save_account
+
+        def save(account: Account) -> None:
+            if account.url:
+                raise OSError(28, "No space left on device")
+            saved(account)
+
+        self.patch(self.folder, "save_account", save)
+        self.start()
+        self.assertEqual((1, []), (len(self.ca.accounts), self.ordered))
+        self.restart()
+        self.wait(HOUR, 1.0)
+        self.assertEqual((1, 2), (len(self.ca.accounts), len(self.ordered)))
 
     def test_failures_do_not_delay_orders_by_other_settings(self) -> None:
         self.ca.failing[MAIL] = problem("caa", "CAA forbids it").body

@@ -60,7 +60,7 @@ class FakeAuthority:
         certificate = "cert" if status == "valid" else ""
         return Order("order", status, (), "finalize", certificate, problem)
 
-    def open(self, account: Account | None) -> Account:
+    def open(self, account: Account) -> Account:
         raise AssertionError
 
     def key_authorization(self, token: str) -> str:
