@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar, cast
 
 import requests
 from acme import errors, messages
@@ -62,6 +62,17 @@ class _TooLarge(requests.RequestException):
     """A reply with more than LARGEST_REPLY octets."""
 
 
+class _OnlyHTTPS(BaseAdapter):
+    """Refuses URLs and redirects without TLS, which RFC 8555 §6.1 requires."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> NoReturn:
+        text = f"the authority names {request.url}, which is not an https URL"
+        raise requests.RequestException(text)
+
+    def close(self) -> None:
+        """See BaseAdapter."""
+
+
 class _NewOrder(messages.NewOrder):
     """An order that says which certificate it renews."""
 
@@ -76,6 +87,7 @@ class _Network(ClientNetwork):
         super().__init__(key, alg=ES256, user_agent=agent, timeout=TIMEOUT)
         if ca_file:
             self.verify_ssl = cast(bool, ca_file)  # requests takes a path too
+        self.session.mount("http://", _OnlyHTTPS())
         if adapter is not None:
             self.session.mount("https://", adapter)
         self.session.hooks["response"].append(_bound_body)

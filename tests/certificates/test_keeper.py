@@ -453,6 +453,14 @@ class FailureTests(KeeperCase):
         self.assertEqual([[MX], [MAIL]], self.ordered[2:])
         self.assertEqual(1, len(self.ca.accounts))
 
+    def test_urls_without_tls_are_not_used(self) -> None:
+        for where, path in (("directory", "/x"), ("order", "/y")):
+            url = f"http://127.0.0.1:9{path}"
+            self.ca.errors = {where: [Reply(307, {}, {"Location": url})]}
+            self.start() if path == "/x" else self.wait(HOUR)
+            text = f"the authority names {url}, which is not an https URL"
+            self.assertTrue(any(text in line for line in self.lines()), where)
+
     def test_no_second_account_after_a_crash_during_the_registration(self) -> None:
         saved = self.folder.save_account
 
