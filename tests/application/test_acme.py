@@ -69,6 +69,12 @@ class SourcesTests(Ordering):
         self.order(HOST, HOST)
         self.assertEqual([HOST, "mail.a.example"], self.used())
 
+    def test_the_own_certificate_is_before_a_wildcard(self) -> None:
+        self.order("a.example", "*.a.example")
+        self.assertEqual(["*.a.example"], self.used())
+        self.order(HOST, HOST)
+        self.assertEqual([HOST, "*.a.example"], self.used())
+
     def test_certificates_of_the_settings_come_first(self) -> None:
         chain, key = self.certificate("other.example")
         certificate = [{"chain": os.path.abspath(chain), "key": os.path.abspath(key)}]

@@ -48,6 +48,10 @@ class HostCertificatesTests(HostCase):
         for name in ("mail.example.test", "*.example.test"):
             own = self.write("own", authority.issue(name))
             self.assertEqual([own], self.keys(TWO))
+        self.write("other", authority.issue("*.example.test"))
+        own = self.write("own", authority.issue("mail.example.test"))
+        self.assertEqual([own], self.keys(TWO), "as port 25 chooses")
+        other = self.write("other", authority.issue("other.example.test"))
         self.write("own", authority.issue("third.example.test"))
         self.assertEqual([other], self.keys(TWO))
 

@@ -18,8 +18,8 @@ from mailhost.doctor.host.certificate_files import read_certificates
 from mailhost.doctor.host.chain import chain_fault, is_self_signed
 from mailhost.doctor.host.data_folder import DISK_SLOW
 from mailhost.mta_sts.policy import Mode
-from mailhost.net.tls.certificate import BadCertificate, CertificateFiles, current_time
-from mailhost.net.tls.certificate_checks import CertificateFinding, is_for
+from mailhost.net.tls.certificate import BadCertificate, CertificateFiles, current_time, rank
+from mailhost.net.tls.certificate_checks import CertificateFinding
 
 CERTIFICATE_SELF_SIGNED = Fault(
     "certificate-self-signed",
@@ -68,9 +68,11 @@ def chain_findings(settings: Settings, enforcing: Sequence[str] = ()) -> list[Fi
         certificates = read_certificates(settings)
     except BadCertificate:
         return []
-    at_port_25 = [each for each in certificates if is_for(each, settings.hostname)]
+    at_port_25 = min(
+        certificates, key=lambda each: rank(each.names, settings.hostname), default=None
+    )
     return [
-        _chain_finding(settings, each, enforcing if each in at_port_25[:1] else ())
+        _chain_finding(settings, each, enforcing if each is at_port_25 else ())
         for each in certificates
     ]
 
