@@ -63,10 +63,19 @@ def _authority(settings: Settings) -> Authority | None:
     if not acme.agree:
         return None
     folder = CertificateFolder(settings.data, BlockingCommitter(OperatingSystem()).commit)
+    names, account = _issuer(folder, acme.directory)
+    if not names:
+        return None
+    trial_names, trial = _issuer(folder, acme.try_first) if acme.try_first else ((), "")
+    accounts = (account, trial if {*names} & {*trial_names} else "")
+    return Authority(names, tuple(filter(None, accounts)) if account else ())
+
+
+def _issuer(folder: CertificateFolder, directory: str) -> tuple[tuple[str, ...], str]:
+    """Return the names of the authority of a directory in CAA records, and the URI of our account
+    there; nothing where they are not known."""
     account = None
     with suppress(OSError):
-        account = folder.account(acme.directory)
-    names = _AUTHORITIES.get(urlsplit(acme.directory).hostname or "", ())
-    if account is not None:
-        names = account.caa or names
-    return Authority(names, account.url if account else "") if names else None
+        account = folder.account(directory)
+    names = _AUTHORITIES.get(urlsplit(directory).hostname or "", ())
+    return (account.caa or names, account.url) if account else (names, "")

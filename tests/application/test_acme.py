@@ -219,7 +219,7 @@ class FactsTests(HeadCase):
         facts = host_certificates(settings)
         self.assertEqual([False, True], [each.coming for each in facts.keys])
         self.assertEqual(public_of(key), facts.keys[1].public)
-        self.assertEqual(Authority(("ca.example",), "https://ca.example/1"), facts.authority)
+        self.assertEqual(Authority(("ca.example",), ("https://ca.example/1",)), facts.authority)
 
     def test_without_agreement_there_is_no_authority(self) -> None:
         settings = self.head("agree = false").loaded.settings
