@@ -46,10 +46,10 @@ _FAULTS = MappingProxyType(
 )
 _REMEDIES = MappingProxyType(
     {
-        CERTIFICATE_EXPIRED: "Run `mailhost certificates renew`; or renew it with your own ACME "
-        "client, whose new files the host uses itself.",
-        CERTIFICATE_EXPIRES: "Run `mailhost certificates`, which says why the host could not renew "
-        "it; or read the log of your own ACME client, and renew it there.",
+        CERTIFICATE_EXPIRED: "If the host has ordered it, run `mailhost certificates renew`. Else "
+        "renew it with the ACME client that made it; the host uses the new files by itself.",
+        CERTIFICATE_EXPIRES: "If the host has ordered it, `mailhost certificates` says why it was "
+        "not renewed. Else read the log of the ACME client that made it, and renew it there.",
         CERTIFICATE_NOT_YET_VALID: "Compare the clock of this machine with another one.",
         CERTIFICATE_NAME: "Get a certificate for the name that mail programs connect to.",
         CERTIFICATE_UNUSABLE: "Name the files of one certificate in [[tls.certificate]].",
