@@ -42,6 +42,7 @@ class Channel(HTTPChannel):
     maxHeaders = 100
     totalHeadersSize = 16_384
     refused = False  # the response to the last request was sent before the request was read
+    _version: bytes  # of the last request, as HTTPChannel has read it
     _count = 0
     _closing = False
     _cut: IDelayedCall | None = None
@@ -63,10 +64,15 @@ class Channel(HTTPChannel):
             LineReceiver.dataReceived(self, data)
 
     def headerReceived(self, line: bytes) -> bool:
-        """Refuse a length that `int` does not read; see HTTPChannel."""
+        """Refuse a length that `int` does not read, and a body of which a proxy may have found
+        another end (RFC 9112 §6.1); see HTTPChannel."""
         name, _, value = line.partition(b":")
-        if name.lower() == b"content-length" and len(value.strip()) > _LONGEST_NUMBER:
+        name, value = name.lower(), value.strip().lower()
+        if name == b"content-length" and len(value) > _LONGEST_NUMBER:
             self.refuse(413, "The body of the request is too large.")
+            return False
+        if name == b"transfer-encoding" and (value != b"chunked" or self._version == b"HTTP/1.0"):
+            self.refuse(400, "The one Transfer-Encoding here is chunked, in HTTP/1.1.")
             return False
         return bool(HTTPChannel.headerReceived(self, line))
 

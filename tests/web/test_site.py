@@ -161,6 +161,18 @@ class SiteTests(HelloCase):
             self.assertTrue(reply.body.endswith(b".\n"), lines)
         self.assertEqual(self.seen, [])
 
+    def test_other_codings_of_a_body_are_refused(self) -> None:
+        """A proxy may find another end of such a request (RFC 9112 §6.1)."""
+        for coding in ("identity", "gzip, chunked", "chunked, identity", "xchunked", ""):
+            for more in ((), ("Transfer-Encoding: chunked",)):
+                lines = ("Host: a.example", f"Transfer-Encoding: {coding}", *more)
+                reply = self.ask(self.hello, "POST / HTTP/1.1", *lines, body=b"0\r\n\r\n")
+                self.assertEqual((reply.code, reply.header["connection"]), (400, "close"), coding)
+        lines = ("Host: a.example", "Transfer-Encoding: chunked")
+        reply = self.ask(self.hello, "POST / HTTP/1.0", *lines, body=b"0\r\n\r\n")
+        self.assertEqual(reply.code, 400)
+        self.assertEqual(self.seen, [])
+
     def test_http_1_0_needs_no_host_and_its_connection_is_closed(self) -> None:
         reply = self.ask(self.hello, "GET / HTTP/1.0")
         self.assertEqual((reply.code, reply.header["connection"]), (200, "close"))
