@@ -30,6 +30,7 @@ from mailhost.net.tls.peer import Chain, PeerProblem
 NO_MATCH = PeerProblem(
     TLSFailure.TLSA_INVALID, "no TLSA record is about the certificate or its authorities"
 )
+LONGEST_CHAIN = 10  # certificates; each that a record names costs a verification
 _EXPIRED = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 
 
@@ -37,9 +38,11 @@ def problems(
     records: Sequence[TLSARecord], names: Sequence[str], chain: Chain
 ) -> tuple[PeerProblem, ...]:
     """Return what is wrong with a chain, nothing where a record accepts it. `records` are usable
-    ones. With usage 2 the certificate must be for one of `names`."""
+    ones. With usage 2 the certificate must be for one of `names`. Certificates behind the first
+    LONGEST_CHAIN do not count."""
     if not chain:
         return (NO_MATCH,)
+    chain = chain[:LONGEST_CHAIN]
     keys = [_key(each) for each in chain]
     for record in records:
         if record.usage == DANE_EE and matches(record, chain[0], keys[0]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import product
 
 from cryptography import x509
@@ -111,6 +112,14 @@ class AnAuthority(MatchingCase):
 class Hostile(MatchingCase):
     def test_no_certificate(self) -> None:
         self.assertEqual((NO_MATCH,), problems([TLSARecord(3, 1, 1, bytes(32))], NAMES, ()))
+
+    def test_a_long_chain_of_which_each_certificate_has_a_record(self) -> None:
+        strangers = [Authority.new("Stranger").certificate for _ in range(150)]
+        chain = chain_of(self.root.issue(NAME), *strangers)
+        records = [record_of(each, 2, selector, 1) for each in chain[1:] for selector in (0, 1)]
+        began = time.process_time()
+        self.assertIn(TLSFailure.NOT_TRUSTED, self.kinds(chain, *records))
+        self.assertLess(time.process_time() - began, 0.5)
 
     @given(st.lists(st.binary(max_size=100), max_size=4), st.binary(max_size=40))
     def test_octets_that_are_no_certificates(self, chain: list[bytes], data: bytes) -> None:
