@@ -26,22 +26,25 @@ agree = true
 directory = "{pebble.directory}"
 ca_file = "{pebble.ca_file}"
 contact = ["ann@a.example"]
+challenges = ["{challenge}"]
 """
+ENVIRONMENT = {"PEBBLE_WFE_NONCEREJECT": "20", "PEBBLE_AUTHZREUSE": "0"}
 
 
 class AcmeTests(TestCase):
     host: RunningHost
+    pebble: Pebble
 
     def test_from_the_first_start_to_a_renewal(self) -> None:
         folder = short_folder(self)
         dns = DNSProcess(RECORDS)
         self.addCleanup(dns.stop)
-        pebble = Pebble(folder / "pebble", dns.port, {"PEBBLE_WFE_NONCEREJECT": "20"})
+        self.pebble = pebble = Pebble(folder / "pebble", dns.port, ENVIRONMENT)
         self.addCleanup(pebble.stop)
         pebble.wait()
         self.host = host = RunningHost(
             folder / "host",
-            "workers = 2" + SETTINGS.format(dns=dns.port, pebble=pebble),
+            self.settings("tls-alpn-01", dns.port),
             protocols=("smtp", "submissions"),
             ports={"http": pebble.http, "https": pebble.tls},
             hostname="mx.a.example",
@@ -51,21 +54,29 @@ class AcmeTests(TestCase):
         self.addCleanup(host.stop)
         client = Raw((HOST, host.ports["smtp"]), hello="EHLO")
         self.addCleanup(client.close)
-        host.wait_for("mx.a.example has one for mx.a.example, valid until")
-        host.wait_for("a.example has one for mail.a.example, mta-sts.a.example, valid")
+        host.wait_for("certificate of mx.a.example: ordered for mx.a.example, valid until")
+        host.wait_for("a.example: ordered for mail.a.example, mta-sts.a.example, valid")
         host.wait_for("left out: autoconfig.a.example (it leads to 192.0.2.9), autodiscover")
         first = self.used("mail.a.example")
         self.assertEqual({"mail.a.example", "mta-sts.a.example"}, names_in(first))
         self.assertEqual({"mx.a.example"}, names_in(self.used("mx.a.example")))
         self.assertTrue(client.say("NOOP\r\n").startswith(b"250"), "the connection was dropped")
         self.noticed(host)
+        self.assertNotIn("w/ HTTP", pebble.log)
+        host.write_settings(self.settings("http-01", dns.port))
+        self.assertIn("tls.acme.challenges", host.reload())
         self.commands(host, first)
+        self.assertIn("validate w/ HTTP: http://mail.a.example", pebble.log)
         self.files(host.data / "certificates")
+
+    def settings(self, challenge: str, dns: int) -> str:
+        filled = SETTINGS.format(dns=dns, pebble=self.pebble, challenge=challenge)
+        return f"workers = 2{filled}"
 
     def noticed(self, host: RunningHost) -> None:
         """A domain that is added later gets its certificate."""
         self.assertEqual(0, host.command("domain", "add", "b.example").returncode)
-        host.wait_for("b.example has one for mail.b.example, valid until")
+        host.wait_for("certificate of b.example: ordered for mail.b.example, valid until")
 
     def commands(self, host: RunningHost, first: x509.Certificate) -> None:
         done = host.command("certificates", "--json")
