@@ -71,7 +71,7 @@ class _Retry:
 
 @dataclass(slots=True)
 class _Round:
-    """What became of the reports in one round: the days of those that have to wait, and the reasons
+    """The results of one round: the days of those that have to wait, and the reasons
     for which others were given up, by day; `faults` has those that somebody wanted."""
 
     waiting: set[int] = field(default_factory=set)

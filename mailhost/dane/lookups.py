@@ -25,7 +25,7 @@ from mailhost.interfaces.dns import (
 
 @dataclass(frozen=True, slots=True)
 class TLSAAnswer:
-    """What DNS says about the TLSA records of one host and port.
+    """The answer of DNS about the TLSA records of one host and port.
 
     `base` is the name that they stand below (the TLSA base domain), `records` are all of them.
     `trouble` says why there is no answer: the host must not be connected to then, since an attacker

@@ -1,4 +1,4 @@
-"""The results in reports about TLS (RFC 8460 §4.3) in words, and what to do about each."""
+"""The results in reports about TLS (RFC 8460 §4.3) in words, and the remedy for each."""
 
 from __future__ import annotations
 
