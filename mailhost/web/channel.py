@@ -34,7 +34,8 @@ _LONGEST_NUMBER = 12  # digits of Content-Length
 
 @implementer(IEndsWhenIdle)
 class Channel(HTTPChannel):
-    """A connection. `site` has the function that answers its requests."""
+    """A connection. `site` has the function that answers its requests, `peer` is the IP address of
+    the client, empty for a unix socket. It is that of a PROXY header, if there is one."""
 
     factory: Site
     timeOut: int | None = TIMEOUT
@@ -47,9 +48,10 @@ class Channel(HTTPChannel):
     _closing = False
     _cut: IDelayedCall | None = None
 
-    def __init__(self, site: Site, clock: IReactorTime, request: type[Request]) -> None:
+    def __init__(self, site: Site, clock: IReactorTime, request: type[Request], peer: str) -> None:
         HTTPChannel.__init__(self)
         self.factory = site
+        self.peer = peer
         self.requestFactory = request
         self._clock = clock
 

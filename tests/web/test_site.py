@@ -140,6 +140,13 @@ class SiteTests(HelloCase):
             seen = self.seen[0]
             self.assertEqual((seen.host, seen.secure, seen.proxied, seen.client), expected)
 
+    def test_the_client_of_a_header_of_the_proxy_protocol_is_no_trusted_proxy(self) -> None:
+        channel, _ = self.connect(self.hello, "192.0.2.7", through="198.51.100.1")
+        fields = b"X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n"
+        channel.dataReceived(b"GET / HTTP/1.1\r\nHost: a.example\r\n" + fields + b"\r\n")
+        seen = self.seen[-1]
+        self.assertEqual((seen.client, seen.proxied, seen.secure), ("192.0.2.7", False, False))
+
     def test_malformed_requests(self) -> None:
         host = "Host: a.example"
         for lines in (
