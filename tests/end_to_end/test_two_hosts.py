@@ -6,14 +6,16 @@ import atexit
 import json
 import smtplib
 import ssl
+import sys
 import threading
 import time
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from mailhost.aggregate_reports.mail import MailServices
+from mailhost.aggregate_reports.report import DAY
 from mailhost.aggregate_reports.sender import ReportSender
 from mailhost.aggregate_reports.waiting import WaitingReports
 from mailhost.dkim.verify import DKIMStatus
@@ -26,9 +28,8 @@ from mailhost.outgoing import Outgoing
 from mailhost.signing.key_files import KeyFiles
 from mailhost.signing.key_work import KeyWork
 from mailhost.signing.rules import DomainRules
-from mailhost.tls_reports.sender import SenderServices as TLSServices
-from mailhost.tls_reports.sender import TLSReportsToSend
-from mailhost.tls_reports.waiting import waiting_reports as waiting_sessions
+from mailhost.tls_reports.database import reports_database
+from mailhost.tls_reports.sender import SPREAD
 from tests.dkim.messages import results
 from tests.dmarc_reports.samples import NEW, gzipped
 from tests.dns_server import Records
@@ -54,6 +55,7 @@ RECORDS: Records = {
     "_dmarc.two.internal": POLICY,
     "_dmarc.strict.internal": POLICY,
     "_dmarc.careful.internal": [["TXT", "v=DMARC1; p=quarantine"]],
+    "_smtp._tls.one.internal": [["TXT", "v=TLSRPTv1; rua=mailto:tls@one.internal"]],
 }
 SETTINGS = """
 admin = "ann@{0}.internal"
@@ -82,6 +84,13 @@ plaintext_on_loopback = true
 [[filter]]
 kind = "authenticity"
 listeners = ["smtp"]
+"""
+
+SENDS_AT_ONCE = """
+from mailhost.tls_reports.sender import TLSReportsToSend
+from twisted.scripts.twistd import run
+TLSReportsToSend.period = 0.5  # seconds between two rounds, in place of ten minutes
+run()
 """
 
 
@@ -344,13 +353,17 @@ class TwoHosts(TestCase):
         self.assertEqual(0, host.command("alias", "add", alias, *to).returncode)
 
     def test_the_results_are_reported(self) -> None:
-        """Over a stop. The last test by its name, so that no further start is needed."""
-        self.send("ann@two.internal")
+        """Over a stop. The host that starts anew sends the report about TLS itself."""
+        self.alias("back@two.internal", "ann@one.internal")
+        self.send("ann@two.internal", "back@two.internal")
         self.mail(self.two, "ann@two.internal")
+        self.mail(self.one, "ann@one.internal")
         self.two.stop()
-        since = self.one.mark()
+        since, started = self.one.mark(), self.two.mark()
         self.send_to_one("", self.report_of_two())
-        self.send_to_one("", self.tls_report_of_two(), "tls@one.internal")
+        self.end_the_day()
+        self.two.starter = (sys.executable, "-c", SENDS_AT_ONCE, "-n", "--pidfile=", "mailhost")
+        self.two.start()
         other = gzipped(NEW.replace(b"example.org", DOMAIN.encode()))
         self.send_to_one("dmarc@careful.internal", other)
         self.one.wait_for(f"DMARC report of mx.two.internal about {DOMAIN}", since)
@@ -364,6 +377,7 @@ class TwoHosts(TestCase):
         (tls,) = json.loads(self.one.command("tls-report", DOMAIN, "--json").stdout)
         self.assertEqual(DOMAIN, tls["domain"])
         self.assertGreater(tls["successes"], 0)
+        self.two.wait_for("TLS reports: 1 report of ", started)
         waiting = self.one.data / "dmarc" / "incoming" / "new"
         self.one.until(lambda: not any(waiting.iterdir()), "a report that was read stays there")
 
@@ -385,18 +399,14 @@ class TwoHosts(TestCase):
         waiting = waiting_results(data)
         return self.sent(clock, handover, waiting, kind)
 
-    def tls_report_of_two(self) -> bytes:
-        """The report of the host two about its TLS sessions with one.internal."""
-        clock, outgoing, handover = self.services_of_two()
-        data, hostname = str(self.two.data), self.two.hostname
-        mail = MailServices(hostname, outgoing, handover)
-        services = TLSServices(True, hostname, f"postmaster@{hostname}", mail)
-        record = b"v=TLSRPTv1; rua=mailto:tls@one.internal"
-        resolver: Any = RecordsLookUp({("TXT", f"_smtp._tls.{DOMAIN}"): [record]})
-        poster, events = cast(Any, None), RecordingEvents()
-        kind = TLSReportsToSend(clock, data, lambda: services, resolver, poster, events)
-        waiting = waiting_sessions(data)
-        return self.sent(clock, handover, waiting, kind)
+    def end_the_day(self) -> None:
+        """Have the sessions with one.internal be those of a day whose report is due now."""
+        today, seconds = divmod(int(time.time()), DAY)
+        day = today - 1 if seconds > SPREAD else today - 2
+        with reports_database(str(self.two.data)).opened() as database:
+            database.execute("DELETE FROM policy WHERE domain != ?", (DOMAIN,))
+            for table in ("judged", "policy"):
+                database.execute(f"UPDATE {table} SET day = ?", (day,))
 
     def services_of_two(self) -> tuple[Any, Outgoing, FakeHandover]:
         """A clock of today, and what the host two sends its own mail by."""
