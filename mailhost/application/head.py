@@ -13,12 +13,12 @@ from functools import partial
 from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 
-from mailhost.application.acme import HeadCertificates
 from mailhost.application.certificate_sources import certificate_sources
 from mailhost.application.certificates import CertificateWatch
 from mailhost.application.clients import client_watch, make_lost_addresses
 from mailhost.application.doctor import HeadDoctor
 from mailhost.application.foundation import Foundation
+from mailhost.application.head_certificates import HeadCertificates
 from mailhost.application.housekeeping import Housekeeping
 from mailhost.application.relay import Relaying, read_authority
 from mailhost.application.reports import (
@@ -300,6 +300,7 @@ class Head:
         self._use(services)
         self.queue.reconfigure(self._queue_services())
         self.lost_addresses.reconfigure()
+        self.acme.reconfigure()
         self.certificates.log_findings()
         self._log_warnings()
 

@@ -62,11 +62,13 @@ def _authority(settings: Settings) -> Authority | None:
     """Return the authority that issues certificates by ACME; None where the host orders none, or
     the name of its authority in CAA records is not known."""
     acme = settings.tls.acme
-    names = _AUTHORITIES.get(urlsplit(acme.directory).hostname or "")
-    if not acme.agree or names is None:
+    if not acme.agree:
         return None
     folder = CertificateFolder(settings.data, BlockingCommitter(OperatingSystem()).commit)
     account = None
     with suppress(OSError):
         account = folder.account(acme.directory)
-    return Authority(names, account.url if account else "")
+    names = _AUTHORITIES.get(urlsplit(acme.directory).hostname or "", ())
+    if account is not None:
+        names = account.caa or names
+    return Authority(names, account.url if account else "") if names else None

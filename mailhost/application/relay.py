@@ -110,7 +110,7 @@ class Relaying:
 
     def _use_hosts(self, settings: Settings) -> None:
         port, loopback = settings.relay.tls.mta_sts_port, settings.relay.allow_loopback
-        self._sts.hosts.reconfigure(port, self._authority, loopback)
+        self._sts.hosts.reconfigure(port, self._handshakes.peers, loopback)
 
     def _forwarding(self, settings: Settings) -> IForwarding | None:
         """Return what seals forwarded mail, None where the settings ask for no seals."""

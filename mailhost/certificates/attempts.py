@@ -10,7 +10,8 @@ from twisted.internet.interfaces import IReactorTime
 
 from mailhost.certificates.failure import NO_ACCOUNT, NO_CHALLENGE
 from mailhost.certificates.folder import CertificateFolder
-from mailhost.certificates.order import Obtained, Orders, Wanted, bounded_call
+from mailhost.certificates.order import Obtained, Orders, Wanted
+from mailhost.certificates.polling import bounded_call
 from mailhost.certificates.provers import IProver
 from mailhost.certificates.values import (
     Account,

@@ -168,7 +168,8 @@ class Authority:
             self._the_network.account = messages.RegistrationResource(body=body, uri=url)
             if account.contact != contact:
                 self._post(url, messages.UpdateRegistration(contact=contact))
-        return Account(self._wanted.directory, pem, url, contact)
+        caa = getattr(self._the_client.directory.meta, "caa_identities", None) or ()
+        return Account(self._wanted.directory, pem, url, contact, tuple(map(str, caa)))
 
     def _connect(self, key: JWK | None) -> None:
         """Read the directory."""

@@ -118,10 +118,11 @@ class DNSProver:
         self._zone = zone
 
     async def present(self, name: str, token: str, authorization: str) -> str:
+        return await self._changer.present(await self._target(name), value_of(authorization))
+
+    async def visible(self, name: str, token: str, authorization: str) -> str:
         target = await self._target(name)
-        value = value_of(authorization)
-        fault = await self._changer.present(target, value)
-        return fault or await self._wait(target, value.encode("ascii"))
+        return await self._wait(target, value_of(authorization).encode("ascii"))
 
     async def remove(self, name: str, token: str, authorization: str) -> None:
         await self._changer.cleanup(await self._target(name), value_of(authorization))

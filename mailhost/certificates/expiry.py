@@ -12,7 +12,7 @@ from mailhost.certificates.plan import Plan
 from mailhost.certificates.schedule import DAY, HOUR, warning_level
 from mailhost.certificates.state import NEVER_FAILED, NO_SCHEDULE, Retry, State
 from mailhost.concurrency.threads import InThread
-from mailhost.interfaces.events import Faulted, IEventSink
+from mailhost.interfaces.events import IEventSink, Warned
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Expiry:
         new = replace(former, warned=level)
         await self._memory.remember(state.with_schedule(stored.name, new))
         warning = warning_of(stored, last_failure(state, stored, former.directory), now)
-        self._events.emit(Faulted(WHERE, warning.text))
+        self._events.emit(Warned(WHERE, warning.text))
         await self._warn(warning)
 
 

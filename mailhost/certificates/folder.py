@@ -2,6 +2,7 @@
 
 - NAME.pem: the key of a certificate, then the chain, own certificate first. One file, so that a
   crash leaves no key beside the chain of another.
+- HOSTNAME.next-key: see `next_key`.
 - account-HOST-DIGEST.json: the account at one directory, with its key.
 - state.json: see `state`.
 
@@ -95,7 +96,7 @@ class CertificateFolder:
 
     def path(self, name: str) -> str:
         """Return the path of a certificate."""
-        return os.path.join(self._folder, f"{name}{_SUFFIX}")
+        return self._in_folder(f"{name}{_SUFFIX}")
 
     def save(self, name: str, pem: PEM) -> None:
         """Replace a certificate, durably. Raises OSError."""
@@ -126,8 +127,13 @@ class CertificateFolder:
         try:
             with open(path, "rb") as file:
                 fields = json.loads(file.read())
-            key, contact = str(fields["key"]).encode("ascii"), tuple(map(str, fields["contact"]))
-            return Account(directory, key, str(fields["url"]), contact)
+            return Account(
+                directory,
+                str(fields["key"]).encode("ascii"),
+                str(fields["url"]),
+                tuple(map(str, fields["contact"])),
+                tuple(map(str, fields.get("caa", ()))),
+            )
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError) as error:
@@ -141,6 +147,7 @@ class CertificateFolder:
             "directory": account.directory,
             "url": account.url,
             "contact": account.contact,
+            "caa": account.caa,
             "key": account.key.decode("ascii"),
         }
         octets = json.dumps(fields, indent=1).encode() + b"\n"

@@ -47,10 +47,10 @@ STOP_SECONDS = 5.0  # until a stop no longer waits for answers to challenges to 
 
 @dataclass(frozen=True, slots=True)
 class KeeperParts:
-    """What the keeper works with. `setup` returns None as long as the operator has not agreed, and
-    the same object as long as nothing has changed. `used` has all processes use the certificates in
-    the folder. `now` gives seconds since 1970, `chance` a random number from 0 to 1. With
-    `next_keys` the key of the next certificate for the host's name is made in advance."""
+    """The services that the keeper uses. `setup` returns None as long as the operator has not
+    agreed, and the same object as long as nothing has changed. `used` has all processes use the
+    certificates in the folder. `now` gives seconds since 1970, `chance` a random number from 0 to
+    1. With `next_keys` the key of the next certificate for the host's name is made in advance."""
 
     in_thread: InThread
     folder: CertificateFolder
@@ -245,8 +245,13 @@ class CertificateKeeper:
         failures there. Raises AuthorityError, OSError."""
         if setup.trial is None or not need.new:
             return need.names, []
-        found = await self._parts.attempts.obtain(setup.trial, Wanted(need.names, setup.key))
         said = f"at the trial, {setup.trial.directory}: "
+        try:
+            wanted = Wanted(need.names, setup.key)
+            found = await self._parts.attempts.obtain(setup.trial, wanted)
+        except AuthorityError as error:
+            problem = replace(error.problem, detail=said + error.problem.detail)
+            raise AuthorityError(problem, error.wait) from error
         return found.names, [replace(each, said=said + each.said) for each in found.failures]
 
     async def _take(self, setup: Setup, name: str, pem: PEM) -> None:

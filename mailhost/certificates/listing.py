@@ -12,8 +12,6 @@ from mailhost.certificates.folder import StoredCertificate
 from mailhost.certificates.plan import Plan
 from mailhost.certificates.state import NEVER_FAILED, NO_SCHEDULE, Retry, State
 
-ORDERED, SETTINGS, SELF_SIGNED = "ordered", "settings", "self-signed"
-
 
 class LastFailure(TypedDict):
     """A failed attempt. `name` is empty for one that concerns the whole order; `at` and `next` are
@@ -26,8 +24,9 @@ class LastFailure(TypedDict):
 
 
 class Entry(TypedDict):
-    """One certificate, for JSON. Times are in seconds since 1970, None for unknown. `missing` are
-    names that should be in it and are not, with the reason where it is not a failed attempt."""
+    """One certificate, for JSON. `kind` is "ordered", "settings" or "self-signed". Times are in
+    seconds since 1970, None for unknown. `missing` are names that should be in it and are not, with
+    the reason where it is not a failed attempt."""
 
     name: str
     kind: str
@@ -89,7 +88,7 @@ def _entry(name: str, plan: Plan | None, stored: StoredCertificate | None, state
     whole = state.directories.get(directory, NEVER_FAILED)
     return Entry(
         name=name,
-        kind=ORDERED,
+        kind="ordered",
         names=present,
         missing=missing | dict(leading.left_out if leading else {}),
         issuer=issuer_of(certificate) if certificate else "",

@@ -13,9 +13,10 @@ from mailhost.interfaces.events import IEventSink, Notice
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What the settings and the directory of mail domains say. `asked` are further names. `covered`
-    are the names of certificates in the settings. `trial` is the account at a directory where an
-    order has to succeed first. `challenges` are the kinds that this host can answer."""
+    """The certificates as the settings and the directory of mail domains want them. `asked` are
+    further names. `covered` are the names of certificates in the settings. `trial` is the account
+    at a directory where an order has to succeed first. `challenges` are the kinds that this host
+    can answer."""
 
     hostname: str
     domains: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What is remembered of each certificate and name over restarts, in certificates/state.json:
+"""The state of each certificate and name that is kept over restarts, in certificates/state.json:
 
     {"version":1, "certificates":{NAME:{...}}, "names":{NAME:{...}}, "directories":{URL:{...}}}
 

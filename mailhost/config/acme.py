@@ -127,6 +127,11 @@ class ACME(Section):
     dns_wait: Annotated[Positive, Field(le=DAY)] = 5 * MINUTE
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The files that are read with each order, besides secrets."""
+        return tuple(filter(None, (self.ca_file, self.nsupdate.key if self.nsupdate else "")))
+
+    @property
     def changes_dns(self) -> bool:
         """True if the host can put records for dns-01 into DNS."""
         return bool(self.dns_command) or self.nsupdate is not None

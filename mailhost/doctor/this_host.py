@@ -30,6 +30,7 @@ from mailhost.doctor.host.web_listener import web_listener_check
 from mailhost.doctor.network.attempt import PortAttempts
 from mailhost.doctor.network.checks import network_checks
 from mailhost.doctor.other_hosts.checks import other_host_checks
+from mailhost.doctor.other_hosts.tls_failures import tls_failures_check
 from mailhost.doctor.running_host import ask_host
 
 MOST_SECONDS = 3.8  # of each check, so that the report is there in five seconds with the start
@@ -47,6 +48,7 @@ def checks_of_this_host(
         queue_check(settings.data, in_thread),
         ordered_certificates_check(context, settings, time.time),
         *other_host_checks(context, settings.data, settings.trace.off),
+        tls_failures_check(settings, in_thread),
     ]
     return _in_time(
         [

@@ -177,7 +177,8 @@ class ScriptedDirectory(BaseAdapter):
         found: dict[str, Any] = {name: f"{self.url}/{path}" for name, path in names.items()}
         if self.windows is not None:
             found["renewalInfo"] = f"{self.url}/ari"
-        return found | {"meta": {"externalAccountRequired": bool(self.eab)}}
+        caa = {"caaIdentities": ["ca.example", "other.example"]}
+        return found | {"meta": {"externalAccountRequired": bool(self.eab), **caa}}
 
     def _window(self, identifier: str) -> Reply:
         assert self.windows is not None

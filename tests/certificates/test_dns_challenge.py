@@ -59,7 +59,9 @@ class ProverTests(SynchronousTestCase):
 
         zone = Zone(RecordsLookUp(self.records), servers, 60)  # type: ignore[arg-type]
         prover = DNSProver(clock, CommandChanger(["/bin/dns", "-v"], run), zone)
-        presenting = Deferred.fromCoroutine(prover.present("a.org", "token", "token.print"))
+        arguments = ("a.org", "token", "token.print")
+        self.assertEqual("", now(prover.present(*arguments)))
+        presenting = Deferred.fromCoroutine(prover.visible(*arguments))
         now(prover.remove("a.org", "token", "token.print"))
         return presenting, clock
 

@@ -40,16 +40,18 @@ class OrderingTests(KeeperCase):
             "autodiscover.a.example (it does not exist)",
             left_out,
         )
-        self.assertRegex(host, "^certificates: mx.a.example has one for mx.a.example, valid until ")
-        self.assertIn("a.example has one for mail.a.example, mta-sts.a.example, valid", domain)
+        self.assertIn("certificate of mx.a.example: ordered for mx.a.example, valid", host)
+        self.assertIn("a.example: ordered for mail.a.example, mta-sts.a.example, valid", domain)
         self.assertEqual(({}, {}), (self.answers._http, self.answers._tls))
 
     def test_files_are_for_the_owner_alone(self) -> None:
         self.start()
         folder = os.path.join(self.data, "certificates")
         names = sorted(os.listdir(folder))
-        self.assertEqual(["a.example.pem", "mx.a.example.pem", "state.json"], names[:1] + names[2:])
-        self.assertTrue(names[1].startswith("account-ca.example-"))
+        account, *others = sorted(names, key=lambda name: not name.startswith("account-"))
+        self.assertRegex(account, "^account-ca.example-[0-9a-f]{12}.json$")
+        found = ["a.example.pem", f"{MX}.pem", "state.json"]
+        self.assertEqual(found, others)
         for name in names:
             mode = stat.S_IMODE(os.stat(os.path.join(folder, name)).st_mode)
             self.assertEqual(0o600, mode, name)
@@ -96,6 +98,14 @@ class OrderingTests(KeeperCase):
         self.assertEqual(2, len(renewed))
         with_host = [each for each in self.trial_ca.orders[trials:] if MX in each["names"]]
         self.assertEqual([], with_host, "a renewal needs no trial")
+
+    def test_a_directory_for_trials_that_cannot_be_reached(self) -> None:
+        self.change(trial=AccountWanted(self.trial_ca.directory))
+        self.trial_ca.unreachable = True
+        self.start()
+        self.assertEqual([], self.ordered)
+        [line] = [line for line in self.lines() if "the order for" in line]
+        self.assertIn("failed: at the trial, https://trial.example/directory: Conn", line)
 
     def test_a_name_that_cannot_be_looked_up_is_neither_added_nor_dropped(self) -> None:
         self.start()
@@ -257,6 +267,23 @@ class FailureTests(KeeperCase):
         self.assertEqual([[MX], [MX], [MAIL]], self.ordered)
         self.assertEqual([], [line for line in self.lines() if "wrong page" in line])
 
+    def test_a_challenge_that_succeeded_is_used_again_in_the_next_order(self) -> None:
+        """An authority need not remember what it has looked at."""
+        self.resolver.found["autoconfig.a.example"] = [OURS]
+        self.ca.failing["autoconfig.a.example http-01"] = problem("dns", "SERVFAIL").body
+        self.ca.failing[f"{MAIL} tls-alpn-01"] = problem("dns", "SERVFAIL").body
+        self.start()
+        self.assertEqual({MAIL, "autoconfig.a.example"}, self.stored()["a.example"])
+
+    def test_a_challenge_that_the_authority_refuses_to_look_at(self) -> None:
+        self.resolver.found["autoconfig.a.example"] = [OURS]
+        self.change(hostname="autodiscover.a.example")  # not in DNS
+        refusals = [problem("malformed", "no such challenge", 400)] * 2
+        self.ca.errors["chall"] = refusals
+        self.start()
+        self.assertEqual({MAIL, "autoconfig.a.example"}, self.stored()["a.example"])
+        self.assertEqual(2, len(self.ordered))
+
     def test_names_that_an_order_names(self) -> None:
         self.change(asked=("forbidden.a.example",))
         part = problem("rejectedIdentifier", "no policy for this name").body
@@ -300,7 +327,7 @@ class FailureTests(KeeperCase):
         self.start()
         [line] = [line for line in self.lines() if "too many" in line]
         self.assertIn(
-            "mx.a.example gets none: the authority said: too many new orders (rateLimited)", line
+            "for mx.a.example failed: the authority said: too many new orders (rateLimited)", line
         )
         self.assertEqual([], self.ordered, "the other certificate waits too")
         self.restart()
@@ -313,7 +340,7 @@ class FailureTests(KeeperCase):
         self.ca.unreachable = True
         self.start(30 * DAY % 60)
         self.wait(30 * DAY, 600)
-        failed = [line for line in self.lines() if "gets none" in line]
+        failed = [line for line in self.lines() if "the order for" in line]
         self.assertTrue(30 <= len(failed) <= 40, len(failed))
         self.assertIn("connection refused. Remedy: look whether this host reaches", failed[0])
         self.ca.unreachable = False
@@ -331,7 +358,7 @@ class FailureTests(KeeperCase):
             self.ca.errors["directory"] = [reply]
             self.keeper.start()
             self.wait(60, 1.0)
-            [line] = [line for line in self.lines() if "gets none" in line]
+            [line] = [line for line in self.lines() if "the order for" in line]
             self.assertIn(words, line)
             self.stop()
             self.successResultOf(Deferred.fromCoroutine(self.memory.account_changed(DIRECTORY)))
@@ -340,12 +367,12 @@ class FailureTests(KeeperCase):
     def test_an_external_account(self) -> None:
         self.ca.eab = {"kid-1": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"}
         self.start()
-        [line] = [line for line in self.lines() if "gets none" in line]
+        [line] = [line for line in self.lines() if "the order for" in line]
         self.assertIn("Remedy: write external_account in [tls.acme]", line)
         wrong = AccountWanted(DIRECTORY, eab_id="kid-2", eab_key="c2VjcmV0")
         self.change(account=wrong)
         self.wait(30, 1.0)
-        [line] = [line for line in self.lines() if "gets none" in line]
+        [line] = [line for line in self.lines() if "the order for" in line]
         self.assertIn("Remedy: look at external_account in [tls.acme]", line)
         right = AccountWanted(DIRECTORY, eab_id="kid-1", eab_key=self.ca.eab["kid-1"])
         self.change(account=right)
@@ -356,8 +383,8 @@ class FailureTests(KeeperCase):
         provers, self.provers = self.provers, dict  # type: ignore[method-assign]
         self.start()
         self.assertEqual([], self.ca.asked)
-        [line] = [line for line in self.lines() if "gets none" in line]
-        self.assertIn("gets none: this host can answer no challenge", line)
+        [line] = [line for line in self.lines() if "the order for" in line]
+        self.assertIn("failed: this host can answer no challenge", line)
         self.assertIn("Remedy: add [web]", line)
         self.provers = provers  # type: ignore[method-assign]
         self.change(challenges=("http-01",))

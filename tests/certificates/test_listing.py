@@ -1,4 +1,4 @@
-"""What `mailhost certificates` lists, what is mailed, and answers of tls-alpn-01."""
+"""The list of `mailhost certificates`, mailed warnings, and answers of tls-alpn-01."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class AnswerTests(KeeperCase):
 
 class TimeoutTests(KeeperCase):
     def test_an_authority_that_does_not_answer(self) -> None:
-        from mailhost.certificates.order import bounded_call
+        from mailhost.certificates.polling import bounded_call
         from mailhost.certificates.values import AuthorityError
 
         calling = bounded_call(self.clock, lambda work: Deferred(), lambda: None)

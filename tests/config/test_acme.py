@@ -81,6 +81,15 @@ class CheckTests(SynchronousTestCase):
         found = self.problems(nsupdate=update, dns_command="/bin/true")
         self.assertEqual({"tls.acme.nsupdate.key", "tls.acme.dns_command"}, {*found})
 
+    def test_a_key_that_everybody_can_read(self) -> None:
+        key = os.path.abspath(self.mktemp())
+        for mode, found in ((0o600, []), (0o644, [f"run: chmod 600 {key}"])):
+            with open(os.open(key, os.O_WRONLY | os.O_CREAT), "w") as file:
+                file.write("key")
+            os.chmod(key, mode)
+            problems = self.problems(nsupdate={"server": "127.0.0.1", "key": key})
+            self.assertEqual(found, [each.rpartition("; ")[2] for each in problems.values()])
+
     def warned(self, web: bool = True, **settings: Any) -> list[str]:
         least = {"version": 1, "hostname": "mx.a.example", "data": "/data"}
         found = Settings.model_validate(

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
+from hypothesis import given, strategies
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -15,6 +16,7 @@ from mailhost.dns_records.facts import Authority, CertificateKey, HostCertificat
 from mailhost.dns_records.finding import DNSFinding, DNSVerdict
 from mailhost.dns_records.plan import make_plan
 from mailhost.dns_records.record import Topic
+from mailhost.dns_records.report import changes_text
 from mailhost.dns_records.zone import nsupdate_text, zone_text
 from mailhost.interfaces.dns import CAARecord, Found, MXRecord, TLSARecord
 from mailhost.message.address import parse_address
@@ -213,3 +215,28 @@ class CheckTests(SynchronousTestCase):
         other = {WEB: ["web.example.net"], ("A", WEB[1]): ["198.51.100.1"]}
         found = self.finds(DNSVerdict.DIFFERENT, "another name of web.example.net", other)
         self.assertEqual(["CNAME"], [each.kind for each in found.remove])
+
+    @given(
+        strategies.lists(
+            strategies.builds(
+                bytes.__add__,
+                strategies.sampled_from([b"", b"v=STSv1; ", b"v=TLSRPTv1; rua="]),
+                strategies.binary(max_size=40) | strategies.text("id=;,:mailto! 1").map(str.encode),
+            ),
+            max_size=3,
+        ),
+        strategies.binary(max_size=40),
+        strategies.text(max_size=40),
+    )
+    def test_any_records_are_judged(self, texts: list[bytes], data: bytes, value: str) -> None:
+        found = self.check(
+            {
+                STS: texts,
+                RPT: texts,
+                TLSA: [TLSARecord(3, 1, 1, data), TLSARecord(2, 0, 0, data)],
+                CAA: [CAARecord(0, "issue", value), CAARecord(1, value, value)],
+            }
+        )
+        self.assertTrue(found)
+        for line in changes_text(found, "example.com", 80):
+            self.assertNotIn("\n", "" if line.startswith(";") else line)

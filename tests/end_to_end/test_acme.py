@@ -33,6 +33,7 @@ directory = "{pebble.directory}"
 ca_file = "{pebble.ca_file}"
 contact = ["ann@a.example"]
 """
+ENVIRONMENT = {"PEBBLE_WFE_NONCEREJECT": "20", "PEBBLE_AUTHZREUSE": "0"}
 AGREED = "agree = true\n"
 BY_DNS = """
 names = ["*.sub.a.example"]
@@ -53,8 +54,7 @@ class AcmeTests(TestCase):
         self.named = Named(folder / "named", "example", ZONE)
         self.addCleanup(self.named.stop)
         self.named.wait()
-        nonces = {"PEBBLE_WFE_NONCEREJECT": "20"}
-        self.pebble = Pebble(folder / "pebble", self.named.port, nonces)
+        self.pebble = Pebble(folder / "pebble", self.named.port, ENVIRONMENT)
         self.addCleanup(self.pebble.stop)
         self.pebble.wait()
         host = self.host = self.started(folder / "host")
@@ -103,8 +103,8 @@ class AcmeTests(TestCase):
         self.assertEqual(1, self.pebble.log.count("GET /dir"), "there is one by the test itself")
         host.write_settings(self.settings + AGREED)
         self.assertIn("reloaded", host.reload())
-        host.wait_for("mx.a.example has one for mx.a.example, valid until")
-        host.wait_for("a.example has one for mail.a.example, mta-sts.a.example, valid")
+        host.wait_for("certificate of mx.a.example: ordered for mx.a.example, valid until")
+        host.wait_for("a.example: ordered for mail.a.example, mta-sts.a.example, valid")
         host.wait_for("left out: autoconfig.a.example (it leads to 192.0.2.9), autodiscover")
         self.assertNotIn("tls-alpn-01", self.pebble.log)
 
@@ -117,11 +117,11 @@ class AcmeTests(TestCase):
         host.write_settings(self.settings + AGREED + BY_DNS.format(**values))
         self.assertIn("reloaded", host.reload())
         self.assertIn(
-            "*.sub.a.example", host.wait_for("certificates: a.example has one for", since)
+            "*.sub.a.example", host.wait_for("certificate of a.example: ordered for", since)
         )
         self.assertIn("*.sub.a.example", names_in(self.used("mail.a.example")))
         self.assertEqual(0, host.command("domain", "add", "b.example").returncode)
-        host.wait_for("b.example has one for mail.b.example, valid until")
+        host.wait_for("certificate of b.example: ordered for mail.b.example, valid until")
         self.assertEqual({"mail.b.example"}, names_in(self.used("mail.b.example")))
         self.assertIn("validate w/ HTTP: http://mail.b.example:", self.pebble.log)
         self.assertIn("set INVALID", self.pebble.log)

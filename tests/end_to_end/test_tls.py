@@ -82,12 +82,21 @@ key = "{OTHER}/key.pem"
 
     def test_a_client_that_offers_any_protocol_is_served(self) -> None:
         for protocol, newest in self.versions():
-            for offered in (("h2", "foo"), ("acme-tls/1",)):
+            for offered in (("h2", "foo"), ("acme-tls/1", "foo")):
                 client = self.connect(protocol, self.context(newest, *offered))
                 self.assertIsNone(client.selected_alpn_protocol(), protocol)
             every = ("h2", "http/1.1", "imap", "pop3", "smtp")
             client = self.connect(protocol, self.context(newest, *every))
             self.assertEqual(ALPN.get(protocol), client.selected_alpn_protocol())
+
+    def test_an_authority_that_checks_a_name_is_refused_without_a_challenge(self) -> None:
+        for protocol, newest in self.versions():
+            context = self.context(newest, "acme-tls/1")
+            if protocol == "https":
+                with self.assertRaises(ssl.SSLError):
+                    self.connect(protocol, context)
+            else:
+                self.connect(protocol, context)
 
     def test_no_process_resumes_a_session_and_none_is_hurt(self) -> None:
         for protocol, newest in self.versions():
