@@ -298,6 +298,7 @@ class TwoHosts(TestCase):
         (bounce,) = self.mail(self.one, "ann@one.internal")
         self.assertIn(b"Content-Type: text/rfc822-headers", bounce)
         self.assertNotIn(b"not for all", bounce)
+        self.two.wait_for(reason)
 
     def waiting_entries(self) -> list[str]:
         """The ids of the entries of the second host."""
