@@ -80,6 +80,8 @@ class Open(Delivering, SharedHost):
 connections_per_client = 2
 [relay]
 networks = ["{PROXYS_OWN}"]
+[web]
+trusted_proxies = ["{PROXYS_OWN}"]
 """ + "".join(OPEN)
     protocols = ()
     port = PLAIN
