@@ -73,6 +73,9 @@ allow_loopback = true
 arc = ["*"]
 [relay.tls]
 authority = "{4}"
+[relay.domain."safe.internal"]
+address = "127.0.0.5"
+hello = "out.safe.internal"
 [[relay.route]]
 to = "safe.internal"
 via = "mx.two.internal:{2}"
@@ -277,6 +280,7 @@ class TwoHosts(TestCase):
 
     def test_requiretls_over_two_hops_and_back(self) -> None:
         """The second hop, by an alias, leads to a host that neither DNSSEC nor a policy names."""
+        since = self.two.mark()
         self.two.command("alias", "add", "away@safe.internal", "ann@one.internal")
         with smtplib.SMTP(ONE, self.one.ports["submission"], timeout=30) as client:
             client.ehlo()
@@ -298,7 +302,17 @@ class TwoHosts(TestCase):
         (bounce,) = self.mail(self.one, "ann@one.internal")
         self.assertIn(b"Content-Type: text/rfc822-headers", bounce)
         self.assertNotIn(b"not for all", bounce)
-        self.two.wait_for(reason)
+        self.two.wait_for(reason, since)
+
+    def test_a_sender_domain_has_its_own_address_and_name(self) -> None:
+        host = self.two
+        with smtplib.SMTP(host.address, host.ports["submission"], timeout=30) as client:
+            client.starttls(context=ssl._create_unverified_context())
+            client.login("ann@safe.internal", PASSWORD)
+            content = b"From: ann@safe.internal\r\nSubject: own\r\n\r\nHello\r\n"
+            client.sendmail("ann@safe.internal", ["ann@one.internal"], content)
+        (stored,) = self.mail(self.one, "ann@one.internal")
+        self.assertIn(b"from out.safe.internal ([127.0.0.5])", stored)
 
     def waiting_entries(self) -> list[str]:
         """The ids of the entries of the second host."""
