@@ -6,12 +6,15 @@ fifth nonce is refused.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import ssl
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from twisted.trial.unittest import TestCase
 
 from tests.certificates.named import Named
@@ -66,6 +69,7 @@ class AcmeTests(TestCase):
         clients += [self.client("submissions", tls=True) for _ in range(4)]
         self.by_other_challenges()
         self.commands()
+        self.next_key()
         self.files(host.data / "certificates")
         for client in clients:
             self.assertTrue(client.say("NOOP\r\n").startswith(b"250"), "a connection was dropped")
@@ -143,6 +147,15 @@ class AcmeTests(TestCase):
         done = host.command("certificates", "renew", "far.example")
         self.assertIn("no certificate is ordered for far.example", done.stderr)
 
+    def next_key(self) -> None:
+        """The record for DANE of the next certificate is known before the certificate is used."""
+        done = self.host.command("dns", "a.example")
+        present, coming = re.findall(r"_25\._tcp\.mx\.a\.example\. .* TLSA 3 1 1 (.+)", done.stdout)
+        self.assertEqual(present, key_digest(self.used("mx.a.example")))
+        done = self.host.command("certificates", "renew", "mx.a.example")
+        self.assertEqual("mx.a.example: a new certificate is in use\n", done.stdout, done.stderr)
+        self.assertEqual(coming, key_digest(self.used("mx.a.example")))
+
     def files(self, folder: Path) -> None:
         for path in folder.iterdir():
             self.assertEqual(0o600, path.stat().st_mode & 0o777, path)
@@ -170,6 +183,12 @@ class AcmeTests(TestCase):
             octets = tls.getpeercert(binary_form=True)
         assert octets is not None
         return x509.load_der_x509_certificate(octets)
+
+
+def key_digest(certificate: x509.Certificate) -> str:
+    """The SHA-256 digest of the key, as a TLSA record 3 1 1 has it."""
+    info = PublicFormat.SubjectPublicKeyInfo
+    return hashlib.sha256(certificate.public_key().public_bytes(Encoding.DER, info)).hexdigest()
 
 
 def names_in(certificate: x509.Certificate) -> set[str]:
