@@ -20,16 +20,14 @@ from mailhost.application.doctor import HeadDoctor
 from mailhost.application.foundation import Foundation
 from mailhost.application.head_certificates import HeadCertificates
 from mailhost.application.housekeeping import Housekeeping
+from mailhost.application.process_events import ProcessEvents
 from mailhost.application.relay import Relaying, read_authority
 from mailhost.application.reports import (
     HeadReports,
-    make_result_tally,
     make_session_tally,
-    reconfigure_results,
     reconfigure_sessions,
 )
 from mailhost.application.services import Services, Shared
-from mailhost.application.trace import make_trace
 from mailhost.config.load import Loaded
 from mailhost.config.model import Listen, Settings
 from mailhost.delivery.dispatch import Dispatch
@@ -96,25 +94,18 @@ class Head:
         self.connection_counts = new_counts(key)
         self._log = log
         self.counts = Counts()
-        self.results = make_result_tally(reactor, FanOut(log, self.counts))
+        self.attempts = RecentAttempts()
         self.sessions = make_session_tally(reactor, FanOut(log, self.counts))
-        self.trace = make_trace(reactor, settings.data, FanOut(log, self.counts))
         self._watch = client_watch(
             reactor,
             self._clients_seen,
             lambda: self.foundation.directory.view,
             lambda: self.loaded.settings,
         )
-        self.attempts = RecentAttempts()
-        self.events = events = FanOut(
-            log,
-            self.counts,
-            self.results,
-            self.sessions,
-            self._watch,
-            self.attempts,
-            self.trace,
+        self._sinks = ProcessEvents(
+            reactor, settings.data, log, self.counts, self._watch, self.sessions, self.attempts
         )
+        self.events = events = self._sinks.all
         self._critical_events = CriticalEvents(reactor, self.counts)
         self.loaded = loaded  # the settings in use
         self._sockets = sockets
@@ -143,7 +134,7 @@ class Head:
         self.shared = self._make_shared()
         self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
         self.trace_expiry = TraceExpiry(reactor, base.in_thread, settings.data, events)
-        self.daily_reports = HeadReports(reactor, base, self.results, lambda: self.services)
+        self.daily_reports = HeadReports(reactor, base, lambda: self.services)
         self.doctor = HeadDoctor(reactor, base, lambda: self.loaded, lambda: self.services)
         self.lost_addresses = make_lost_addresses(
             reactor, base, lambda: self.services, self._stop_addresses
@@ -246,8 +237,7 @@ class Head:
         self.sessions.start()
         self.doctor.start()
         self.lost_addresses.start()
-        self._watch.start()
-        self.trace.start()
+        self._sinks.start()
         self.trace_expiry.start()
         self.keys.start()
         self.relaying.start()
@@ -273,11 +263,10 @@ class Head:
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
         self.lag.measure(False)
-        self._watch.stop()
         self.lost_addresses.stop()
         self.housekeeping.stop()
         self.doctor.stop()
-        await self.daily_reports.stop()
+        self.daily_reports.stop()
         await self.last_uses.stop()
         await self.keys.stop()
         self.certificates.stop()
@@ -286,7 +275,7 @@ class Head:
         await self.relaying.stop()
         await self.sessions.stop()
         self.trace_expiry.stop()
-        await self.trace.stop()
+        await self._sinks.stop()
         await self.foundation.stop()
         await self.writer.stop()
         globalLogPublisher.removeObserver(self._critical_events)
@@ -313,9 +302,8 @@ class Head:
         settings = services.settings
         self.authenticator.reconfigure(settings.login)
         self.guard.reconfigure(settings.login)
-        reconfigure_results(self.results, settings)
+        self._sinks.reconfigure(settings)
         reconfigure_sessions(self.sessions, settings)
-        self.trace.reconfigure(settings.trace.off)
         self.lag.measure(settings.metrics is not None)
         self.trace_expiry.reconfigure(settings.trace.keep, settings.trace.size)
         self.relaying.reconfigure(self.loaded)
@@ -362,10 +350,13 @@ class Head:
 
     async def _use_ordered(self) -> None:
         """Use the certificates that were ordered, in all processes."""
-        base = self.foundation
+        base, settings = self.foundation, self.services.settings
         try:
-            sources = await base.in_thread(partial(certificate_sources, self.services.settings))
-            base.tls.use(await base.in_thread(partial(read_all, sources)), base.tls.minimums)
+            sources = await base.in_thread(partial(certificate_sources, settings))
+            found = await base.in_thread(partial(read_all, sources))
+            if settings is not self.services.settings:
+                return  # a reload has read the certificates of other settings meanwhile
+            base.tls.use(found, base.tls.minimums)
         except (BadCertificate, OSError) as error:  # of the settings: they are read again too
             text = f"{error}. The certificates read before stay in use"
             self.events.emit(Faulted("certificates", text))

@@ -53,8 +53,6 @@ from mailhost.certificates.values import (
     Window,
 )
 
-__all__ = ["Authority", "tls_alpn"]
-
 TIMEOUT = 30  # seconds without a byte of the reply
 NONCE_ATTEMPTS = 12  # requests that are signed anew after badNonce
 LARGEST_REPLY = 1_000_000  # octets

@@ -76,6 +76,17 @@ def _read(folder: str) -> Stored:
     return Stored(tuple(found), tuple(faults))
 
 
+def read_state_of(data: str) -> State:
+    """Return what is remembered in a data folder. Blocks for the disk. Raises OSError."""
+    return _read_state(os.path.join(data, FOLDER))
+
+
+def _read_state(folder: str) -> State:
+    with suppress(FileNotFoundError), open(os.path.join(folder, _STATE), "rb") as file:
+        return from_json(file.read())
+    return State()
+
+
 def _names(folder: str) -> list[str]:
     with suppress(FileNotFoundError):
         files = os.listdir(folder)
@@ -94,6 +105,10 @@ class CertificateFolder:
         """Return all certificates by name. Raises OSError."""
         return _read(self._folder)
 
+    def read_one(self, name: str) -> StoredCertificate:
+        """Return one certificate. Raises BadCertificate."""
+        return StoredCertificate(name, read_certificate(self.path(name), self.path(name)))
+
     def path(self, name: str) -> str:
         """Return the path of a certificate."""
         return self._in_folder(f"{name}{_SUFFIX}")
@@ -110,9 +125,7 @@ class CertificateFolder:
 
     def state(self) -> State:
         """Return what is remembered, an empty state for none. Raises OSError."""
-        with suppress(FileNotFoundError), open(self._in_folder(_STATE), "rb") as file:
-            return from_json(file.read())
-        return State()
+        return _read_state(self._folder)
 
     def save_state(self, state: State) -> None:
         """Replace what is remembered. Raises OSError."""

@@ -256,8 +256,9 @@ class CertificateKeeper:
 
     async def _take(self, setup: Setup, name: str, pem: PEM) -> None:
         """Write a new certificate, and have it used. Raises OSError."""
-        await self._parts.in_thread(partial(self._parts.folder.save, name, pem))
-        stored = (await self.stored())[name]
+        folder = self._parts.folder
+        await self._parts.in_thread(partial(folder.save, name, pem))
+        stored = await self._parts.in_thread(partial(folder.read_one, name))
         await self._parts.memory.obtained(setup.directory, stored)
         await self._parts.used()
         await self._ensure_next_key(setup, stored)

@@ -17,7 +17,7 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from mailhost.certificates.failure import RATE_LIMITED, Failure, failure_of
+from mailhost.certificates.failure import NOT_USABLE, RATE_LIMITED, Failure, failure_of
 from mailhost.certificates.keys import key_for, key_pem, make_request
 from mailhost.certificates.polling import Poll, bounded_call
 from mailhost.certificates.provers import IProver
@@ -151,7 +151,7 @@ class Orders:
                 raise _of_names(AuthorityError(problem), wanted.names)
             if not await poll.wait(state.wait if state.status == PROCESSING else 0.0):
                 text = f"the certificate was not signed within {ISSUANCE_SECONDS:g} s"
-                raise AuthorityError(Problem("orderNotReady", text))
+                raise AuthorityError(Problem(NOT_USABLE, text))
             state = await self._call(partial(authority.state, order))
             if state.status == "ready":
                 state = await self._call(partial(authority.finalize, order, request))
@@ -191,14 +191,19 @@ def _mentions(text: str, name: str) -> bool:
 def _checked(pem: PEM, names: Sequence[str]) -> PEM:
     """Raises AuthorityError if the authority sent another certificate than the one that was
     ordered."""
+    fault = _fault_of(pem, names)
+    if fault:
+        raise AuthorityError(Problem(NOT_USABLE, f"the authority sent {fault}"))
+    return pem
+
+
+def _fault_of(pem: PEM, names: Sequence[str]) -> str:
+    """Return how a certificate differs from the one that was ordered, empty if it does not."""
     try:
         found = parse_certificate(pem)
-    except BadCertificate as bad:
-        raise AuthorityError(Problem("badCertificate", f"what it sent is none: {bad}")) from bad
+    except BadCertificate:
+        return "no certificate in PEM"
     if not found.chain or found.chain[0].public_key() != found.key.public_key():
-        raise AuthorityError(Problem("badCertificate", "it sent one for another key"))
+        return "a certificate for another key"
     missing = set(names) - set(found.names)
-    if missing:
-        text = f"it sent one without {', '.join(sorted(missing))}"
-        raise AuthorityError(Problem("badCertificate", text))
-    return pem
+    return f"a certificate without {', '.join(sorted(missing))}" if missing else ""

@@ -162,6 +162,23 @@ class HeadTests(HeadCase):
         names = [files.names[0] for files in head.foundation.tls.certificates]
         self.assertEqual([HOST, "mail.a.example"], names)
 
+    def test_a_reload_meanwhile_has_read_the_newer_certificates(self) -> None:
+        head = self.head("agree = true")
+        waiting: list[Deferred[None]] = []
+
+        def later(work: Any) -> Any:
+            waiting.append(Deferred())
+            return waiting[-1].addCallback(lambda _: work())
+
+        head.foundation.in_thread = cast(Any, later)
+        used = head.foundation.tls.certificates
+        using = Deferred.fromCoroutine(head._use_ordered())
+        head._use(head._new_services(self.head("agree = true").loaded))
+        for number in range(2):
+            waiting[number].callback(None)
+        self.successResultOf(using)
+        self.assertIs(used, head.foundation.tls.certificates)
+
     def test_nothing_is_imported_before_the_operator_agrees(self) -> None:
         unwanted = "{'acme', 'requests', 'mailhost.certificates.keeper'} & {*sys.modules}"
         code = f"import sys, mailhost.application.host; sys.exit(bool({unwanted}))"

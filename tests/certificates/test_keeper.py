@@ -411,7 +411,11 @@ class FailureTests(KeeperCase):
         self.ca.stolen_key = ec.generate_private_key(ec.SECP256R1()).public_key()
         self.start()
         self.assertEqual({}, self.stored())
-        lines = [line for line in self.lines() if "it sent one for another key" in line]
+        lines = [
+            line
+            for line in self.lines()
+            if "failed: the authority sent a certificate for another key" in line
+        ]
         self.assertEqual(2, len(lines), "each certificate is tried")
 
     def test_an_authority_that_never_decides(self) -> None:
