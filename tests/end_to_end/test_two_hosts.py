@@ -23,13 +23,13 @@ from mailhost.dmarc_reports.sender import DMARCReportsToSend, SenderServices
 from mailhost.dmarc_reports.waiting import waiting_reports as waiting_results
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
-from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.outgoing import Outgoing
 from mailhost.signing.key_files import KeyFiles
 from mailhost.signing.key_work import KeyWork
 from mailhost.signing.rules import DomainRules
 from mailhost.tls_reports.database import reports_database
 from mailhost.tls_reports.sender import SPREAD
+from tests.authority import Authority, write_pem
 from tests.dkim.messages import results
 from tests.dmarc_reports.samples import NEW, gzipped
 from tests.dns_server import Records
@@ -72,13 +72,19 @@ bind = "{3}"
 allow_loopback = true
 arc = ["*"]
 [relay.tls]
-authority = "{4}"
+authority = "authority.pem"
 [relay.domain."safe.internal"]
 address = "127.0.0.5"
 hello = "out.safe.internal"
 [[relay.route]]
 to = "safe.internal"
 via = "mx.two.internal:{2}"
+[[relay.route]]
+to = "safe-too.internal"
+via = "mx.one.internal:{2}"
+[[tls.certificate]]
+chain = "tls/chain.pem"
+key = "tls/key.pem"
 [queue]
 first_retry = "1 second"
 longest_retry = "1 second"
@@ -148,12 +154,15 @@ class TwoHosts(TestCase):
             atexit.register(remove_folder, host.folder)
             atexit.register(host.stop)
             self.hosts.append(host)
+        self.hosts[0].add_accounts(PASSWORD, "ann@safe-too.internal")
         self.hosts[1].add_accounts(PASSWORD, "ann@safe.internal")
-        chain, _ = make_self_signed(str(self.hosts[1].data / "tls"), "mx.two.internal")
+        authority = Authority.new()
         dns = DNSProcess(records)
         atexit.register(dns.stop)
         for host, name in zip(self.hosts, ("one", "two"), strict=True):
-            host.write_settings(SETTINGS.format(name, dns.port, port, host.address, chain))
+            (host.folder / "authority.pem").write_bytes(authority.pem)
+            write_pem(str(host.folder / "tls"), authority.issue(host.hostname))
+            host.write_settings(SETTINGS.format(name, dns.port, port, host.address))
 
     def send(self, *recipients: str, options: tuple[str, ...] = ()) -> None:
         """ann@one.internal sends to these."""
@@ -278,10 +287,34 @@ class TwoHosts(TestCase):
         """True where `queue list` has it; a host that has just started may still read its queue."""
         return address in self.one.command("queue", "list").stdout
 
-    def test_requiretls_over_two_hops_and_back(self) -> None:
+    def test_requiretls_over_two_hops(self) -> None:
+        """Routes of the settings name both hosts. The third hop leads to a host that nothing names,
+        where the message waits: so it still had REQUIRETLS after the second."""
+        self.alias("two@safe.internal", "one@safe-too.internal")
+        self.alias("one@safe-too.internal", "ann@safe-too.internal", "ann@two.internal")
+        self.send_with_requiretls("two@safe.internal")
+        self.mail(self.one, "ann@safe-too.internal")
+        reason = "neither DNSSEC nor an MTA-STS policy names mx.two.internal"
+        id = self.kept_back(self.one, reason)
+        self.assertEqual(0, self.one.command("queue", "remove", id).returncode)
+
+    def test_requiretls_is_refused_and_bounced(self) -> None:
         """The second hop, by an alias, leads to a host that neither DNSSEC nor a policy names."""
-        since = self.two.mark()
-        self.two.command("alias", "add", "away@safe.internal", "ann@one.internal")
+        host, since = self.two, self.two.mark()
+        self.alias("away@safe.internal", "ann@one.internal")
+        self.send_with_requiretls("ann@safe.internal", "away@safe.internal")
+        self.mail(host, "ann@safe.internal")
+        reason = "neither DNSSEC nor an MTA-STS policy names mx.one.internal"
+        id = self.kept_back(host, reason)
+        self.assertIn("451 4.7.5 No mail is sent to mx.one.internal without", self.shown(host, id))
+        host.command("queue", "remove", "--bounce", id)
+        (bounce,) = self.mail(self.one, "ann@one.internal")
+        self.assertIn(b"Content-Type: text/rfc822-headers", bounce)
+        self.assertNotIn(b"not for all", bounce)
+        host.wait_for(reason, since)
+
+    def send_with_requiretls(self, *recipients: str) -> None:
+        """ann@one.internal sends over TLS."""
         with smtplib.SMTP(ONE, self.one.ports["submission"], timeout=30) as client:
             client.ehlo()
             self.assertFalse(client.has_extn("requiretls"))
@@ -289,20 +322,24 @@ class TwoHosts(TestCase):
             client.login("ann@one.internal", PASSWORD)
             self.assertTrue(client.has_extn("requiretls"))
             content = b"From: ann@one.internal\r\nSubject: secret\r\n\r\nnot for all\r\n"
-            to = ["ann@safe.internal", "away@safe.internal"]
-            client.sendmail("ann@one.internal", to, content, mail_options=("REQUIRETLS",))
-        self.mail(self.two, "ann@safe.internal")
-        self.two.until(lambda: bool(self.waiting_entries()), "the copy of the alias is not queued")
-        (id,) = self.waiting_entries()
-        reason = "neither DNSSEC nor an MTA-STS policy names mx.one.internal"
-        self.two.until(lambda: reason in self.shown(id), "the entry has no reason")
-        self.assertIn("required by the sender (REQUIRETLS)", self.shown(id))
-        self.assertIn("451 4.7.5 No mail is sent to mx.one.internal without", self.shown(id))
-        self.two.command("queue", "remove", "--bounce", id)
-        (bounce,) = self.mail(self.one, "ann@one.internal")
-        self.assertIn(b"Content-Type: text/rfc822-headers", bounce)
-        self.assertNotIn(b"not for all", bounce)
-        self.two.wait_for(reason, since)
+            client.sendmail("ann@one.internal", recipients, content, mail_options=("REQUIRETLS",))
+
+    def kept_back(self, host: RunningHost, reason: str) -> str:
+        """The id of the only entry of a host, which has REQUIRETLS and waits for this reason."""
+
+        def listed() -> list[str]:
+            found = json.loads(host.command("queue", "list", "--json").stdout)
+            return [each["id"] for each in found]
+
+        host.until(lambda: bool(listed()), "no message waits")
+        (id,) = listed()
+        host.until(lambda: reason in self.shown(host, id), "the entry has no reason")
+        self.assertIn("required by the sender (REQUIRETLS)", self.shown(host, id))
+        return id
+
+    def shown(self, host: RunningHost, id: str) -> str:
+        """All that a host shows of an entry."""
+        return host.command("queue", "show", id).stdout
 
     def test_a_sender_domain_has_its_own_address_and_name(self) -> None:
         host = self.two
@@ -313,15 +350,6 @@ class TwoHosts(TestCase):
             client.sendmail("ann@safe.internal", ["ann@one.internal"], content)
         (stored,) = self.mail(self.one, "ann@one.internal")
         self.assertIn(b"from out.safe.internal ([127.0.0.5])", stored)
-
-    def waiting_entries(self) -> list[str]:
-        """The ids of the entries of the second host."""
-        listed = json.loads(self.two.command("queue", "list", "--json").stdout)
-        return [each["id"] for each in listed]
-
-    def shown(self, id: str) -> str:
-        """All that the second host shows of an entry."""
-        return self.two.command("queue", "show", id).stdout
 
     def test_a_report_of_success_where_it_is_asked_for(self) -> None:
         self.send("ann@two.internal", options=("NOTIFY=SUCCESS",))
@@ -364,7 +392,7 @@ class TwoHosts(TestCase):
         self.assertEqual(self.two.inbox("ann@two.internal"), [])
 
     def alias(self, alias: str, *to: str) -> None:
-        host = self.one if alias.endswith("@one.internal") else self.two
+        host = self.one if alias.endswith(("@one.internal", "@safe-too.internal")) else self.two
         self.assertEqual(0, host.command("alias", "add", alias, *to).returncode)
 
     def test_the_results_are_reported(self) -> None:
