@@ -421,6 +421,7 @@ class TwoHosts(TestCase):
         self.assertEqual(DOMAIN, tls["domain"])
         self.assertGreater(tls["successes"], 0)
         self.two.wait_for("TLS reports: 1 report of ", started)
+        self.two.wait_for("decided by the wish of the sender (TLS-Required: No)", started)
         waiting = self.one.data / "dmarc" / "incoming" / "new"
         self.one.until(lambda: not any(waiting.iterdir()), "a report that was read stays there")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import plistlib
 import re
@@ -70,6 +71,10 @@ class Web(Open):
         kind = ("-H", "Content-Type: text/xml")
         document = self.body("https", where, *kind, "--data-binary", request)
         self.assertIn(b"<LoginName>bob@example.net</LoginName>", document)
+        where = "autodiscover.example.net/autodiscover/autodiscover.json/v1.0/bob%40example.net"
+        second = json.loads(self.body("https", f"{where}?Protocol=AutodiscoverV1"))
+        self.assertEqual(second["Protocol"], "AutodiscoverV1")
+        where = "autodiscover.example.net/Autodiscover/Autodiscover.xml"
         location = f"\r\nLocation: https://autodiscover.example.net:{HTTPS}/Autodiscover/"
         self.assertIn(location.encode(), self.curl("http", where))
 
