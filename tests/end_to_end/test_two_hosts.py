@@ -23,6 +23,8 @@ from mailhost.dmarc_reports.sender import DMARCReportsToSend, SenderServices
 from mailhost.dmarc_reports.waiting import waiting_reports as waiting_results
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
+from mailhost.mta_sts.own import own_record
+from mailhost.mta_sts.policy import Mode, STSPolicy
 from mailhost.outgoing import Outgoing
 from mailhost.signing.key_files import KeyFiles
 from mailhost.signing.key_work import KeyWork
@@ -44,6 +46,7 @@ from tests.signing.fakes import signing_outgoing
 ONE, TWO = "127.0.0.2", "127.0.0.3"
 PASSWORD = "correct horse battery"
 DOMAIN = "one.internal"
+STS = STSPolicy(Mode.ENFORCE, 86_400, ("mx.two.internal",))
 POLICY = [["TXT", "v=DMARC1; p=reject; rua=mailto:dmarc@one.internal"]]
 RECORDS: Records = {
     "one.internal": [["MX", 10, "mx.one.internal"], ["TXT", f"v=spf1 ip4:{ONE} -all"]],
@@ -55,6 +58,9 @@ RECORDS: Records = {
     "_dmarc.two.internal": POLICY,
     "_dmarc.strict.internal": POLICY,
     "_dmarc.careful.internal": [["TXT", "v=DMARC1; p=quarantine"]],
+    "sts.internal": [["MX", 10, "mx.two.internal"]],
+    "mta-sts.sts.internal": [["A", TWO]],
+    "_mta-sts.sts.internal": [["TXT", own_record(STS)]],
     "_smtp._tls.one.internal": [["TXT", "v=TLSRPTv1; rua=mailto:tls@one.internal"]],
 }
 SETTINGS = """
@@ -73,6 +79,10 @@ allow_loopback = true
 arc = ["*"]
 [relay.tls]
 authority = "authority.pem"
+mta_sts_port = {4}
+[mta_sts]
+mode = "enforce"
+max_age = "1 day"
 [relay.domain."safe.internal"]
 address = "127.0.0.5"
 hello = "out.safe.internal"
@@ -103,14 +113,14 @@ run()
 """
 
 
-def make(name: str, address: str, port: int) -> RunningHost:
+def make(name: str, address: str, port: int, https: int) -> RunningHost:
     """A host for NAME.internal with the account ann, without settings."""
     host = RunningHost(
         new_folder(),
         "",
         address,
         protocols=("submission",),
-        ports={"smtp": port},
+        ports={"smtp": port, "https": https},
         hostname=f"mx.{name}.internal",
     )
     host.add_accounts(PASSWORD, f"ann@{name}.internal")
@@ -147,22 +157,23 @@ class TwoHosts(TestCase):
 
     def start(self) -> None:
         """Make the hosts with their keys, and start a DNS server."""
-        port, records = free_port(ONE, TWO), dict(RECORDS)
+        port, https, records = free_port(ONE, TWO), free_port(ONE, TWO), dict(RECORDS)
         for name, address in (("one", ONE), ("two", TWO)):
-            host = make(name, address, port)
+            host = make(name, address, port, https)
             records |= make_keys(host, f"{name}.internal", host.hostname)
             atexit.register(remove_folder, host.folder)
             atexit.register(host.stop)
             self.hosts.append(host)
         self.hosts[0].add_accounts(PASSWORD, "ann@safe-too.internal")
-        self.hosts[1].add_accounts(PASSWORD, "ann@safe.internal")
+        self.hosts[1].add_accounts(PASSWORD, "ann@safe.internal", "ann@sts.internal")
         authority = Authority.new()
         dns = DNSProcess(records)
         atexit.register(dns.stop)
         for host, name in zip(self.hosts, ("one", "two"), strict=True):
             (host.folder / "authority.pem").write_bytes(authority.pem)
-            write_pem(str(host.folder / "tls"), authority.issue(host.hostname))
-            host.write_settings(SETTINGS.format(name, dns.port, port, host.address))
+            pem = authority.issue(host.hostname, "mta-sts.sts.internal")
+            write_pem(str(host.folder / "tls"), pem)
+            host.write_settings(SETTINGS.format(name, dns.port, port, host.address, https))
 
     def send(self, *recipients: str, options: tuple[str, ...] = ()) -> None:
         """ann@one.internal sends to these."""
@@ -286,6 +297,18 @@ class TwoHosts(TestCase):
     def waits(self, address: str) -> bool:
         """True where `queue list` has it; a host that has just started may still read its queue."""
         return address in self.one.command("queue", "list").stdout
+
+    def test_the_policy_that_the_other_host_serves_is_obeyed(self) -> None:
+        since = self.one.mark()
+        self.send("ann@sts.internal")
+        self.mail(self.two, "ann@sts.internal")
+        self.one.wait_for("the MTA-STS policy of sts.internal is mode enforce, mx mx.two", since)
+        line = self.one.wait_for(
+            "TLS to sts.internal at mx.two.internal [127.0.0.3]: TLSv1.3", since
+        )
+        self.assertTrue(
+            line.endswith("decided by the MTA-STS policy of sts.internal (mode enforce)")
+        )
 
     def test_requiretls_over_two_hops(self) -> None:
         """Routes of the settings name both hosts. The third hop leads to a host that nothing names,
