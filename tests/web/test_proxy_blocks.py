@@ -1,11 +1,13 @@
-"""The configuration of reverse proxies. That nginx and Caddy take these texts was tried by hand."""
+"""The configuration of reverse proxies. That nginx serves what it has is tested end to end."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import tomllib
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from mailhost.config.model import DEFAULT_LISTEN, Certificate, Settings
 from mailhost.config.protocol import ListenProtocol
@@ -96,6 +98,18 @@ class TextTests(SynchronousTestCase):
         without = caddy(Behind(NAMES, ("example.org",), "127.0.0.1:8080"))
         self.assertNotIn("tls", without)
         self.assertIn("#   reverse_proxy @mail 127.0.0.1:8080\n", without)
+
+    def test_caddy_takes_it(self) -> None:
+        if shutil.which("caddy") is None:
+            raise SkipTest("caddy is not installed")
+        text = caddy(Behind(NAMES, ("example.org",), "127.0.0.1:8080"))
+        site = "".join(f"{line[4:]}\n" for line in text.splitlines() if line.startswith("#   "))
+        for config in (text, CADDY, f"example.org {{\n{site}}}\n"):
+            command = ["caddy", "adapt", "--adapter", "caddyfile", "--config", "/dev/stdin"]
+            done = subprocess.run(
+                command, input=config, capture_output=True, text=True, check=False
+            )
+            self.assertEqual(0, done.returncode, done.stderr)
 
 
 class FactsTests(SynchronousTestCase):
