@@ -23,6 +23,7 @@ from mailhost.doctor.host.listeners import listeners_check
 from mailhost.doctor.host.local_facts import LocalFacts
 from mailhost.doctor.host.ordered_certificates import ordered_certificates_check
 from mailhost.doctor.host.queue import queue_check
+from mailhost.doctor.host.sending_names import sending_names_check
 from mailhost.doctor.host.served_certificates import served_certificates_check
 from mailhost.doctor.host.settings_file import TOPIC, settings_findings, wrong_settings
 from mailhost.doctor.host.web_listener import web_listener_check
@@ -55,6 +56,7 @@ def checks_of_this_host(
             listeners_check(settings, local.listening, in_thread),
             *network_checks(context, loaded),
             *_always(context, loaded, local),
+            sending_names_check(settings, context.resolver, context.reactor),
             served_certificates_check(settings, local.listening, in_thread),
             domain_certificates_check(context, settings),
             web_listener_check(context, settings, PortAttempts(context.reactor)),

@@ -27,6 +27,7 @@ class CertificateFault(Enum):
     EXPIRED = auto()
     EXPIRES = auto()  # soon
     NOT_YET_VALID = auto()
+    MUST_STAPLE = auto()  # it demands OCSP responses
     NAME = auto()  # none is for the host's name
     KEY_OPEN = auto()  # others can read or write the key
     UNUSABLE = auto()  # the files are no certificate and its key
@@ -57,6 +58,7 @@ def findings(
     for files in certificates:
         chain_path, key_path = files.paths or ("memory", "")
         found += _validity(chain_path, files.chain[0], now)
+        found += _must_staple(chain_path, files.chain[0])
         found += _exposure(key_path)
     if not any(is_for(files, hostname) for files in certificates):
         found.append(_no_name(certificates, hostname))
@@ -88,6 +90,20 @@ def _validity(
         text = f"the certificate in {path} is not valid before {begins:%Y-%m-%d %H:%M} UTC"
         text += "; check this machine's clock"
         yield CertificateFinding(text, CertificateFault.NOT_YET_VALID, serious=True)
+
+
+def _must_staple(path: str, certificate: x509.Certificate) -> Iterator[CertificateFinding]:
+    """Clients refuse such a certificate without an OCSP response in the handshake (RFC 7633)."""
+    try:
+        features = certificate.extensions.get_extension_for_class(x509.TLSFeature).value
+    except (x509.ExtensionNotFound, ValueError):
+        return
+    if x509.TLSFeatureType.status_request in features:
+        text = (
+            f"the certificate in {path} demands an OCSP response (Must-Staple), which the host "
+            "does not send, so clients that obey this refuse it; get one without that extension"
+        )
+        yield CertificateFinding(text, CertificateFault.MUST_STAPLE, serious=True)
 
 
 def _exposure(path: str) -> Iterator[CertificateFinding]:

@@ -98,6 +98,11 @@ class FilesTests(CertificateCase):
         self.write(*self.issued("other.example.test"))
         self.only(self.found(), "certificate-name", Verdict.WARNING)
 
+    def test_ocsp(self) -> None:
+        made = issue(NAME, self.root, self.root_key, ca=False, life=life(60), must_staple=True)
+        self.write(*made)
+        self.only(self.found(), "certificate-must-staple")
+
     def test_a_key_that_others_can_read(self) -> None:
         os.chmod(os.path.join(self.folder, "key.pem"), 0o604)
         self.only(self.found(), "certificate-key-open", Verdict.WARNING)
