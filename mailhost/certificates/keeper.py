@@ -21,7 +21,7 @@ from twisted.python.failure import Failure as TwistedFailure
 from mailhost.certificates import schedule
 from mailhost.certificates.attempts import Attempts
 from mailhost.certificates.expiry import Expiry
-from mailhost.certificates.failure import Failure, failure_of
+from mailhost.certificates.failure import NOT_USABLE, Failure, failure_of
 from mailhost.certificates.folder import CertificateFolder, StoredCertificate
 from mailhost.certificates.keys import certificate_id
 from mailhost.certificates.memory import WHERE, Memory
@@ -30,12 +30,12 @@ from mailhost.certificates.next_key import NextKeys
 from mailhost.certificates.order import Obtained, Wanted
 from mailhost.certificates.plan import Plan, Planner, Setup
 from mailhost.certificates.state import NEVER_FAILED, NO_SCHEDULE, Schedule, State
-from mailhost.certificates.values import UNREACHABLE, AccountWanted, AuthorityError
+from mailhost.certificates.values import UNREACHABLE, AccountWanted, AuthorityError, Problem
 from mailhost.concurrency.rounds import Rounds
 from mailhost.concurrency.threads import InThread
 from mailhost.concurrency.timeouts import fired_within
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
-from mailhost.net.tls.certificate import PEM
+from mailhost.net.tls.certificate import PEM, parse_certificate
 
 T = TypeVar("T")
 
@@ -228,6 +228,7 @@ class CertificateKeeper:
                 key = await self._own_key(setup, name, stored)
                 wanted = Wanted(names, setup.key, need.replaces, key)
                 found = await self._parts.attempts.obtain(setup.account, wanted, need.accepts)
+                _refuse_expired(found.pem, self._parts.now())
         except AuthorityError as error:
             failure = failure_of(error.problem, error.problem.name, wait=error.wait)
             await memory.order_failed(setup.directory, name, stored, failure)
@@ -310,6 +311,14 @@ class CertificateKeeper:
             text = f"the authority asks to renew a certificate before its time{why}"
             self._parts.events.emit(Notice(f"{WHERE}: {text}"))
         return new
+
+
+def _refuse_expired(pem: PEM | None, now: float) -> None:
+    """Raises AuthorityError for an expired certificate: the present one is better, and its
+    successor would be ordered at once."""
+    if pem is not None and parse_certificate(pem).chain[0].not_valid_after_utc.timestamp() <= now:
+        text = "the authority sent a certificate that has expired"
+        raise AuthorityError(Problem(NOT_USABLE, f"{text}, by the clock of this machine"))
 
 
 def _means(setup: Setup) -> tuple[AccountWanted, tuple[str, ...]]:

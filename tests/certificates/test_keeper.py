@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from datetime import timedelta
 from itertools import pairwise
 
 from twisted.internet.defer import Deferred
@@ -452,6 +453,19 @@ class FailureTests(KeeperCase):
         self.wait(62 * DAY, 6 * HOUR)
         self.assertEqual([[MX], [MAIL]], self.ordered[2:])
         self.assertEqual(1, len(self.ca.accounts))
+
+    def test_an_expired_certificate_is_not_taken(self) -> None:
+        self.start()
+        [own] = [each for each in self.folder.read().certificates if each.name == MX]
+        self.ca.life = timedelta(0)
+        self.wait(62 * DAY, 6 * HOUR)
+        [still] = [each for each in self.folder.read().certificates if each.name == MX]
+        self.assertEqual(own.ends, still.ends)
+        text = "the order for mx.a.example failed: the authority sent a certificate that has exp"
+        self.assertTrue(any(text in line for line in self.lines()))
+        orders = len(self.ordered)
+        self.wait(DAY, HOUR)
+        self.assertLess(len(self.ordered) - orders, 5)
 
     def test_urls_without_tls_are_not_used(self) -> None:
         for where, path in (("directory", "/x"), ("order", "/y")):
