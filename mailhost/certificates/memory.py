@@ -54,7 +54,7 @@ class Memory:
         """A new certificate is in the folder: log it, and plan its renewal. Raises OSError."""
         renew = without_window(stored.begins, stored.ends, self._chance())
         state = (await self.state()).with_attempt(stored.name, NEVER_FAILED)
-        state = state.with_schedule(stored.name, Schedule(directory, renew))
+        state = state.with_schedule(stored.name, Schedule(directory, renew, since=self._now()))
         await self.remember(state.with_directory(directory, NEVER_FAILED))
         names = ", ".join(stored.files.names)
         until = f"valid until {text_of(stored.ends)}, to be renewed about {text_of(renew)}"

@@ -9,7 +9,7 @@ from mailhost.certificates.folder import StoredCertificate
 from mailhost.certificates.keys import certificate_id, kind_of
 from mailhost.certificates.names import Leading
 from mailhost.certificates.plan import Setup
-from mailhost.certificates.schedule import is_late
+from mailhost.certificates.schedule import is_due, is_late
 from mailhost.certificates.state import NEVER_FAILED, NO_SCHEDULE, State
 from mailhost.net.tls.certificate import covers
 
@@ -52,7 +52,7 @@ def need_of(
         return Need(ready, new, renewal=forced)
     plan = state.schedules.get(stored.name, NO_SCHEDULE)
     same_directory = plan.directory in ("", setup.directory)
-    due = bool(plan.renew) and plan.renew <= now
+    due = is_due(plan, stored.begins, stored.ends, now)
     renewal = forced or due or not same_directory or kind_of(stored.files.key) is not setup.key
     waits = same_directory and not is_late(stored.begins, stored.ends, now)
     needed = frozenset(name for name in wanted if waits and covers(present, name))

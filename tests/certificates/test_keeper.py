@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from mailhost.certificates.provers import IProver
 from mailhost.certificates.values import DNS_01, Account, AccountWanted
 from mailhost.config.acme import KeyKind
-from tests.certificates.rig import DAY, HOUR, OTHER, OURS, KeeperCase
+from tests.certificates.rig import DAY, HOUR, OTHER, OURS, START, KeeperCase
 from tests.certificates.scripted import DIRECTORY, Reply, problem
 from tests.fakes import now
 
@@ -208,6 +208,22 @@ class RenewalTests(KeeperCase):
         self.assertEqual([[MX]], self.ordered[2:])
         [line] = [line for line in self.lines() if "before its time" in line]
         self.assertIn("see https://ca.example/why", line)
+
+    def test_a_certificate_that_was_ordered_just_now_is_not_renewed(self) -> None:
+        """The authority or the clock is wrong: else each certificate would be ordered each hour."""
+
+        class Past(dict[str, tuple[float, float]]):
+            def __getitem__(self, key: str) -> tuple[float, float]:
+                return START - 2 * DAY, START - DAY
+
+            def __contains__(self, key: object) -> bool:
+                return True
+
+        self.change(domains=())
+        self.ca.windows = Past()
+        self.start()
+        self.wait(3.5 * DAY, HOUR)
+        self.assertEqual(4, len(self.ordered))
 
     def test_the_authority_is_asked_again_when_it_says(self) -> None:
         self.ca.windows = {}
