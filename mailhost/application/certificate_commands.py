@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mailhost.application.head import Head
-from mailhost.certificates.folder import FOLDER
+from mailhost.certificates.folder import is_ordered
 from mailhost.net.control.server import CommandRefused, Commands
 from mailhost.net.tls.certificate import CertificateFiles
 
@@ -26,7 +26,7 @@ def certificate_commands(head: Head) -> Commands:
         used = [
             entry_of_used(_kind(head, files), files.chain[0], files.names)
             for files in head.foundation.tls.certificates
-            if not any(FOLDER in path.split("/") for path in files.paths)
+            if not any(is_ordered(head.foundation.data, path) for path in files.paths)
         ]
         return [*used, *entries(plan, stored, await head.acme.orders.memory.state())]
 

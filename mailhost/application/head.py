@@ -182,7 +182,13 @@ class Head:
     def _make_watch(self, reactor: IReactor) -> CertificateWatch:
         base = self.foundation
         return CertificateWatch(
-            reactor, base.in_thread, base.tls, self.events, self._hostname, self._renewed
+            reactor,
+            base.in_thread,
+            base.tls,
+            self.events,
+            self._hostname,
+            self._renewed,
+            lambda path: self.acme.watches(path),
         )
 
     def _make_keys(self, reactor: IReactor) -> KeyKeeper:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mailhost.application.foundation import Foundation
 from mailhost.application.services import Services
 from mailhost.certificates.answers import ChallengeAnswers
+from mailhost.certificates.folder import is_ordered
 from mailhost.config.load import Loaded
 from mailhost.interfaces.reactor import IReactor
 
@@ -57,9 +58,17 @@ class HeadCertificates:
     def reconfigure(self) -> None:
         """Begin, if the settings that were read again say so. The keeper itself notices other
         settings, and when the agreement is withdrawn."""
-        if self._started and not self._runs and self._loaded().settings.tls.acme.agree:
+        if self._started and not self._runs and self._agreed:
             self._runs = True
             self.orders.keeper.start()
+
+    def watches(self, path: str) -> bool:
+        """True for the file of a certificate whose end is watched here: one that was ordered."""
+        return self._runs and self._agreed and is_ordered(self._base.data, path)
+
+    @property
+    def _agreed(self) -> bool:
+        return self._loaded().settings.tls.acme.agree
 
     async def stop(self) -> None:
         """Begin nothing more, and end what is under way."""

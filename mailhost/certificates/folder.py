@@ -60,6 +60,11 @@ class Stored:
     faults: tuple[str, ...] = ()
 
 
+def is_ordered(data: str, path: str) -> bool:
+    """True for the path of a certificate in a data folder."""
+    return os.path.dirname(path) == os.path.join(data, FOLDER)
+
+
 def read_certificates_of(data: str) -> Stored:
     """Return the certificates in a data folder by name. Blocks for the disk. Raises OSError."""
     return _read(os.path.join(data, FOLDER))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -77,7 +78,8 @@ class Memory:
     async def account_changed(self, directory: str) -> None:
         """The settings of the account or of challenges have changed, so an attempt may succeed.
         Raises OSError."""
-        await self.remember((await self.state()).with_directory(directory, NEVER_FAILED))
+        state = replace(await self.state(), attempts={}, names={})
+        await self.remember(state.with_directory(directory, NEVER_FAILED))
 
     async def names_failed(self, failures: Sequence[Failure], good: Sequence[str]) -> None:
         """Single names failed, others did not. Raises OSError."""

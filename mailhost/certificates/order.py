@@ -3,7 +3,8 @@ for which others fail.
 
 All names of an order must be valid, or there is no certificate. So a name that fails is tried by
 the next challenge that can be used for it, in a new order; when there is none left, the others are
-ordered without it. The authority remembers the names that were valid in a former order.
+ordered without it. The authority remembers the names that were valid in a former order. A name
+below a wildcard of the order is ordered only if the wildcard fails.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from mailhost.certificates.values import (
 )
 from mailhost.concurrency.threads import InThread
 from mailhost.config.acme import KeyKind
-from mailhost.net.tls.certificate import PEM, BadCertificate, parse_certificate
+from mailhost.net.tls.certificate import PEM, BadCertificate, covers, parse_certificate
 
 T = TypeVar("T")
 
@@ -59,8 +60,8 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Obtained:
-    """The result of an attempt. `pem` is None if there is no certificate; `failures` are those of
-    names that were left out, or of the whole order."""
+    """The result of an attempt. `pem` is None if there is no certificate. `names` are the wanted
+    names that it is for. `failures` are those of names that were left out, or of the order."""
 
     pem: PEM | None
     names: tuple[str, ...] = ()
@@ -108,10 +109,10 @@ class Orders:
         for _ in range(MOST_ORDERS):
             if not (attempt.left and accept(attempt.left)):
                 break
-            names = tuple(attempt.left)
+            ordered = replace(wanted, names=_without_covered(attempt.left))
             try:
-                pem = await self._order(authority, replace(wanted, names=names), attempt)
-                return Obtained(pem, names, tuple(attempt.failures))
+                pem = await self._order(authority, ordered, attempt)
+                return Obtained(pem, tuple(attempt.left), tuple(attempt.failures))
             except _Refused as refused:
                 self._leave_out(attempt, refused)
         return Obtained(None, (), tuple(attempt.failures))
@@ -160,6 +161,12 @@ class Orders:
 
     def _call(self, work: Callable[[], T]) -> Deferred[T]:
         return bounded_call(self._clock, self._in_thread, work)
+
+
+def _without_covered(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names without those that a wildcard among them is for: Let's Encrypt refuses an
+    order with both."""
+    return tuple(name for name in names if not covers({*names} - {name}, name))
 
 
 def _of_names(error: AuthorityError, names: Sequence[str]) -> AuthorityError | _Refused:

@@ -9,6 +9,7 @@ from mailhost.certificates.names import Group, Leading, NameFinder, groups
 from mailhost.certificates.values import AccountWanted
 from mailhost.config.acme import KeyKind
 from mailhost.interfaces.events import IEventSink, Notice
+from mailhost.net.tls.certificate import covers
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Setup:
 
     def is_covered(self, name: str) -> bool:
         """True if a certificate of the settings is for this name."""
-        return name in self.covered or f"*.{name.partition('.')[2]}" in self.covered
+        return covers(self.covered, name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from mailhost.certificates.values import (
     IAuthority,
     Problem,
 )
+from mailhost.concurrency.side_by_side import side_by_side
 from mailhost.concurrency.threads import InThread
 
 T = TypeVar("T")
@@ -123,13 +124,14 @@ class Proving:
     async def _wait_for_answers(
         self, presented: Sequence[_Presented], failed: Sequence[Failure]
     ) -> list[Failure]:
-        """Wait until the authority can see the answers. Return the failures."""
-        faults = [
-            (each, await each.prover.visible(*each.arguments))
-            for each in presented
-            if not _has_failed(each, failed)
+        """Wait until the authority can see all answers. Return the failures."""
+        good = [each for each in presented if not _has_failed(each, failed)]
+        faults = await side_by_side(each.prover.visible(*each.arguments) for each in good)
+        return [
+            each.failure(fault, _DNS_REMEDY)
+            for each, fault in zip(good, faults, strict=True)
+            if fault
         ]
-        return [each.failure(fault, _DNS_REMEDY) for each, fault in faults if fault]
 
     async def _have_looked(self, authority: IAuthority, each: _Presented) -> list[Failure]:
         """Ask the authority to look. Return the failure, if any."""

@@ -131,9 +131,9 @@ class IAuthority(Interface):
     """A certificate authority that we have an account with. All methods block for the network, and
     raise AuthorityError."""
 
-    def open(account: Account | None) -> Account:
-        """Read the directory, and register, or find, the account. Returns the account as it is to
-        be kept: with a key of its own where `account` is None."""
+    def open(account: Account) -> Account:
+        """Read the directory, and register the account if its URL is empty. Return the account as
+        it is to be kept."""
 
     def key_authorization(token: str) -> str:
         """Return the text that proves the knowledge of the account's key (RFC 8555 §8.1)."""

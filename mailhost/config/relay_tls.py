@@ -12,7 +12,7 @@ from mailhost.config.types import Count, Path, Switch
 
 
 class MemoryRule(StrEnum):
-    """What is done with mail for a host that had TLS and has none now. `warn` sends it and logs a
+    """The rule for mail to a host that had TLS and has none now. `warn` sends it and logs a
     warning; `enforce` keeps it waiting."""
 
     OFF = "off"

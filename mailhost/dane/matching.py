@@ -33,7 +33,7 @@ NO_MATCH = PeerProblem(
 )
 # a domain that chooses both records and chain must not keep the reactor busy
 MOST_CERTIFICATES = 10  # of a chain that are looked at
-MOST_ANCHORS = 4  # authorities with which a chain is verified
+MOST_ANCHORS = 8  # authorities with which a chain is verified
 _EXPIRED = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 
 

@@ -69,6 +69,12 @@ class SourcesTests(Ordering):
         self.order(HOST, HOST)
         self.assertEqual([HOST, "mail.a.example"], self.used())
 
+    def test_the_own_certificate_is_before_a_wildcard(self) -> None:
+        self.order("a.example", "*.a.example")
+        self.assertEqual(["*.a.example"], self.used())
+        self.order(HOST, HOST)
+        self.assertEqual([HOST, "*.a.example"], self.used())
+
     def test_certificates_of_the_settings_come_first(self) -> None:
         chain, key = self.certificate("other.example")
         certificate = [{"chain": os.path.abspath(chain), "key": os.path.abspath(key)}]
@@ -213,7 +219,7 @@ class FactsTests(HeadCase):
         facts = host_certificates(settings)
         self.assertEqual([False, True], [each.coming for each in facts.keys])
         self.assertEqual(public_of(key), facts.keys[1].public)
-        self.assertEqual(Authority(("ca.example",), "https://ca.example/1"), facts.authority)
+        self.assertEqual(Authority(("ca.example",), ("https://ca.example/1",)), facts.authority)
 
     def test_without_agreement_there_is_no_authority(self) -> None:
         settings = self.head("agree = false").loaded.settings

@@ -8,10 +8,12 @@ from itertools import pairwise
 
 from twisted.internet.defer import Deferred
 
-from mailhost.certificates.values import AccountWanted
+from mailhost.certificates.provers import IProver
+from mailhost.certificates.values import DNS_01, Account, AccountWanted
 from mailhost.config.acme import KeyKind
 from tests.certificates.rig import DAY, HOUR, OTHER, OURS, KeeperCase
 from tests.certificates.scripted import DIRECTORY, Reply, problem
+from tests.fakes import now
 
 MX, MAIL = "mx.a.example", "mail.a.example"
 
@@ -116,6 +118,59 @@ class OrderingTests(KeeperCase):
         self.assertEqual([[MX], [MAIL]], self.ordered[2:])
 
 
+class Zone:
+    """Stands for dns-01: `shown` has what a name shows; `fault` is why records cannot be added."""
+
+    def __init__(self) -> None:
+        self.shown: dict[str, str] = {}
+        self.fault = ""
+
+    async def present(self, name: str, token: str, authorization: str) -> str:
+        """See IProver."""
+        self.shown[name] = authorization
+        return self.fault
+
+    async def visible(self, name: str, token: str, authorization: str) -> str:
+        """See IProver."""
+        return ""
+
+    async def remove(self, name: str, token: str, authorization: str) -> None:
+        """See IProver."""
+        self.shown.pop(name, None)
+
+
+class WildcardTests(KeeperCase):
+    """Authorities refuse an order for `*.a.example` and `mail.a.example` together."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.zone = Zone()
+        self.change(asked=("*.a.example", "imap.a.example"))
+
+    def provers(self) -> dict[str, IProver]:
+        zone: IProver = self.zone  # type: ignore[assignment]
+        return {**super().provers(), DNS_01: zone}
+
+    def look(self, kind: str, name: str, token: str) -> str | None:
+        return self.zone.shown.get(name) if kind == DNS_01 else super().look(kind, name, token)
+
+    def test_names_below_it_are_not_ordered_besides(self) -> None:
+        self.start()
+        self.wait(DAY)
+        self.assertEqual([[MX], ["*.a.example"]], self.ordered)
+        self.assertFalse([line for line in self.lines() if "failed" in line or "redundant" in line])
+        self.wait(70 * DAY, 6 * HOUR)
+        self.assertEqual(["*.a.example"], self.ordered[-1])
+
+    def test_names_below_it_are_ordered_where_it_fails(self) -> None:
+        self.zone.fault = "the zone is closed"
+        self.start()
+        self.assertEqual({MAIL}, self.stored()["a.example"])
+        self.zone.fault = ""
+        self.wait(DAY)
+        self.assertEqual({"*.a.example"}, self.stored()["a.example"])
+
+
 class RenewalTests(KeeperCase):
     def test_without_suggestions_after_two_thirds_of_the_life(self) -> None:
         self.start()
@@ -212,16 +267,16 @@ class RenewalTests(KeeperCase):
         self.wait(HOUR)
         self.assertEqual(8, len(self.warnings), "a restart repeats none")
 
-    def test_the_certificate_of_a_removed_domain_goes_with_its_end(self) -> None:
+    def test_the_certificate_of_a_removed_domain_goes_in_place_of_its_renewal(self) -> None:
         self.start()
         self.change(domains=())
-        self.wait(89 * DAY, 6 * HOUR)
+        self.wait(55 * DAY, 6 * HOUR)
         self.assertEqual({MX, "a.example"}, {*self.stored()})
         uses = self.uses
-        self.wait(2 * DAY, 6 * HOUR)
+        self.wait(8 * DAY, 6 * HOUR)
         self.assertEqual({MX}, {*self.stored()})
         self.assertEqual([], self.warnings)
-        self.assertEqual(uses + 1, self.uses, "no process uses it any more")
+        self.assertEqual(uses + 2, self.uses, "no process uses it any more")
 
 
 class FailureTests(KeeperCase):
@@ -397,6 +452,37 @@ class FailureTests(KeeperCase):
         self.wait(62 * DAY, 6 * HOUR)
         self.assertEqual([[MX], [MAIL]], self.ordered[2:])
         self.assertEqual(1, len(self.ca.accounts))
+
+    def test_urls_without_tls_are_not_used(self) -> None:
+        for where, path in (("directory", "/x"), ("order", "/y")):
+            url = f"http://127.0.0.1:9{path}"
+            self.ca.errors = {where: [Reply(307, {}, {"Location": url})]}
+            self.start() if path == "/x" else self.wait(HOUR)
+            text = f"the authority names {url}, which is not an https URL"
+            self.assertTrue(any(text in line for line in self.lines()), where)
+
+    def test_no_second_account_after_a_crash_during_the_registration(self) -> None:
+        saved = self.folder.save_account
+
+        def save(account: Account) -> None:
+            if account.url:
+                raise OSError(28, "No space left on device")
+            saved(account)
+
+        self.patch(self.folder, "save_account", save)
+        self.start()
+        self.assertEqual((1, []), (len(self.ca.accounts), self.ordered))
+        self.restart()
+        self.wait(HOUR, 1.0)
+        self.assertEqual((1, 2), (len(self.ca.accounts), len(self.ordered)))
+
+    def test_failures_do_not_delay_orders_by_other_settings(self) -> None:
+        self.ca.failing[MAIL] = problem("caa", "CAA forbids it").body
+        self.start()
+        self.change(account=AccountWanted(self.trial_ca.directory))
+        self.wait(30, 1.0)
+        self.assertEqual({MX: {MX}, "a.example": {MAIL}}, self.stored())
+        self.assertFalse(now(self.memory.state()).names)
 
     def test_another_contact(self) -> None:
         self.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,7 +60,7 @@ class FakeAuthority:
         certificate = "cert" if status == "valid" else ""
         return Order("order", status, (), "finalize", certificate, problem)
 
-    def open(self, account: Account | None) -> Account:
+    def open(self, account: Account) -> Account:
         raise AssertionError
 
     def key_authorization(self, token: str) -> str:
@@ -208,6 +209,20 @@ class OrderTests(SynchronousTestCase):
             self.assertIn(
                 "mail.a.org by dns-01: no route. Remedy: look at dns_command", str(failure)
             )
+
+    def test_answers_are_waited_for_together(self) -> None:
+        waiting: list[Deferred[str]] = []
+
+        class Slow(FakeProver):
+            def visible(self, name: str, token: str, authorization: str) -> Any:
+                waiting.append(Deferred())
+                return waiting[-1]
+
+        self.provers = {HTTP_01: Slow()}
+        self.wanted = replace(self.wanted, names=NAMES)
+        self.authority.authorizations = {name: authorization(name) for name in NAMES}
+        self.obtain(1)
+        self.assertEqual(2, len(waiting))
 
 
 class KeyTests(SynchronousTestCase):

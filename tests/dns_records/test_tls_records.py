@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.dns_records.checking import check_plan
+from mailhost.dns_records.checks.caa import may_issue
 from mailhost.dns_records.facts import Authority, CertificateKey, HostCertificates, MailService
 from mailhost.dns_records.finding import DNSFinding, DNSVerdict
 from mailhost.dns_records.plan import make_plan
@@ -32,7 +33,9 @@ TLS_HOST = replace(
     HOST,
     services=(MailService("_autodiscover._tcp", 443),),
     https=443,
-    certificates=HostCertificates((NOW, NEXT), Authority(("acme.example", "old.example"), ACCOUNT)),
+    certificates=HostCertificates(
+        (NOW, NEXT), Authority(("acme.example", "old.example"), (ACCOUNT,))
+    ),
 )
 POLICY = STSPolicy(Mode.ENFORCE, 86400, ("mail.example.com",))
 ID = own_id(POLICY)
@@ -192,6 +195,19 @@ class CheckTests(SynchronousTestCase):
             "at example.com",
             {("CAA", "example.com"): [CAARecord(0, "issue", "other.example")]},
         )
+
+    def test_caa_records_for_the_account_of_trials(self) -> None:
+        trials = "https://trial.example/acct/3"
+        authority = Authority(("acme.example",), (ACCOUNT, trials))
+        host = replace(TLS_HOST, certificates=HostCertificates((), authority))
+        both = [
+            CAARecord(0, "issue", f"acme.example; accounturi={each}") for each in (ACCOUNT, trials)
+        ]
+        planned = [each.data for each in make_plan(host, TLS_OWN).about(Topic.CAA)]
+        self.assertEqual([f'0 issue "{each.value}"' for each in both], planned)
+        self.assertTrue(may_issue(authority, both))
+        self.assertFalse(may_issue(authority, both[:1]))
+        self.assertTrue(may_issue(authority, [CAARecord(0, "issue", "acme.example")]))
 
     def test_caa_records_without_an_issuer(self) -> None:
         for record, right in (

@@ -15,7 +15,7 @@ from enum import Enum, auto
 
 from cryptography import x509
 
-from mailhost.net.tls.certificate import CertificateFiles
+from mailhost.net.tls.certificate import CertificateFiles, covers
 
 WARNING_TIME = timedelta(days=14)  # ACME clients renew 30 days before the end of 90
 WARNING_SHARE = 4  # short-lived certificates: the last quarter of their life
@@ -37,11 +37,17 @@ class CertificateFault(Enum):
 @dataclass(frozen=True, slots=True)
 class CertificateFinding:
     """`serious` means that clients which verify certificates cannot connect, or will not be able
-    to after a reload."""
+    to after a reload. `path` is the file, empty where several matter, or none."""
 
     text: str
     fault: CertificateFault
     serious: bool = False
+    path: str = ""
+
+    @property
+    def is_end(self) -> bool:
+        """True for a certificate that has expired, or does so soon."""
+        return self.fault in (CertificateFault.EXPIRED, CertificateFault.EXPIRES)
 
 
 def findings(
@@ -60,8 +66,8 @@ def findings(
 
 
 def is_for(files: CertificateFiles, hostname: str) -> bool:
-    """True where a certificate is for a host (RFC 6125 §6.4): by name, or by `*` for one label."""
-    return hostname in files.names or f"*.{hostname.partition('.')[2]}" in files.names
+    """True where a certificate is for a host."""
+    return covers(files.names, hostname)
 
 
 def _validity(
@@ -71,13 +77,14 @@ def _validity(
     left = ends - now
     if left <= timedelta(0):
         text = f"the certificate in {path} expired on {ends:%Y-%m-%d}; renew it"
-        yield CertificateFinding(text, CertificateFault.EXPIRED, serious=True)
+        yield CertificateFinding(text, CertificateFault.EXPIRED, serious=True, path=path)
     elif left < min(WARNING_TIME, (ends - begins) / WARNING_SHARE):
         days = f"{left.days} day{'s' * (left.days != 1)}" if left.days else "hours"
         yield CertificateFinding(
             f"the certificate in {path} expires within {days}, at {ends:%Y-%m-%d %H:%M} UTC; "
             "`mailhost certificates` or the log of your ACME client says why it was not renewed",
             CertificateFault.EXPIRES,
+            path=path,
         )
     if begins > now:
         text = f"the certificate in {path} is not valid before {begins:%Y-%m-%d %H:%M} UTC"

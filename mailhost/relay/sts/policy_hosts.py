@@ -17,7 +17,7 @@ from mailhost.net.tls.peer import PeerTLS
 
 DNS_SECONDS = 10.0
 FETCH_SECONDS = 30.0
-MOST_FETCHES = 10  # at a time; others wait
+MOST_FETCHES = 50  # at a time; others wait, and so does their mail
 
 
 class PolicyUnavailable(Exception):

@@ -1,4 +1,4 @@
-"""What the sender of a message, and the memory of a host, change in the decision about TLS.
+"""Changes the decision about TLS by the demand of a message, and by the memory of a host.
 
 - REQUIRETLS (RFC 8689 §4.2.1): the host must be found securely, which means that DNSSEC or the
   MTA-STS policy of the domain names it, or that it is the domain itself or a route of the settings.

@@ -187,6 +187,21 @@ class OrderedTests(CertificateCase):
         found = self.only(self.found(), "certificate-expires-soon", Verdict.WARNING)
         self.assertIn("mailhost certificates", found.remedy)
 
+    def test_one_of_an_authority_that_this_machine_does_not_trust(self) -> None:
+        self.order()
+        self.root, self.root_key = issue("another root", life=life(900))
+        found = self.only(self.found(), "certificate-chain", Verdict.WARNING)
+        self.assertIn("directory in [tls.acme]", found.remedy)
+        self.assertNotIn("fullchain", found.remedy)
+
+    def test_the_self_signed_one_while_orders_fail(self) -> None:
+        make_self_signed(os.path.join(self.settings.data, "tls"), NAME)
+        found = self.only(self.found(), "certificate-self-signed", Verdict.WARNING)
+        self.assertEqual(("[web]", "[tls.acme]", "agree = true"), found.copy)
+        self.settings = self.load("[web]\n[tls.acme]\nagree = true\n").settings
+        found = self.only(self.found(), "certificate-self-signed", Verdict.WARNING)
+        self.assertEqual(("mailhost certificates",), found.copy)
+
     def test_the_self_signed_one_counts_until_there_is_one_for_the_hosts_name(self) -> None:
         own = make_self_signed(os.path.join(self.settings.data, "tls"), NAME)
         self.order("mail.other.test")
