@@ -319,6 +319,9 @@ class TwoHosts(TestCase):
         self.mail(self.one, "ann@safe-too.internal")
         reason = "neither DNSSEC nor an MTA-STS policy names mx.two.internal"
         id = self.kept_back(self.one, reason)
+        asked = ("--from", "ann@one.internal", "--to", "ann@two.internal", "--tls", "required")
+        explained = self.one.command("explain", *asked, "--user", "ann@one.internal").stdout
+        self.assertIn(reason, " ".join(explained.split()))
         self.assertEqual(0, self.one.command("queue", "remove", id).returncode)
 
     def test_requiretls_is_refused_and_bounced(self) -> None:
