@@ -14,6 +14,28 @@ from mailhost.application.head import MOST_BY_DEFAULT
 from mailhost.logins.stored_secret import hash_password
 from tests.end_to_end.running import free_port
 
+SETTINGS = """version = 1
+hostname = "mailhost.example.org"
+data = "data"
+workers = {workers}
+[[listen]]
+protocol = "smtp"
+endpoint = "{smtp}"
+[[listen]]
+protocol = "submission"
+endpoint = "{submission}"
+[[listen]]
+protocol = "proxy"
+endpoint = "{proxy}"
+upstream = "{upstream}"
+[limits]
+message_size = "200 MB"
+connections_per_client = 10000
+[relay]
+networks = ["127.0.0.0/8"]
+connections_per_destination = 20
+"""
+
 
 def accounts_in(folder: Path, users: Iterable[str]) -> str:
     """Write the file of the password, and return the settings of these accounts."""
@@ -36,11 +58,6 @@ class Mailhost:
     def __init__(
         self, folder: Path, sink: int | FarEnd, workers: int = 0, programs: Path | None = None
     ) -> None:
-        self._environment: dict[str, str] = {}
-        port, relay = sink, f'[[relay.route]]\nvia = "{ADDRESS}:{sink}"\n'
-        if isinstance(sink, FarEnd):
-            port, relay, self._environment = sink.port, sink.settings, sink.environment
-            sink.write_policy(folder / "data")
         self.port = free_port(ADDRESS)
         self.submission_port = free_port(ADDRESS)
         self.proxy_port = free_port(ADDRESS)
@@ -48,31 +65,21 @@ class Mailhost:
         self._workers = workers
         self._programs = programs or Path(sys.executable).parent
         self._process: subprocess.Popen[str] | None = None
-        folder.mkdir(parents=True, exist_ok=True)
-        accounts = accounts_in(folder, USERS)
-        (folder / "mailhost.toml").write_text(
-            f"""version = 1
-hostname = "mailhost.example.org"
-data = "data"
-workers = {workers}
-[[listen]]
-protocol = "smtp"
-endpoint = "tcp:{self.port}:interface={ADDRESS}"
-[[listen]]
-protocol = "submission"
-endpoint = "tcp:{self.submission_port}:interface={ADDRESS}"
-[[listen]]
-protocol = "proxy"
-endpoint = "tcp:{self.proxy_port}:interface={ADDRESS}"
-upstream = "tcp:{ADDRESS}:{port}"
-[limits]
-message_size = "200 MB"
-connections_per_client = 10000
-[relay]
-networks = ["127.0.0.0/8"]
-connections_per_destination = 20
-{relay}{accounts}"""
+        self._environment: dict[str, str] = {}
+        folder.mkdir(parents=True)
+        port, relay = sink, f'[[relay.route]]\nvia = "{ADDRESS}:{sink}"\n'
+        if isinstance(sink, FarEnd):
+            port, relay, self._environment = sink.port, sink.settings, sink.environment
+            sink.write_policy(folder / "data")
+        settings = SETTINGS.format(
+            workers=workers,
+            smtp=f"tcp:{self.port}:interface={ADDRESS}",
+            submission=f"tcp:{self.submission_port}:interface={ADDRESS}",
+            proxy=f"tcp:{self.proxy_port}:interface={ADDRESS}",
+            upstream=f"tcp:{ADDRESS}:{port}",
         )
+        text = f"{settings}{relay}{accounts_in(folder, USERS)}"
+        (folder / "mailhost.toml").write_text(text)
 
     @property
     def maildirs(self) -> Path:

@@ -89,10 +89,44 @@ class Head:
         log: LogSink | LineLog,
         sockets: Callable[[], Sockets],
     ) -> None:
-        settings = loaded.settings
+        self.loaded = loaded  # the settings in use
+        self._log = log
+        self._sockets = sockets
+        self.queue_is_read = False
+        self.stopping = False  # set by the host, when it takes no more connections
+        self._make_observers(reactor)
         key = secrets.token_bytes(16)
         self.connection_counts = new_counts(key)
-        self._log = log
+        self.foundation = base = Foundation(
+            reactor,
+            loaded,
+            certificate_sources(loaded.settings),
+            self.events,
+            self.connection_counts,
+            counts=self.counts,
+        )
+        self._make_logins(reactor)
+        self.rates = Rates(reactor)
+        self.relaying = Relaying(reactor, base, loaded)
+        self.relay = self.relaying.transport
+        self.queue = QueueRunner(reactor, base.spool, self.events)
+        self.key_work = KeyWork(base.key_ring.files)
+        self.keys = self._make_keys(reactor)
+        self.shared = self._make_shared()
+        self._make_rounds(reactor)
+        self.certificates = self._make_watch(reactor)
+        self.acme = HeadCertificates(
+            reactor, base, lambda: self.loaded, lambda: self.services, self._use_ordered
+        )
+        base.http_challenges = base.tls.challenges = self.acme.answers
+        self.writer = WriterProcess(reactor, base.writer_socket, self.events)
+        self.workers = self._make_pool(reactor, key)
+        notified = FolderChanges(reactor, self.workers.folders_changed)
+        base.accounts.watchers.notify_others = notified.add
+
+    def _make_observers(self, reactor: IReactor) -> None:
+        """Make the parts that take events, and the measures of this process."""
+        log, data = self._log, self.loaded.settings.data
         self.counts = Counts()
         self.attempts = RecentAttempts()
         self.sessions = make_session_tally(reactor, FanOut(log, self.counts))
@@ -103,51 +137,31 @@ class Head:
             lambda: self.loaded.settings,
         )
         self._sinks = ProcessEvents(
-            reactor, settings.data, log, self.counts, self._watch, self.sessions, self.attempts
+            reactor, data, log, self.counts, self._watch, self.sessions, self.attempts
         )
-        self.events = events = self._sinks.all
+        self.events = self._sinks.all
         self._critical_events = CriticalEvents(reactor, self.counts)
-        self.loaded = loaded  # the settings in use
-        self._sockets = sockets
-        self.queue_is_read = False
-        self.stopping = False  # set by the host, when it takes no more connections
         self.lag = Lag(reactor)
-        self.foundation = base = Foundation(
-            reactor,
-            loaded,
-            certificate_sources(settings),
-            events,
-            self.connection_counts,
-            counts=self.counts,
-        )
+
+    def _make_logins(self, reactor: IReactor) -> None:
+        """Make the parts that decide about logins, for all processes."""
+        settings = self.loaded.settings
         self.guard = self._make_guard(reactor, settings)
         self.last_uses = self._make_last_uses(reactor)
         self.authenticator = self._make_authenticator(reactor, settings)
         self._revocations = Revocations(self._end_sessions)
-        base.directory.changed = self._revocations.changed
-        self.rates = Rates(reactor)
-        self.relaying = Relaying(reactor, base, loaded)
-        self.relay = self.relaying.transport
-        self.queue = QueueRunner(reactor, base.spool, events)
-        self.key_work = KeyWork(base.key_ring.files)
-        self.keys = self._make_keys(reactor)
-        self.shared = self._make_shared()
-        self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
-        self.trace_expiry = TraceExpiry(reactor, base.in_thread, settings.data, events)
+        self.foundation.directory.changed = self._revocations.changed
+
+    def _make_rounds(self, reactor: IReactor) -> None:
+        """Make the parts that work from time to time."""
+        base, data = self.foundation, self.foundation.data
+        self.housekeeping = Housekeeping(reactor, lambda: self.services.store, self.events)
+        self.trace_expiry = TraceExpiry(reactor, base.in_thread, data, self.events)
         self.daily_reports = HeadReports(reactor, base, lambda: self.services)
         self.doctor = HeadDoctor(reactor, base, lambda: self.loaded, lambda: self.services)
         self.lost_addresses = make_lost_addresses(
             reactor, base, lambda: self.services, self._stop_addresses
         )
-        self.certificates = self._make_watch(reactor)
-        self.acme = HeadCertificates(
-            reactor, base, lambda: self.loaded, lambda: self.services, self._use_ordered
-        )
-        base.http_challenges = base.tls.challenges = self.acme.answers
-        self.writer = WriterProcess(reactor, base.writer_socket, events)
-        self.workers = self._make_pool(reactor, key)
-        notified = FolderChanges(reactor, self.workers.folders_changed)
-        base.accounts.watchers.notify_others = notified.add
 
     def _make_guard(self, reactor: IReactor, settings: Settings) -> LoginGuard:
         directory = self.foundation.directory

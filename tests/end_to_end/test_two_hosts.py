@@ -9,39 +9,26 @@ import ssl
 import sys
 import threading
 import time
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from mailhost.aggregate_reports.mail import MailServices
-from mailhost.aggregate_reports.report import DAY
-from mailhost.aggregate_reports.sender import ReportSender
-from mailhost.aggregate_reports.waiting import WaitingReports
 from mailhost.dkim.verify import DKIMStatus
-from mailhost.dmarc_reports.sender import DMARCReportsToSend, SenderServices
-from mailhost.dmarc_reports.waiting import waiting_reports as waiting_results
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
 from mailhost.mta_sts.own import own_record
 from mailhost.mta_sts.policy import Mode, STSPolicy
-from mailhost.outgoing import Outgoing
 from mailhost.signing.key_files import KeyFiles
 from mailhost.signing.key_work import KeyWork
 from mailhost.signing.rules import DomainRules
-from mailhost.tls_reports.database import reports_database
-from mailhost.tls_reports.sender import SPREAD
 from tests.authority import Authority, write_pem
 from tests.dkim.messages import results
 from tests.dmarc_reports.samples import NEW, gzipped
 from tests.dns_server import Records
+from tests.end_to_end.daily_reports import SENDS_AT_ONCE, dmarc_report, end_the_day
 from tests.end_to_end.dns_process import DNSProcess
 from tests.end_to_end.running import PATIENCE, RunningHost, free_port, remove_folder
 from tests.end_to_end.shared import new_folder
-from tests.fakes import FakeHandover, RecordingEvents
-from tests.lookups import RecordsLookUp
-from tests.queue.fakes import here
-from tests.signing.fakes import signing_outgoing
 
 ONE, TWO = "127.0.0.2", "127.0.0.3"
 PASSWORD = "correct horse battery"
@@ -61,6 +48,10 @@ RECORDS: Records = {
     "sts.internal": [["MX", 10, "mx.two.internal"]],
     "mta-sts.sts.internal": [["A", TWO]],
     "_mta-sts.sts.internal": [["TXT", own_record(STS)]],
+    "wrong.internal": [["MX", 10, "mx2.two.internal"]],
+    "mx2.two.internal": [["A", TWO]],
+    "mta-sts.wrong.internal": [["A", TWO]],
+    "_mta-sts.wrong.internal": [["TXT", own_record(STS)]],
     "_smtp._tls.one.internal": [["TXT", "v=TLSRPTv1; rua=mailto:tls@one.internal"]],
 }
 SETTINGS = """
@@ -103,13 +94,6 @@ plaintext_on_loopback = true
 [[filter]]
 kind = "authenticity"
 listeners = ["smtp"]
-"""
-
-SENDS_AT_ONCE = """
-from mailhost.tls_reports.sender import TLSReportsToSend
-from twisted.scripts.twistd import run
-TLSReportsToSend.period = 0.5  # seconds between two rounds, in place of ten minutes
-run()
 """
 
 
@@ -166,12 +150,13 @@ class TwoHosts(TestCase):
             self.hosts.append(host)
         self.hosts[0].add_accounts(PASSWORD, "ann@safe-too.internal")
         self.hosts[1].add_accounts(PASSWORD, "ann@safe.internal", "ann@sts.internal")
+        self.hosts[1].add_accounts(PASSWORD, "ann@wrong.internal")
         authority = Authority.new()
         dns = DNSProcess(records)
         atexit.register(dns.stop)
         for host, name in zip(self.hosts, ("one", "two"), strict=True):
             (host.folder / "authority.pem").write_bytes(authority.pem)
-            pem = authority.issue(host.hostname, "mta-sts.sts.internal")
+            pem = authority.issue(host.hostname, "mta-sts.sts.internal", "mta-sts.wrong.internal")
             write_pem(str(host.folder / "tls"), pem)
             host.write_settings(SETTINGS.format(name, dns.port, port, host.address, https))
 
@@ -310,6 +295,21 @@ class TwoHosts(TestCase):
             line.endswith("decided by the MTA-STS policy of sts.internal (mode enforce)")
         )
 
+    def test_a_policy_that_refuses_all_hosts_is_in_the_bounce(self) -> None:
+        since, text = self.one.mark(), self.one.config.read_text()
+        self.addCleanup(self.one.reload)
+        self.addCleanup(self.one.config.write_text, text)
+        self.one.config.write_text(text.replace("[queue]", '[queue]\nexpire_after = "1 second"'))
+        self.assertIn("reloaded", self.one.reload())
+        self.send("ann@wrong.internal")
+        (bounce,) = self.mail(self.one, "ann@one.internal")
+        by = "the MTA-STS policy of wrong.internal (mode enforce)"
+        reason = "the policy does not name the MX host mx2.two.internal"
+        said = " ".join(bounce.decode().split())
+        for words in ("given up after", f"{by} requires: {reason}", "wrong.internal can correct"):
+            self.assertIn(words, said)
+        self.one.wait_for(f"no mail is sent, decided by {by}: {reason}", since)
+
     def test_requiretls_over_two_hops(self) -> None:
         """Routes of the settings name both hosts. The third hop leads to a host that nothing names,
         where the message waits: so it still had REQUIRETLS after the second."""
@@ -319,6 +319,9 @@ class TwoHosts(TestCase):
         self.mail(self.one, "ann@safe-too.internal")
         reason = "neither DNSSEC nor an MTA-STS policy names mx.two.internal"
         id = self.kept_back(self.one, reason)
+        asked = ("--from", "ann@one.internal", "--to", "ann@two.internal", "--tls", "required")
+        explained = self.one.command("explain", *asked, "--user", "ann@one.internal").stdout
+        self.assertIn(reason, " ".join(explained.split()))
         self.assertEqual(0, self.one.command("queue", "remove", id).returncode)
 
     def test_requiretls_is_refused_and_bounced(self) -> None:
@@ -426,8 +429,8 @@ class TwoHosts(TestCase):
         self.mail(self.one, "ann@one.internal")
         self.two.stop()
         since, started = self.one.mark(), self.two.mark()
-        self.send_to_one("", self.report_of_two())
-        self.end_the_day()
+        self.send_to_one("", dmarc_report(self.two, DOMAIN, POLICY[0][1]))
+        end_the_day(self.two, DOMAIN)
         self.two.starter = (sys.executable, "-c", SENDS_AT_ONCE, "-n", "--pidfile=", "mailhost")
         self.two.start()
         other = gzipped(NEW.replace(b"example.org", DOMAIN.encode()))
@@ -454,39 +457,3 @@ class TwoHosts(TestCase):
             ONE, self.one.ports["smtp"], "mx.two.internal", 30, source_address=(TWO, 0)
         ) as client:
             client.sendmail(sender, [to], report)
-
-    def report_of_two(self) -> bytes:
-        """The DMARC report of two about one.internal, as it leaves when the day is over."""
-        clock, outgoing, handover = self.services_of_two()
-        data, hostname = str(self.two.data), self.two.hostname
-        services = SenderServices(True, MailServices(hostname, outgoing, handover))
-        resolver: Any = RecordsLookUp({("TXT", f"_dmarc.{DOMAIN}"): [POLICY[0][1].encode()]})
-        events = RecordingEvents()
-        kind = DMARCReportsToSend(clock, data, lambda: services, resolver, events)
-        waiting = waiting_results(data)
-        return self.sent(clock, handover, waiting, kind)
-
-    def end_the_day(self) -> None:
-        """Have the sessions with one.internal be those of a day whose report is due now."""
-        today, seconds = divmod(int(time.time()), DAY)
-        day = today - 1 if seconds > SPREAD else today - 2
-        with reports_database(str(self.two.data)).opened() as database:
-            database.execute("DELETE FROM policy WHERE domain != ?", (DOMAIN,))
-            for table in ("judged", "policy"):
-                database.execute(f"UPDATE {table} SET day = ?", (day,))
-
-    def services_of_two(self) -> tuple[Any, Outgoing, FakeHandover]:
-        """A clock of today, and what the host two sends its own mail by."""
-        clock: Any = Clock()
-        clock.advance(time.time())
-        outgoing = signing_outgoing(str(self.two.data), self.two.hostname, clock.seconds)
-        return clock, outgoing, FakeHandover()
-
-    def sent(self, clock: Any, handover: FakeHandover, waiting: WaitingReports, kind: Any) -> bytes:
-        """The one report that leaves until four hours after the end of the day."""
-        sender = ReportSender(clock, here, waiting, kind, RecordingEvents(), clock.seconds)
-        sender.start()
-        clock.pump([600.0] * 6 * 29)
-        sender.stop()
-        ((_, content, _),) = handover.taken
-        return content

@@ -31,15 +31,15 @@ from mailhost.doctor.unanswered import unanswered
 from mailhost.interfaces.dns import ILookUp, Lookups, ask, ptr_of
 from mailhost.net.dns.lookups import run_lookups
 
-LOOKUP_SECONDS = 3.5  # for all look-ups about one domain
+LOOKUP_SECONDS = 3.5  # for all look-ups about one name
+MOST_NAMED = 5  # domains
 
 
 @dataclass(frozen=True, slots=True)
 class _Sending:
-    """How mail of a domain leaves: the name in EHLO, and the public addresses. `own` is true for
-    addresses of the domain alone, false for those that all mail has."""
+    """How mail of some domains leaves: the name in EHLO, and the public addresses. `own` is true
+    for addresses of these domains alone, false for those that all mail has."""
 
-    domain: str
     hello: str
     addresses: tuple[str, ...]
     own: bool
@@ -54,18 +54,19 @@ def sending_names_check(
     """Return the check. `machine` returns the public addresses of this machine."""
 
     async def run() -> Sequence[Finding]:
-        domains = _domains(settings, machine)
+        machines = [_findings(*each) for each in _domains(settings, machine).items()]
         found = await side_by_side(
-            run_lookups(_of_domain(each), resolver, clock, LOOKUP_SECONDS) for each in domains
+            run_lookups(each, resolver, clock, LOOKUP_SECONDS) for each in machines
         )
         return grouped([finding for some in found for finding in some], by_silence)
 
     return Check(TOPIC, "names and addresses of sender domains", SECONDS, run)
 
 
-def _domains(settings: Settings, machine: Callable[[], Sequence[str]]) -> list[_Sending]:
-    """Return the domains with something of their own that other hosts can look up."""
-    found = []
+def _domains(settings: Settings, machine: Callable[[], Sequence[str]]) -> dict[_Sending, list[str]]:
+    """Return the domains with something of their own that other hosts can look up, by what they
+    have."""
+    found: dict[_Sending, list[str]] = {}
     for domain, sending in settings.sending_by_domain.items():
         hello = sending.hello or settings.hostname
         if not (sending.address or hello != settings.hostname) or not is_in_dns(settings, hello):
@@ -73,18 +74,18 @@ def _domains(settings: Settings, machine: Callable[[], Sequence[str]]) -> list[_
         used = sending.address or settings.relay.bind or machine()
         public = tuple(each for each in used if ip_address(each).is_global)
         if public:
-            found.append(_Sending(domain, hello, public, bool(sending.address)))
+            found.setdefault(_Sending(hello, public, bool(sending.address)), []).append(domain)
     return found
 
 
-def _of_domain(sending: _Sending) -> Lookups[list[Finding]]:
+def _findings(sending: _Sending, domains: Sequence[str]) -> Lookups[list[Finding]]:
     forward = yield from addresses_of(sending.hello)
     if forward is None:
         return [unanswered(f"addresses of {sending.hello}", "")]
     found = []
     for address in sending.addresses:
         if not has_address(forward, address):
-            found.append(_not_of_name(sending, forward, address))
+            found.append(_not_of_name(sending.hello, domains, forward, address))
         elif sending.own:
             reply = yield from ask(ptr_of(ip_address(address).reverse_pointer))
             found.append((yield from reverse_name(sending.hello, address, reply)))
@@ -93,10 +94,12 @@ def _of_domain(sending: _Sending) -> Lookups[list[Finding]]:
     return found
 
 
-def _not_of_name(sending: _Sending, forward: Sequence[str], address: str) -> Finding:
-    seen = f"it greets as {sending.hello}, and DNS has "
-    seen += f"{'other addresses' if forward else 'no address'} for {sending.hello}"
-    remedy = f"Publish the address in DNS, or correct the table `sending` of {sending.domain}:"
-    record = address_record(sending.hello, address)
-    tried = f"mail of {sending.domain} from {address}"
-    return failure(ADDRESS_NOT_OF_NAME, tried, seen, remedy, record)
+def _not_of_name(
+    hello: str, domains: Sequence[str], forward: Sequence[str], address: str
+) -> Finding:
+    named = ", ".join(domains[:MOST_NAMED]) + (" and others" if len(domains) > MOST_NAMED else "")
+    has = "other addresses" if forward else "no address"
+    seen = f"it greets as {hello}, and DNS has {has} for {hello}"
+    remedy = f"Publish the address in DNS, or correct the table `sending` of {named}:"
+    record = address_record(hello, address)
+    return failure(ADDRESS_NOT_OF_NAME, f"mail of {named} from {address}", seen, remedy, record)

@@ -78,6 +78,15 @@ class SendingNamesTests(HostCase):
         self.records["A", HELLO] = [OWN]
         self.assert_fine(self.found({"hello": HELLO}, relay={"bind": OWN}))
 
+    def test_several_domains_with_the_same_have_one_finding(self) -> None:
+        del self.records["PTR", REVERSE]
+        own = {"address": OWN, "hello": HELLO}
+        relay = {"domain": {"also.red.net": own}}
+        domain = {"red.net": {"aliases": ["red.org"], "sending": own}}
+        settings = settings_of(relay=relay, domain=domain)
+        check = sending_names_check(settings, RecordsLookUp(self.records), Clock(), list)
+        self.only(found_by(check), "ptr-missing")
+
     def test_no_answer(self) -> None:
         self.records |= {("A", HELLO): Found.FAILED, ("AAAA", HELLO): Found.FAILED}
         found = self.found({"address": OWN, "hello": HELLO})
