@@ -133,11 +133,11 @@ def _on_validation(settings: Settings) -> object:
 def read_authority(settings: Settings) -> Certificate | None:
     """Return the authority that replaces those of this machine, None for these. Blocks for the
     disk. Raises BadCertificate."""
-    path = settings.relay.tls.authority
+    path = settings.relay.tls.ca_file
     if path is None:
         return None
     try:
         with open(path, "rb") as file:
             return Certificate.loadPEM(file.read())
     except Exception as error:  # OpenSSL's have no common base with OSError
-        raise BadCertificate(f"relay.tls.authority: cannot use {path}: {error}") from error
+        raise BadCertificate(f"relay.tls.ca_file: cannot use {path}: {error}") from error

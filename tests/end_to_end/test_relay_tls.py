@@ -20,7 +20,7 @@ allow_loopback = true
 idle_timeout = 0
 [relay.tls]
 mta_sts_port = {policies}
-authority = "{authority}"
+ca_file = "{authority}"
 """
 BY = f"the MTA-STS policy of {DOMAIN} (mode enforce)"
 

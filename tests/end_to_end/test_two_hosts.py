@@ -69,7 +69,7 @@ bind = "{3}"
 allow_loopback = true
 arc = ["*"]
 [relay.tls]
-authority = "authority.pem"
+ca_file = "authority.pem"
 mta_sts_port = {4}
 [mta_sts]
 mode = "enforce"
