@@ -126,7 +126,7 @@ def _sends(settings: Settings) -> bool:
 
 
 def _on_validation(settings: Settings) -> object:
-    """What the line about the validation of DNSSEC depends on."""
+    """Return the settings on which the line about the validation of DNSSEC depends."""
     return settings.relay.tls.dane, settings.dns.servers
 
 

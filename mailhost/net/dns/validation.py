@@ -15,7 +15,7 @@ from mailhost.net.dns.servers import Server
 
 
 class Validation(StrEnum):
-    """What is known of a resolver. The value completes a sentence that begins with its name."""
+    """The knowledge about a resolver. The value completes a sentence that begins with its name."""
 
     VALIDATES = "validates DNSSEC"
     DOES_NOT = "does not validate DNSSEC"
