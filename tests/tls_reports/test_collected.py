@@ -13,7 +13,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.aggregate_reports import reader as reader_module
+from mailhost.aggregate_reports import received as aggregate_received
 from mailhost.aggregate_reports.reader import PERIOD, RETRY, ReportPlaces, ReportReader
+from mailhost.aggregate_reports.received import KEPT, forget_old
 from mailhost.aggregate_reports.report import DAY
 from mailhost.dkim.keys import make_ed25519_key
 from mailhost.dkim.sign import Signer
@@ -28,9 +30,7 @@ from mailhost.tls_reports.collected import CollectedTLSReports
 from mailhost.tls_reports.database import reports_database
 from mailhost.tls_reports.read import read_report
 from mailhost.tls_reports.received import (
-    KEPT,
     ReceivedReport,
-    forget_old,
     keep_report,
     reports_about,
 )
@@ -275,7 +275,7 @@ class DatabaseTests(SynchronousTestCase):
         self.assertEqual(text, kept[-1].report.results[0].details[0].reason)
 
     def test_one_domain_does_not_push_out_others(self) -> None:
-        self.patch(received, "MOST_REPORTS", 3)
+        self.patch(aggregate_received, "MOST_REPORTS", 3)
         data = self.mktemp()
         report = read_report(REPORT)
         keep_report(data, ReceivedReport("far.net", replace(report, domain="b.org")))
@@ -288,7 +288,7 @@ class DatabaseTests(SynchronousTestCase):
 
     def test_no_database_is_made_to_read(self) -> None:
         data = self.mktemp()
-        forget_old(data, 0)
+        forget_old(reports_database(data), 0)
         self.assertEqual([], reports_about(data, "", 0))
         with self.assertRaises(FileNotFoundError), open(data):
             pass
