@@ -8,10 +8,33 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from bench.far_end import FarEnd
 from bench.load import ADDRESS, DOMAIN, PASSWORD, USERS
 from mailhost.application.head import MOST_BY_DEFAULT
 from mailhost.logins.stored_secret import hash_password
 from tests.end_to_end.running import free_port
+
+SETTINGS = """version = 1
+hostname = "mailhost.example.org"
+data = "data"
+workers = {workers}
+[[listen]]
+protocol = "smtp"
+endpoint = "{smtp}"
+[[listen]]
+protocol = "submission"
+endpoint = "{submission}"
+[[listen]]
+protocol = "proxy"
+endpoint = "{proxy}"
+upstream = "{upstream}"
+[limits]
+message_size = "200 MB"
+connections_per_client = 10000
+[relay]
+networks = ["127.0.0.0/8"]
+connections_per_destination = 20
+"""
 
 
 def accounts_in(folder: Path, users: Iterable[str]) -> str:
@@ -26,13 +49,14 @@ def accounts_in(folder: Path, users: Iterable[str]) -> str:
 
 
 class Mailhost:
-    """`sink` is the port of the host that foreign mail goes to. `programs` is the folder of the
-    `twistd` to start: that of another checkout's virtual environment measures that checkout."""
+    """`sink` is the port of the host that foreign mail goes to, or the MX host of its domain.
+    `programs` is the folder of the `twistd` to start: that of another checkout's virtual
+    environment measures that checkout."""
 
     name = "mailhost"
 
     def __init__(
-        self, folder: Path, sink: int, workers: int = 0, programs: Path | None = None
+        self, folder: Path, sink: int | FarEnd, workers: int = 0, programs: Path | None = None
     ) -> None:
         self.port = free_port(ADDRESS)
         self.submission_port = free_port(ADDRESS)
@@ -41,33 +65,21 @@ class Mailhost:
         self._workers = workers
         self._programs = programs or Path(sys.executable).parent
         self._process: subprocess.Popen[str] | None = None
+        self._environment: dict[str, str] = {}
         folder.mkdir(parents=True)
-        accounts = accounts_in(folder, USERS)
-        (folder / "mailhost.toml").write_text(
-            f"""version = 1
-hostname = "mailhost.example.org"
-data = "data"
-workers = {workers}
-[[listen]]
-protocol = "smtp"
-endpoint = "tcp:{self.port}:interface={ADDRESS}"
-[[listen]]
-protocol = "submission"
-endpoint = "tcp:{self.submission_port}:interface={ADDRESS}"
-[[listen]]
-protocol = "proxy"
-endpoint = "tcp:{self.proxy_port}:interface={ADDRESS}"
-upstream = "tcp:{ADDRESS}:{sink}"
-[limits]
-message_size = "200 MB"
-connections_per_client = 10000
-[relay]
-networks = ["127.0.0.0/8"]
-connections_per_destination = 20
-[[relay.route]]
-via = "{ADDRESS}:{sink}"
-{accounts}"""
+        port, relay = sink, f'[[relay.route]]\nvia = "{ADDRESS}:{sink}"\n'
+        if isinstance(sink, FarEnd):
+            port, relay, self._environment = sink.port, sink.settings, sink.environment
+            sink.write_policy(folder / "data")
+        settings = SETTINGS.format(
+            workers=workers,
+            smtp=f"tcp:{self.port}:interface={ADDRESS}",
+            submission=f"tcp:{self.submission_port}:interface={ADDRESS}",
+            proxy=f"tcp:{self.proxy_port}:interface={ADDRESS}",
+            upstream=f"tcp:{ADDRESS}:{port}",
         )
+        text = f"{settings}{relay}{accounts_in(folder, USERS)}"
+        (folder / "mailhost.toml").write_text(text)
 
     @property
     def maildirs(self) -> Path:
@@ -91,6 +103,7 @@ via = "{ADDRESS}:{sink}"
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 text=True,
+                env={**os.environ, **self._environment},
                 cwd=self._folder,  # never that of a checkout: twistd would import from there
             )
         others = (self._workers or min(len(os.sched_getaffinity(0)), MOST_BY_DEFAULT)) - 1

@@ -23,11 +23,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench.far_end import FarEnd
 from bench.host import Mailhost
-from bench.load import WORKS, Sink, Work
+from bench.load import POLICIES, WORKS, Sink, Work
 from bench.run import apart, measure
 from tests.child_processes import children
 
+ROWS = (*WORKS, *POLICIES)
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -75,7 +77,7 @@ def wait_until_idle(pid: int) -> None:
 
 def run(folder: Path, programs: Path, work: Work, sink: Sink) -> Figures:
     """Measure one fresh host."""
-    host = Mailhost(folder, sink.port, programs=programs)
+    host = Mailhost(folder, sink if isinstance(sink, FarEnd) else sink.port, programs=programs)
     host.start()
     wait_until_idle(host.pid)
     try:
@@ -92,7 +94,7 @@ def compare(work: Work, rounds: int, other: Path, sink: Sink, folder: Path) -> l
     this = Path(sys.executable).parent
     found = []
     for number in range(rounds):
-        place = folder / f"{WORKS.index(work)}-{number}"
+        place = folder / f"{ROWS.index(work)}-{number}"
         runs = [
             run(place / name, programs, work, sink)
             for name, programs in (("other", other), ("this", this), ("again", other))
@@ -133,12 +135,14 @@ def main() -> None:
     shown = Table(title=f"this checkout against {wanted.other}, {wanted.rounds} rounds")
     for column in ("work", "other/s", "this", "itself", "other ms", "this ms", "itself ms"):
         shown.add_column(column, justify="left" if column == "work" else "right")
-    sink = Sink()
+    sink, far_end = Sink(), FarEnd()
     try:
-        for work in WORKS:
+        for work in ROWS:
             if wanted.only in work.name:
-                shown.add_row(*row(work, compare(work, wanted.rounds, programs, sink, folder)))
+                to = far_end if work.policy else sink
+                shown.add_row(*row(work, compare(work, wanted.rounds, programs, to, folder)))
     finally:
+        far_end.stop()
         sink.stop()
         shutil.rmtree(folder, ignore_errors=True)
     Console(width=140).print(shown)

@@ -17,6 +17,7 @@ the queue, then hands them over before it records the outcome of the recipient.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from mailhost.concurrency.answers import result_of
@@ -27,6 +28,8 @@ from mailhost.message.address import Address
 from mailhost.message.content import Content
 from mailhost.message.dsn import is_ascii
 from mailhost.message.envelope import Body, Envelope, ForwardPath
+from mailhost.message.ids import new_id
+from mailhost.message.mime.encodings import encode_quoted_printable
 from mailhost.message.status import Status
 from mailhost.message.tls_demand import TLSDemand
 
@@ -51,6 +54,29 @@ def own_message(
         tls=tls,
     )
     return OwnMessage(to, envelope, content, identity, kind, about)
+
+
+def text_message(
+    to: Address, hostname: str, author: str, subject: str, lines: Iterable[str], kind: str
+) -> OwnMessage:
+    """Return a message of lines of text to one address. `author` is the name beside the address of
+    the postmaster of the host. The lines must have no control characters."""
+    header = (
+        f"From: {author} <postmaster@{hostname}>",
+        f"To: <{to}>",
+        f"Subject: {subject}",
+        "Auto-Submitted: auto-generated",
+        "MIME-Version: 1.0",
+        "Content-Type: text/plain; charset=utf-8",
+        "Content-Transfer-Encoding: quoted-printable",
+        "",
+        "",
+    )
+    text = "\r\n".join(lines) + "\r\n"
+    body = encode_quoted_printable(text.encode("utf-8", "replace"))
+    content = Content(("\r\n".join(header).encode(), body))
+    identity = new_id()
+    return own_message(to, content, identity, kind, identity, not str(to).isascii())
 
 
 async def complete(

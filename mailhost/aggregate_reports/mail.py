@@ -21,7 +21,7 @@ UNSIGNED = "the mail has no DKIM signature and would be ignored; see `mailhost d
 
 @dataclass(frozen=True, slots=True)
 class ReportMail:
-    """What the message says.
+    """The contents of the message.
 
     `kind` names the reports in the log and in the From field, `author` is the address there.
     `domain` is the one that the report is for, `submitter` the host that reports. `report_id` goes
@@ -57,7 +57,7 @@ def compose(mail: ReportMail, to: Address) -> OwnMessage:
 
 @dataclass(frozen=True, slots=True)
 class MailServices:
-    """What mail in the name of this host leaves by, in one generation of the settings."""
+    """The services that send mail in the name of this host, in one generation of the settings."""
 
     hostname: str
     outgoing: IOutgoing

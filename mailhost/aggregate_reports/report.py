@@ -1,4 +1,4 @@
-"""What is the same in reports of every kind."""
+"""The values and checks that reports of every kind share."""
 
 from __future__ import annotations
 

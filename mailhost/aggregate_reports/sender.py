@@ -71,7 +71,7 @@ class _Retry:
 
 @dataclass(slots=True)
 class _Round:
-    """What became of the reports in one round: the days of those that have to wait, and the reasons
+    """The results of one round: the days of those that have to wait, and the reasons
     for which others were given up, by day; `faults` has those that somebody wanted."""
 
     waiting: set[int] = field(default_factory=set)
@@ -160,11 +160,11 @@ class ReportSender(Generic[Destination, Report]):
 
     async def _try(self, waiting: Waiting) -> tuple[bool, str]:
         """Return whether somebody wants the report, as far as is known, and why a later attempt is
-        to be made, empty if none is."""
+        to be made, empty if none is. A fault that a report causes keeps no other one back."""
         try:
             destinations = await self._kind.destinations(waiting.domain)
-        except NotNow as reason:
-            return False, str(reason)
+        except Exception as error:  # noqa: BLE001
+            return False, _reason(error)
         left = [each for each in destinations if str(each) not in waiting.sent]
         if not left:
             return False, ""
@@ -174,15 +174,19 @@ class ReportSender(Generic[Destination, Report]):
             try:
                 await self._kind.send(report, each)
                 self._sent[waiting.day] += 1
-            except NotNow as reason:
-                reasons.append(f"{each}: {reason}")
-                continue
             except NotSent as reason:
                 text = f"the one about {waiting.domain} is not sent to {each}: {reason}"
                 self._events.emit(Notice(f"{self._kind.where}: {text}"))
+            except Exception as error:  # noqa: BLE001
+                reasons.append(f"{each}: {_reason(error)}")
+                continue
             note = partial(self._waiting.note_sent, waiting, str(each))
             waiting = await self._in_thread(note)
         return True, "; ".join(reasons)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, NotNow) else fault_text(error)
 
 
 def _given_up(day: int, reasons: Sequence[str]) -> str:

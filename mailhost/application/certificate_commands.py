@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mailhost.application.head import Head
-from mailhost.certificates.folder import FOLDER
-from mailhost.certificates.listing import (
-    SELF_SIGNED,
-    SETTINGS,
-    Entry,
-    entries,
-    entry_of_used,
-)
+from mailhost.certificates.folder import is_ordered
 from mailhost.net.control.server import CommandRefused, Commands
 from mailhost.net.tls.certificate import CertificateFiles
+
+if TYPE_CHECKING:
+    from mailhost.certificates.listing import Entry
 
 
 def certificate_commands(head: Head) -> Commands:
@@ -23,21 +19,23 @@ def certificate_commands(head: Head) -> Commands:
     name, whether it was ordered, and the failures."""
 
     async def list_() -> list[Entry]:
-        keeper = head.acme.keeper
+        from mailhost.certificates.listing import entries, entry_of_used
+
+        keeper = head.acme.orders.keeper
         plan, stored = await keeper.plan(), await keeper.stored()
         used = [
             entry_of_used(_kind(head, files), files.chain[0], files.names)
             for files in head.foundation.tls.certificates
-            if not any(FOLDER in path.split("/") for path in files.paths)
+            if not any(is_ordered(head.foundation.data, path) for path in files.paths)
         ]
-        return [*used, *entries(plan, stored, await head.acme.memory.state())]
+        return [*used, *entries(plan, stored, await head.acme.orders.memory.state())]
 
     async def renew(certificate: str = "", staging: bool = False) -> list[Mapping[str, Any]]:
-        trial = head.acme.staging() if staging else None
+        trial = head.acme.orders.staging() if staging else None
         if staging and trial is None:
             raise CommandRefused("write try_first in [tls.acme]: a directory for trials")
         try:
-            results = await head.acme.keeper.renew(certificate, trial)
+            results = await head.acme.orders.keeper.renew(certificate, trial)
         except (LookupError, OSError) as error:
             text = error.args[0] if isinstance(error, LookupError) else str(error)
             raise CommandRefused(text) from error
@@ -55,4 +53,4 @@ def certificate_commands(head: Head) -> Commands:
 
 def _kind(head: Head, files: CertificateFiles) -> str:
     named = {pair.chain for pair in head.loaded.settings.tls.certificate}
-    return SETTINGS if {*files.paths} & named else SELF_SIGNED
+    return "settings" if {*files.paths} & named else "self-signed"

@@ -7,7 +7,7 @@ import os
 from mailhost.application.privileges import as_user
 from mailhost.certificates.folder import read_certificates_of
 from mailhost.config.model import Settings
-from mailhost.net.tls.certificate import read_certificate
+from mailhost.net.tls.certificate import rank, read_certificate
 from mailhost.net.tls.certificate_checks import is_for
 from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.net.tls.server import CertificateSource
@@ -22,7 +22,7 @@ def certificate_sources(settings: Settings) -> list[CertificateSource]:
     named = [(pair.chain, pair.key) for pair in settings.tls.certificate]
     with as_user(settings.user):  # so that root follows no link in the user's folder
         ordered = [each.files for each in read_certificates_of(settings.data).certificates]
-        ordered.sort(key=lambda files: not is_for(files, settings.hostname))
+        ordered.sort(key=lambda files: rank(files.names, settings.hostname))
         if named or any(is_for(files, settings.hostname) for files in ordered):
             return [*named, *ordered]
         paths = make_self_signed(os.path.join(settings.data, "tls"), settings.hostname)

@@ -40,7 +40,8 @@ Marks = tuple[Mark | None, ...]
 
 class CertificateWatch:
     """The head of a host has one. `renewed` is called when other certificates are in use, and
-    `hostname` returns the name that they should be for."""
+    `hostname` returns the name that they should be for. `end_is_watched` is true for a file whose
+    certificate another service warns of before it ends."""
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class CertificateWatch:
         events: IEventSink,
         hostname: Callable[[], str],
         renewed: Callable[[], None],
+        end_is_watched: Callable[[str], bool],
         now: Callable[[], datetime] = current_time,
     ) -> None:
         self._in_thread = in_thread
@@ -57,6 +59,7 @@ class CertificateWatch:
         self._events = events
         self._hostname = hostname
         self._renewed = renewed
+        self._end_is_watched = end_is_watched
         self._now = now
         self._checks = 0
         self._broken: Marks | None = None  # files that could not be used at the last check
@@ -88,7 +91,8 @@ class CertificateWatch:
         certificates = self._tls.certificates
         work = partial(findings, certificates, self._hostname(), self._now())
         for finding in await self._in_thread(work):
-            self._events.emit(Warned(WHERE, finding.text))
+            if not (finding.is_end and self._end_is_watched(finding.path)):
+                self._events.emit(Warned(WHERE, finding.text))
 
     async def _compare(self, first: bool) -> None:
         """The first check reads the files even if they are unchanged: root may have opened them,

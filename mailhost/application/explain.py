@@ -16,6 +16,7 @@ from mailhost.message.address import Address, BadAddress, parse_address
 from mailhost.message.client import Client, TLSState
 from mailhost.message.ids import new_id
 from mailhost.message.status import Status
+from mailhost.message.tls_demand import TLSDemand
 from mailhost.relay.transport import RelayTransport
 
 ANY_CLIENT = "192.0.2.1"  # RFC 5737: no client has it
@@ -67,9 +68,11 @@ def question_of(
     listener: str = "",
     hello: str = "",
     size: int = 0,
+    tls: str = "",
 ) -> Question:
     """Return the question of these texts. An empty `sender` is the null reverse-path; the client is
-    ANY_CLIENT where none is named. `size` is in octets, 0 for an unknown size.
+    ANY_CLIENT where none is named. `size` is in octets, 0 for an unknown size. `tls` is a
+    TLSDemand; a client that demands TLS has TLS itself.
 
     Raises CannotExplain, also for values of other types, which clients of the control socket may
     send.
@@ -86,7 +89,9 @@ def question_of(
     listen = choose_listener(settings, listener, bool(user))
     protocol = listen.protocol
     account = _address(user) if user else None
+    demand = _demand(tls)
     encrypted = account is not None or protocol.needs_login or protocol.implicit_tls
+    encrypted |= demand is TLSDemand.REQUIRED
     ip = _ip(client or ANY_CLIENT)
     described = Client(
         ip,
@@ -97,7 +102,7 @@ def question_of(
         account=account,
     )
     path = None if sender in ("", "<>") else _address(sender)
-    return Question(listen, described, path, _recipient(recipient), size)
+    return Question(listen, described, path, _recipient(recipient), size, demand)
 
 
 def _check_texts(**values: object) -> None:
@@ -110,6 +115,15 @@ def _check_size(value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         shown = str(value)[:_LONGEST_SHOWN]
         raise CannotExplain(f"size must be a number of octets, at least 0, not {shown}")
+
+
+def _demand(value: object) -> TLSDemand:
+    try:
+        return TLSDemand(value)  # type: ignore[arg-type]
+    except ValueError as error:
+        known = ", ".join(each for each in TLSDemand if each)
+        shown = str(value)[:_LONGEST_SHOWN]
+        raise CannotExplain(f"tls must be a word of {known}, not {shown}") from error
 
 
 def _address(text: str) -> Address:

@@ -13,23 +13,21 @@ from functools import partial
 from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 
-from mailhost.application.acme import HeadCertificates
 from mailhost.application.certificate_sources import certificate_sources
 from mailhost.application.certificates import CertificateWatch
 from mailhost.application.clients import client_watch, make_lost_addresses
 from mailhost.application.doctor import HeadDoctor
 from mailhost.application.foundation import Foundation
+from mailhost.application.head_certificates import HeadCertificates
 from mailhost.application.housekeeping import Housekeeping
+from mailhost.application.process_events import ProcessEvents
 from mailhost.application.relay import Relaying, read_authority
 from mailhost.application.reports import (
     HeadReports,
-    make_result_tally,
     make_session_tally,
-    reconfigure_results,
     reconfigure_sessions,
 )
 from mailhost.application.services import Services, Shared
-from mailhost.application.trace import make_trace
 from mailhost.config.load import Loaded
 from mailhost.config.model import Listen, Settings
 from mailhost.delivery.dispatch import Dispatch
@@ -95,72 +93,79 @@ class Head:
         log: LogSink | LineLog,
         sockets: Callable[[], Sockets],
     ) -> None:
-        settings = loaded.settings
+        self.loaded = loaded  # the settings in use
+        self._log = log
+        self._sockets = sockets
+        self.queue_is_read = False
+        self.stopping = False  # set by the host, when it takes no more connections
+        self._make_observers(reactor)
         key = secrets.token_bytes(16)
         self.connection_counts = new_counts(key)
-        self._log = log
+        self.foundation = base = Foundation(
+            reactor,
+            loaded,
+            certificate_sources(loaded.settings),
+            self.events,
+            self.connection_counts,
+            counts=self.counts,
+        )
+        self._make_logins(reactor)
+        self.rates = Rates(reactor)
+        self.relaying = Relaying(reactor, base, loaded)
+        self.relay = self.relaying.transport
+        self.queue = QueueRunner(reactor, base.spool, self.events)
+        self.key_work = KeyWork(base.key_ring.files)
+        self.keys = self._make_keys(reactor)
+        self.shared = self._make_shared()
+        self._make_rounds(reactor)
+        self.certificates = self._make_watch(reactor)
+        self.acme = HeadCertificates(
+            reactor, base, lambda: self.loaded, lambda: self.services, self._use_ordered
+        )
+        base.http_challenges = base.tls.challenges = self.acme.answers
+        self.writer = WriterProcess(reactor, base.writer_socket, self.events)
+        self.workers = self._make_pool(reactor, key)
+        notified = FolderChanges(reactor, self.workers.folders_changed)
+        base.accounts.watchers.notify_others = notified.add
+
+    def _make_observers(self, reactor: IReactor) -> None:
+        """Make the parts that take events, and the measures of this process."""
+        log, data = self._log, self.loaded.settings.data
         self.counts = Counts()
-        self.results = make_result_tally(reactor, FanOut(log, self.counts))
+        self.attempts = RecentAttempts()
         self.sessions = make_session_tally(reactor, FanOut(log, self.counts))
-        self.trace = make_trace(reactor, settings.data, FanOut(log, self.counts))
         self._watch = client_watch(
             reactor,
             self._clients_seen,
             lambda: self.foundation.directory.view,
             lambda: self.loaded.settings,
         )
-        self.attempts = RecentAttempts()
-        self.events = events = FanOut(
-            log,
-            self.counts,
-            self.results,
-            self.sessions,
-            self._watch,
-            self.attempts,
-            self.trace,
+        self._sinks = ProcessEvents(
+            reactor, data, log, self.counts, self._watch, self.sessions, self.attempts
         )
+        self.events = self._sinks.all
         self._critical_events = CriticalEvents(reactor, self.counts)
-        self.loaded = loaded  # the settings in use
-        self._sockets = sockets
-        self.queue_is_read = False
-        self.stopping = False  # set by the host, when it takes no more connections
         self.lag = Lag(reactor)
-        self.foundation = base = Foundation(
-            reactor,
-            loaded,
-            certificate_sources(settings),
-            events,
-            self.connection_counts,
-            counts=self.counts,
-        )
+
+    def _make_logins(self, reactor: IReactor) -> None:
+        """Make the parts that decide about logins, for all processes."""
+        settings = self.loaded.settings
         self.guard = self._make_guard(reactor, settings)
         self.last_uses = self._make_last_uses(reactor)
         self.authenticator = self._make_authenticator(reactor, settings)
         self._revocations = Revocations(self._end_sessions)
-        base.directory.changed = self._revocations.changed
-        self.rates = Rates(reactor)
-        self.relaying = Relaying(reactor, base, loaded)
-        self.relay = self.relaying.transport
-        self.queue = QueueRunner(reactor, base.spool, events)
-        self.key_work = KeyWork(base.key_ring.files)
-        self.keys = self._make_keys(reactor)
-        self.shared = self._make_shared()
-        self.housekeeping = Housekeeping(reactor, lambda: self.services.store, events)
-        self.trace_expiry = TraceExpiry(reactor, base.in_thread, settings.data, events)
-        self.daily_reports = HeadReports(reactor, base, self.results, lambda: self.services)
+        self.foundation.directory.changed = self._revocations.changed
+
+    def _make_rounds(self, reactor: IReactor) -> None:
+        """Make the parts that work from time to time."""
+        base, data = self.foundation, self.foundation.data
+        self.housekeeping = Housekeeping(reactor, lambda: self.services.store, self.events)
+        self.trace_expiry = TraceExpiry(reactor, base.in_thread, data, self.events)
+        self.daily_reports = HeadReports(reactor, base, lambda: self.services)
         self.doctor = HeadDoctor(reactor, base, lambda: self.loaded, lambda: self.services)
         self.lost_addresses = make_lost_addresses(
             reactor, base, lambda: self.services, self._stop_addresses
         )
-        self.certificates = self._make_watch(reactor)
-        self.acme = HeadCertificates(
-            reactor, base, lambda: self.loaded, lambda: self.services, self._use_ordered
-        )
-        base.http_challenges = base.tls.challenges = self.acme.answers
-        self.writer = WriterProcess(reactor, base.writer_socket, events)
-        self.workers = self._make_pool(reactor, key)
-        notified = FolderChanges(reactor, self.workers.folders_changed)
-        base.accounts.watchers.notify_others = notified.add
 
     def _make_guard(self, reactor: IReactor, settings: Settings) -> LoginGuard:
         directory = self.foundation.directory
@@ -195,7 +200,13 @@ class Head:
     def _make_watch(self, reactor: IReactor) -> CertificateWatch:
         base = self.foundation
         return CertificateWatch(
-            reactor, base.in_thread, base.tls, self.events, self._hostname, self._renewed
+            reactor,
+            base.in_thread,
+            base.tls,
+            self.events,
+            self._hostname,
+            self._renewed,
+            lambda path: self.acme.watches(path),
         )
 
     def _make_keys(self, reactor: IReactor) -> KeyKeeper:
@@ -251,8 +262,7 @@ class Head:
         self.sessions.start()
         self.doctor.start()
         self.lost_addresses.start()
-        self._watch.start()
-        self.trace.start()
+        self._sinks.start()
         self.trace_expiry.start()
         self.keys.start()
         self.relaying.start()
@@ -289,11 +299,10 @@ class Head:
     async def stop(self, seconds: float) -> None:
         """Let what runs end within `seconds`, from the queue down to the disk."""
         self.lag.measure(False)
-        self._watch.stop()
         self.lost_addresses.stop()
         self.housekeeping.stop()
         self.doctor.stop()
-        await self.daily_reports.stop()
+        self.daily_reports.stop()
         await self.last_uses.stop()
         await self.keys.stop()
         self.certificates.stop()
@@ -302,7 +311,7 @@ class Head:
         await self.relaying.stop()
         await self.sessions.stop()
         self.trace_expiry.stop()
-        await self.trace.stop()
+        await self._sinks.stop()
         await self.foundation.stop()
         await self.writer.stop()
         globalLogPublisher.removeObserver(self._critical_events)
@@ -316,6 +325,7 @@ class Head:
         self._use(services)
         self.queue.reconfigure(self._queue_services())
         self.lost_addresses.reconfigure()
+        self.acme.reconfigure()
         self.certificates.log_findings()
         self._log_warnings()
 
@@ -328,9 +338,8 @@ class Head:
         settings = services.settings
         self.authenticator.reconfigure(settings.login)
         self.guard.reconfigure(settings.login)
-        reconfigure_results(self.results, settings)
+        self._sinks.reconfigure(settings)
         reconfigure_sessions(self.sessions, settings)
-        self.trace.reconfigure(settings.trace.off)
         self.lag.measure(settings.metrics is not None)
         self.trace_expiry.reconfigure(settings.trace.keep, settings.trace.size)
         self.relaying.reconfigure(self.loaded)
@@ -377,10 +386,13 @@ class Head:
 
     async def _use_ordered(self) -> None:
         """Use the certificates that were ordered, in all processes."""
-        base = self.foundation
+        base, settings = self.foundation, self.services.settings
         try:
-            sources = await base.in_thread(partial(certificate_sources, self.services.settings))
-            base.tls.use(await base.in_thread(partial(read_all, sources)), base.tls.minimums)
+            sources = await base.in_thread(partial(certificate_sources, settings))
+            found = await base.in_thread(partial(read_all, sources))
+            if settings is not self.services.settings:
+                return  # a reload has read the certificates of other settings meanwhile
+            base.tls.use(found, base.tls.minimums)
         except (BadCertificate, OSError) as error:  # of the settings: they are read again too
             text = f"{error}. The certificates read before stay in use"
             self.events.emit(Faulted("certificates", text))

@@ -17,7 +17,7 @@ from mailhost.dns_records.facts import Authority, CertificateKey, HostCertificat
 from mailhost.doctor.host.certificate_files import certificate_paths
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
-from mailhost.net.tls.names import is_for_one_of
+from mailhost.net.tls.certificate import names_of, rank
 
 # the names in CAA records of public authorities, by the host of their ACME directories
 _AUTHORITIES: Mapping[str, tuple[str, ...]] = {
@@ -45,10 +45,8 @@ def _keys(settings: Settings) -> Iterator[CertificateKey]:
     for chain, _ in certificate_paths(settings):
         with suppress(OSError, ValueError), open(chain, "rb") as file:
             found.append(x509.load_pem_x509_certificates(file.read())[0])
-    # as RoleContexts chooses: the first for the name, else the first of all
-    name = [settings.hostname]
-    fitting = [each for each in found if is_for_one_of(each.public_bytes(Encoding.DER), name)]
-    for certificate in [*fitting, *found][:1]:
+    found.sort(key=lambda each: rank(names_of(each), settings.hostname))
+    for certificate in found[:1]:
         form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         yield CertificateKey(certificate.public_key().public_bytes(*form))
     if found and settings.tls.acme.agree:
@@ -62,11 +60,22 @@ def _authority(settings: Settings) -> Authority | None:
     """Return the authority that issues certificates by ACME; None where the host orders none, or
     the name of its authority in CAA records is not known."""
     acme = settings.tls.acme
-    names = _AUTHORITIES.get(urlsplit(acme.directory).hostname or "")
-    if not acme.agree or names is None:
+    if not acme.agree:
         return None
     folder = CertificateFolder(settings.data, BlockingCommitter(OperatingSystem()).commit)
+    names, account = _issuer(folder, acme.directory)
+    if not names:
+        return None
+    trial_names, trial = _issuer(folder, acme.try_first) if acme.try_first else ((), "")
+    accounts = (account, trial if {*names} & {*trial_names} else "")
+    return Authority(names, tuple(filter(None, accounts)) if account else ())
+
+
+def _issuer(folder: CertificateFolder, directory: str) -> tuple[tuple[str, ...], str]:
+    """Return the names of the authority of a directory in CAA records, and the URI of our account
+    there; nothing where they are not known."""
     account = None
     with suppress(OSError):
-        account = folder.account(acme.directory)
-    return Authority(names, account.url if account else "")
+        account = folder.account(directory)
+    names = _AUTHORITIES.get(urlsplit(directory).hostname or "", ())
+    return (account.caa or names, account.url) if account else (names, "")

@@ -110,7 +110,7 @@ class Relaying:
 
     def _use_hosts(self, settings: Settings) -> None:
         port, loopback = settings.relay.tls.mta_sts_port, settings.relay.allow_loopback
-        self._sts.hosts.reconfigure(port, self._authority, loopback)
+        self._sts.hosts.reconfigure(port, self._handshakes.peers, loopback)
 
     def _forwarding(self, settings: Settings) -> IForwarding | None:
         """Return what seals forwarded mail, None where the settings ask for no seals."""
@@ -126,18 +126,18 @@ def _sends(settings: Settings) -> bool:
 
 
 def _on_validation(settings: Settings) -> object:
-    """What the line about the validation of DNSSEC depends on."""
+    """Return the settings on which the line about the validation of DNSSEC depends."""
     return settings.relay.tls.dane, settings.dns.servers
 
 
 def read_authority(settings: Settings) -> Certificate | None:
     """Return the authority that replaces those of this machine, None for these. Blocks for the
     disk. Raises BadCertificate."""
-    path = settings.relay.tls.authority
+    path = settings.relay.tls.ca_file
     if path is None:
         return None
     try:
         with open(path, "rb") as file:
             return Certificate.loadPEM(file.read())
     except Exception as error:  # OpenSSL's have no common base with OSError
-        raise BadCertificate(f"relay.tls.authority: cannot use {path}: {error}") from error
+        raise BadCertificate(f"relay.tls.ca_file: cannot use {path}: {error}") from error

@@ -65,17 +65,15 @@ def _reports_tls(settings: Settings) -> bool:
 
 
 class HeadReports:
-    """`services` returns those of the present generation; `results` is the tally of the head."""
+    """`services` returns those of the present generation."""
 
     def __init__(
         self,
         reactor: IReactor,
         base: Foundation,
-        results: ResultTally,
         services: Callable[[], Services],
     ) -> None:
         self._base = base
-        self._results = results
         self._services = services
         kinds = (
             CollectedDMARCReports(base.in_thread, base.data),
@@ -103,15 +101,14 @@ class HeadReports:
         return ReportSender(reactor, base.in_thread, waiting, kind, base.events)
 
     def start(self) -> None:
-        """Read, count and send from time to time."""
-        for each in (self._results, self._reader, self._dmarc, self._tls):
+        """Read and send from time to time."""
+        for each in (self._reader, self._dmarc, self._tls):
             each.start()
 
-    async def stop(self) -> None:
-        """Begin nothing more, and write the counts."""
+    def stop(self) -> None:
+        """Begin nothing more."""
         for each in (self._reader, self._dmarc, self._tls):
             each.stop()
-        await self._results.stop()
 
     def _hostname(self) -> str:
         return self._services().settings.hostname

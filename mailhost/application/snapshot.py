@@ -1,6 +1,6 @@
 """Collects the numbers of the whole host for its metrics: from the head, the workers, and /proc.
 
-Nothing is kept between two calls, and nothing is done on the way of a message: a call costs some
+No value is kept between two calls, and no work is done on the way of a message: a call costs some
 hundred microseconds of the head's reactor, and a millisecond for each thousand messages that wait.
 """
 

@@ -24,8 +24,9 @@ def make_web_factory(foundation: Foundation, listen: Listen) -> LimitedFactory:
     """Return the factory for one listener. Before the first connection it must be given a site."""
     clock, limits, events = foundation.reactor, foundation.limits, foundation.events
     tls = foundation.tls.factory(HTTPS_ROLE)
-    name = listen.protocol.value
-    return LimitedFactory(ServerFactory(), name, clock, limits, tls, events, foundation.counts)
+    unserved, name = ServerFactory(), listen.protocol.value
+    unserved.noisy = False  # Twisted's lines about it would say nothing
+    return LimitedFactory(unserved, name, clock, limits, tls, events, foundation.counts)
 
 
 def make_site(services: Services) -> Site:

@@ -27,10 +27,9 @@ from mailhost.application.clients import client_watch
 from mailhost.application.filters import BadFilter
 from mailhost.application.foundation import Foundation
 from mailhost.application.listeners import outermost
+from mailhost.application.process_events import ProcessEvents
 from mailhost.application.protocols import make_factory, serve
-from mailhost.application.reports import make_result_tally, reconfigure_results
 from mailhost.application.services import Services, Shared
-from mailhost.application.trace import make_trace
 from mailhost.config.load import Loaded
 from mailhost.config.model import Listen
 from mailhost.config.protocol import ListenProtocol
@@ -41,7 +40,6 @@ from mailhost.logins.authenticator import mechanisms_for
 from mailhost.message.address import Address
 from mailhost.net.tls.server import CertificateSource
 from mailhost.observe.critical import CriticalEvents
-from mailhost.observe.fan_out import FanOut
 from mailhost.observe.lag import Lag
 from mailhost.observe.lines import LineLog
 from mailhost.observe.metrics.snapshot import WorkerMeasures
@@ -89,18 +87,15 @@ class Worker:
         self._channel = Channel(self._answers(), self._channel_closed)
         self._log = _log(reactor, self._channel, startup.logs)
         self._counts = CountsForHead(self._channel, reactor)
-        own = FanOut(self._log, self._counts.counts)
-        self._results = make_result_tally(reactor, own)
-        self._trace = make_trace(reactor, startup.loaded.settings.data, own)
         self._watch = client_watch(
             reactor,
             lambda sightings: self._channel.notify(calls.CLIENTS_SEEN, sightings),
             lambda: self._foundation.directory.view,
             lambda: self._loaded.settings,
         )
-        self._events = FanOut(
-            self._log, self._counts.counts, self._results, self._watch, self._trace
-        )
+        data = startup.loaded.settings.data
+        self._sinks = ProcessEvents(reactor, data, self._log, self._counts.counts, self._watch)
+        self._events = self._sinks.all
         self._lag = Lag(reactor)
         self._served: dict[SocketKey, _Served] = {}
         self._factories: list[tuple[ListenProtocol, IServerFactory]] = []  # of closed sockets too
@@ -126,9 +121,7 @@ class Worker:
         attach(self._reactor, self._channel, CHANNEL)
         self._use(self._loaded, self._new_services(self._loaded))
         self._foundation.start()
-        self._results.start()
-        self._watch.start()
-        self._trace.start()
+        self._sinks.start()
         gc.freeze()  # as in the head
         self._channel.notify(calls.READY)
 
@@ -206,8 +199,7 @@ class Worker:
         """Have the parts that live on work with the services of a new generation."""
         self._loaded, self._services = loaded, services
         self._watch.forget()  # other networks may be listed now
-        reconfigure_results(self._results, loaded.settings)
-        self._trace.reconfigure(loaded.settings.trace.off)
+        self._sinks.reconfigure(loaded.settings)
         self._lag.measure(loaded.settings.metrics is not None)
 
     def _remove(self, served: _Served) -> Deferred[Any]:
@@ -268,8 +260,7 @@ class Worker:
         if self._ending:
             return
         self._ending = True
-        await self._results.stop()
-        await self._trace.stop()
+        await self._sinks.stop()
         await self._foundation.stop()
         self._log.flush()
         self._counts.flush()

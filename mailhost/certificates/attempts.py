@@ -10,7 +10,9 @@ from twisted.internet.interfaces import IReactorTime
 
 from mailhost.certificates.failure import NO_ACCOUNT, NO_CHALLENGE
 from mailhost.certificates.folder import CertificateFolder
-from mailhost.certificates.order import Obtained, Orders, Wanted, bounded_call
+from mailhost.certificates.keys import key_pem, make_key
+from mailhost.certificates.order import Obtained, Orders, Wanted
+from mailhost.certificates.polling import bounded_call
 from mailhost.certificates.provers import IProver
 from mailhost.certificates.values import (
     Account,
@@ -21,6 +23,7 @@ from mailhost.certificates.values import (
     Window,
 )
 from mailhost.concurrency.threads import InThread
+from mailhost.config.acme import KeyKind
 
 MakeAuthority = Callable[[AccountWanted], IAuthority]
 
@@ -86,12 +89,17 @@ class Attempts:
         work = partial(authority.window, certificate_id)
         return await bounded_call(self._clock, self._in_thread, work)
 
-    async def _account(self, directory: str) -> Account | None:
-        return await self._in_thread(partial(self._folder.account, directory))
+    async def _account(self, directory: str) -> Account:
+        """Return the account at a directory. The key of a new one is saved before it is registered,
+        so that the same account is found after a crash. Raises OSError."""
+        known = await self._in_thread(partial(self._folder.account, directory))
+        if known is None:
+            key = await self._in_thread(lambda: key_pem(make_key(KeyKind.P256)))
+            known = Account(directory, key)
+            await self._in_thread(partial(self._folder.save_account, known))
+        return known
 
     async def _forget(self, directory: str) -> None:
         """Forget the URL of an account that the authority does not know; its key is used again."""
-        account = await self._account(directory)
-        if account is not None:
-            gone = replace(account, url="")
-            await self._in_thread(partial(self._folder.save_account, gone))
+        gone = replace(await self._account(directory), url="")
+        await self._in_thread(partial(self._folder.save_account, gone))

@@ -16,19 +16,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar, cast
 
 import requests
 from acme import errors, messages
 from acme.client import ClientNetwork, ClientV2
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from josepy.b64 import b64encode
 from josepy.errors import Error as JoseError
 from josepy.interfaces import JSONDeSerializable
@@ -53,8 +47,6 @@ from mailhost.certificates.values import (
     Window,
 )
 
-__all__ = ["Authority", "tls_alpn"]
-
 TIMEOUT = 30  # seconds without a byte of the reply
 NONCE_ATTEMPTS = 12  # requests that are signed anew after badNonce
 LARGEST_REPLY = 1_000_000  # octets
@@ -68,6 +60,17 @@ R = TypeVar("R")
 
 class _TooLarge(requests.RequestException):
     """A reply with more than LARGEST_REPLY octets."""
+
+
+class _OnlyHTTPS(BaseAdapter):
+    """Refuses URLs and redirects without TLS, which RFC 8555 §6.1 requires."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> NoReturn:
+        text = f"the authority names {request.url}, which is not an https URL"
+        raise requests.RequestException(text)
+
+    def close(self) -> None:
+        """See BaseAdapter."""
 
 
 class _NewOrder(messages.NewOrder):
@@ -84,6 +87,7 @@ class _Network(ClientNetwork):
         super().__init__(key, alg=ES256, user_agent=agent, timeout=TIMEOUT)
         if ca_file:
             self.verify_ssl = cast(bool, ca_file)  # requests takes a path too
+        self.session.mount("http://", _OnlyHTTPS())
         if adapter is not None:
             self.session.mount("https://", adapter)
         self.session.hooks["response"].append(_bound_body)
@@ -155,12 +159,11 @@ class Authority:
         return seconds_of(self._network.retry_after) if self._network else 0.0
 
     @_translated
-    def open(self, account: Account | None) -> Account:
-        pem = account.key if account else _new_key()
-        jwk = JWKEC(key=load_pem_private_key(pem, None))
+    def open(self, account: Account) -> Account:
+        jwk = JWKEC(key=load_pem_private_key(account.key, None))
         self._connect(jwk)
         contact = tuple(f"mailto:{each}" for each in self._wanted.contact)
-        if account is None or not account.url:
+        if not account.url:
             url = self._register(contact, jwk)
         else:
             url = account.url
@@ -168,7 +171,8 @@ class Authority:
             self._the_network.account = messages.RegistrationResource(body=body, uri=url)
             if account.contact != contact:
                 self._post(url, messages.UpdateRegistration(contact=contact))
-        return Account(self._wanted.directory, pem, url, contact)
+        caa = getattr(self._the_client.directory.meta, "caa_identities", None) or ()
+        return Account(self._wanted.directory, account.key, url, contact, tuple(map(str, caa)))
 
     def _connect(self, key: JWK | None) -> None:
         """Read the directory."""
@@ -298,11 +302,6 @@ class Authority:
 def _empty_response() -> JSONDeSerializable:
     """Return the response to a challenge: an object without members (RFC 8555 §7.5.1)."""
     return tls_alpn.TLSALPN01Response(key_authorization="")
-
-
-def _new_key() -> bytes:
-    key = ec.generate_private_key(ec.SECP256R1())
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _challenge(body: messages.ChallengeBody) -> Challenge:

@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from zope.interface import Interface, implementer
 
-from mailhost.certificates.program import Ended, RunProgram
+from mailhost.certificates.program import KILLED, Ended, RunProgram
 from mailhost.certificates.provers import IProver
 from mailhost.interfaces.dns import (
     AuthorityReply,
@@ -96,7 +96,8 @@ async def _outcome(run: RunProgram, arguments: Sequence[str], text: str = "") ->
         return f"{program} cannot be run: {error.strerror}"
     if ended.code == 0:
         return ""
-    return f"{program} ended with the code {ended.code}: {ended.output or 'no output'}"
+    how = "was ended by a signal" if ended.code == KILLED else f"ended with the code {ended.code}"
+    return f"{program} {how}: {ended.output or 'no output'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +119,11 @@ class DNSProver:
         self._zone = zone
 
     async def present(self, name: str, token: str, authorization: str) -> str:
+        return await self._changer.present(await self._target(name), value_of(authorization))
+
+    async def visible(self, name: str, token: str, authorization: str) -> str:
         target = await self._target(name)
-        value = value_of(authorization)
-        fault = await self._changer.present(target, value)
-        return fault or await self._wait(target, value.encode("ascii"))
+        return await self._wait(target, value_of(authorization).encode("ascii"))
 
     async def remove(self, name: str, token: str, authorization: str) -> None:
         await self._changer.cleanup(await self._target(name), value_of(authorization))

@@ -12,7 +12,7 @@ from mailhost.certificates.plan import Plan
 from mailhost.certificates.schedule import DAY, HOUR, warning_level
 from mailhost.certificates.state import NEVER_FAILED, NO_SCHEDULE, Retry, State
 from mailhost.concurrency.threads import InThread
-from mailhost.interfaces.events import Faulted, IEventSink
+from mailhost.interfaces.events import IEventSink, Warned
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +42,21 @@ class Expiry:
         self._warn = warn
 
     async def look(self, plan: Plan, stored: Mapping[str, StoredCertificate], now: float) -> bool:
-        """Warn of certificates that end soon; remove those that are over and unwanted. Return
-        whether one was removed. Raises OSError."""
+        """Warn of certificates that end soon; remove those that are not wanted any more when they
+        would be renewed. Return whether one was removed. Raises OSError."""
         wanted = {group.name for group in plan.groups}
         removed = False
+        schedules = (await self._memory.state()).schedules
         for name, each in stored.items():
             if name in wanted:
-                await self._look_at(each, now)
-            elif each.ends < now:
+                await self._look_at(each, plan.setup.directory, now)
+            elif (schedules.get(name, NO_SCHEDULE).renew or each.ends) < now:
                 await self._in_thread(partial(self._folder.remove, name))
                 await self._memory.remember((await self._memory.state()).without(name))
                 removed = True
         return removed
 
-    async def _look_at(self, stored: StoredCertificate, now: float) -> None:
+    async def _look_at(self, stored: StoredCertificate, directory: str, now: float) -> None:
         """Warn once for each level."""
         state = await self._memory.state()
         former = state.schedules.get(stored.name, NO_SCHEDULE)
@@ -64,13 +65,13 @@ class Expiry:
             return
         new = replace(former, warned=level)
         await self._memory.remember(state.with_schedule(stored.name, new))
-        warning = warning_of(stored, last_failure(state, stored, former.directory), now)
-        self._events.emit(Faulted(WHERE, warning.text))
+        warning = warning_of(stored, last_failure(state, stored, directory), now)
+        self._events.emit(Warned(WHERE, warning.text))
         await self._warn(warning)
 
 
 def last_failure(state: State, stored: StoredCertificate, directory: str) -> Retry:
-    """Return the newest failure that concerns a certificate."""
+    """Return the newest failure that concerns a certificate, which is renewed at `directory`."""
     retries = [
         state.attempts.get(stored.name, NEVER_FAILED),
         state.directories.get(directory, NEVER_FAILED),

@@ -18,6 +18,8 @@ RATE_LIMITED = "rateLimited"
 NO_ACCOUNT = "accountDoesNotExist"
 OURS = "here"  # the kind of a failure that no authority reported
 NO_CHALLENGE = "noChallenge"  # this host can answer none
+NOT_USABLE = "notUsable"  # the authority sent no certificate, or another than the one ordered
+_NOT_SAID = (OURS, UNREACHABLE, NO_CHALLENGE, NOT_USABLE)  # kinds with a text of ours
 # kinds of failures that every order at the directory would meet
 OF_DIRECTORY = frozenset(
     (
@@ -85,15 +87,13 @@ class Failure:
     def __str__(self) -> str:
         by = f" by {self.challenge}" if self.challenge else ""
         about = f"{self.name}{by}: " if self.name else ""
-        ours = self.kind in (OURS, UNREACHABLE, NO_CHALLENGE)
-        whose = "" if ours else "the authority said: "
+        whose = "" if self.kind in _NOT_SAID else "the authority said: "
         return f"{about}{whose}{self.said}. Remedy: {self.remedy}"
 
 
 def failure_of(problem: Problem, name: str = "", challenge: str = "", wait: float = 0.0) -> Failure:
     """Return a problem of the authority as a failure."""
-    ours = problem.kind in (UNREACHABLE, NO_CHALLENGE)
-    said = problem.detail if ours else str(problem)
+    said = problem.detail if problem.kind in _NOT_SAID else str(problem)
     kind = problem.kind
     if kind == "unauthorized" and not challenge:
         kind = "unauthorizedAccount"  # no server of ours has been asked yet

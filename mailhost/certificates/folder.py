@@ -2,6 +2,7 @@
 
 - NAME.pem: the key of a certificate, then the chain, own certificate first. One file, so that a
   crash leaves no key beside the chain of another.
+- HOSTNAME.next-key: see `next_key`.
 - account-HOST-DIGEST.json: the account at one directory, with its key.
 - state.json: see `state`.
 
@@ -59,6 +60,11 @@ class Stored:
     faults: tuple[str, ...] = ()
 
 
+def is_ordered(data: str, path: str) -> bool:
+    """True for the path of a certificate in a data folder."""
+    return os.path.dirname(path) == os.path.join(data, FOLDER)
+
+
 def read_certificates_of(data: str) -> Stored:
     """Return the certificates in a data folder by name. Blocks for the disk. Raises OSError."""
     return _read(os.path.join(data, FOLDER))
@@ -73,6 +79,17 @@ def _read(folder: str) -> Stored:
         except BadCertificate as bad:
             faults.append(f"{bad}. The certificate is not used, and is ordered again")
     return Stored(tuple(found), tuple(faults))
+
+
+def read_state_of(data: str) -> State:
+    """Return what is remembered in a data folder. Blocks for the disk. Raises OSError."""
+    return _read_state(os.path.join(data, FOLDER))
+
+
+def _read_state(folder: str) -> State:
+    with suppress(FileNotFoundError), open(os.path.join(folder, _STATE), "rb") as file:
+        return from_json(file.read())
+    return State()
 
 
 def _names(folder: str) -> list[str]:
@@ -93,9 +110,13 @@ class CertificateFolder:
         """Return all certificates by name. Raises OSError."""
         return _read(self._folder)
 
+    def read_one(self, name: str) -> StoredCertificate:
+        """Return one certificate. Raises BadCertificate."""
+        return StoredCertificate(name, read_certificate(self.path(name), self.path(name)))
+
     def path(self, name: str) -> str:
         """Return the path of a certificate."""
-        return os.path.join(self._folder, f"{name}{_SUFFIX}")
+        return self._in_folder(f"{name}{_SUFFIX}")
 
     def save(self, name: str, pem: PEM) -> None:
         """Replace a certificate, durably. Raises OSError."""
@@ -109,9 +130,7 @@ class CertificateFolder:
 
     def state(self) -> State:
         """Return what is remembered, an empty state for none. Raises OSError."""
-        with suppress(FileNotFoundError), open(self._in_folder(_STATE), "rb") as file:
-            return from_json(file.read())
-        return State()
+        return _read_state(self._folder)
 
     def save_state(self, state: State) -> None:
         """Replace what is remembered. Raises OSError."""
@@ -126,8 +145,13 @@ class CertificateFolder:
         try:
             with open(path, "rb") as file:
                 fields = json.loads(file.read())
-            key, contact = str(fields["key"]).encode("ascii"), tuple(map(str, fields["contact"]))
-            return Account(directory, key, str(fields["url"]), contact)
+            return Account(
+                directory,
+                str(fields["key"]).encode("ascii"),
+                str(fields["url"]),
+                tuple(map(str, fields["contact"])),
+                tuple(map(str, fields.get("caa", ()))),
+            )
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError) as error:
@@ -141,6 +165,7 @@ class CertificateFolder:
             "directory": account.directory,
             "url": account.url,
             "contact": account.contact,
+            "caa": account.caa,
             "key": account.key.decode("ascii"),
         }
         octets = json.dumps(fields, indent=1).encode() + b"\n"

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure as TwistedFailure
 from mailhost.certificates import schedule
 from mailhost.certificates.attempts import Attempts
 from mailhost.certificates.expiry import Expiry
-from mailhost.certificates.failure import Failure, failure_of
+from mailhost.certificates.failure import NOT_USABLE, Failure, failure_of
 from mailhost.certificates.folder import CertificateFolder, StoredCertificate
 from mailhost.certificates.keys import certificate_id
 from mailhost.certificates.memory import WHERE, Memory
@@ -30,12 +30,12 @@ from mailhost.certificates.next_key import NextKeys
 from mailhost.certificates.order import Obtained, Wanted
 from mailhost.certificates.plan import Plan, Planner, Setup
 from mailhost.certificates.state import NEVER_FAILED, NO_SCHEDULE, Schedule, State
-from mailhost.certificates.values import UNREACHABLE, AccountWanted, AuthorityError
+from mailhost.certificates.values import UNREACHABLE, AccountWanted, AuthorityError, Problem
 from mailhost.concurrency.rounds import Rounds
 from mailhost.concurrency.threads import InThread
 from mailhost.concurrency.timeouts import fired_within
 from mailhost.interfaces.events import Faulted, IEventSink, Notice
-from mailhost.net.tls.certificate import PEM
+from mailhost.net.tls.certificate import PEM, parse_certificate
 
 T = TypeVar("T")
 
@@ -47,10 +47,10 @@ STOP_SECONDS = 5.0  # until a stop no longer waits for answers to challenges to 
 
 @dataclass(frozen=True, slots=True)
 class KeeperParts:
-    """What the keeper works with. `setup` returns None as long as the operator has not agreed, and
-    the same object as long as nothing has changed. `used` has all processes use the certificates in
-    the folder. `now` gives seconds since 1970, `chance` a random number from 0 to 1. With
-    `next_keys` the key of the next certificate for the host's name is made in advance."""
+    """The services that the keeper uses. `setup` returns None as long as the operator has not
+    agreed, and the same object as long as nothing has changed. `used` has all processes use the
+    certificates in the folder. `now` gives seconds since 1970, `chance` a random number from 0 to
+    1. With `next_keys` the key of the next certificate for the host's name is made in advance."""
 
     in_thread: InThread
     folder: CertificateFolder
@@ -228,6 +228,7 @@ class CertificateKeeper:
                 key = await self._own_key(setup, name, stored)
                 wanted = Wanted(names, setup.key, need.replaces, key)
                 found = await self._parts.attempts.obtain(setup.account, wanted, need.accepts)
+                _refuse_expired(found.pem, self._parts.now())
         except AuthorityError as error:
             failure = failure_of(error.problem, error.problem.name, wait=error.wait)
             await memory.order_failed(setup.directory, name, stored, failure)
@@ -245,14 +246,20 @@ class CertificateKeeper:
         failures there. Raises AuthorityError, OSError."""
         if setup.trial is None or not need.new:
             return need.names, []
-        found = await self._parts.attempts.obtain(setup.trial, Wanted(need.names, setup.key))
         said = f"at the trial, {setup.trial.directory}: "
+        try:
+            wanted = Wanted(need.names, setup.key)
+            found = await self._parts.attempts.obtain(setup.trial, wanted)
+        except AuthorityError as error:
+            problem = replace(error.problem, detail=said + error.problem.detail)
+            raise AuthorityError(problem, error.wait) from error
         return found.names, [replace(each, said=said + each.said) for each in found.failures]
 
     async def _take(self, setup: Setup, name: str, pem: PEM) -> None:
         """Write a new certificate, and have it used. Raises OSError."""
-        await self._parts.in_thread(partial(self._parts.folder.save, name, pem))
-        stored = (await self.stored())[name]
+        folder = self._parts.folder
+        await self._parts.in_thread(partial(folder.save, name, pem))
+        stored = await self._parts.in_thread(partial(folder.read_one, name))
         await self._parts.memory.obtained(setup.directory, stored)
         await self._parts.used()
         await self._ensure_next_key(setup, stored)
@@ -304,6 +311,14 @@ class CertificateKeeper:
             text = f"the authority asks to renew a certificate before its time{why}"
             self._parts.events.emit(Notice(f"{WHERE}: {text}"))
         return new
+
+
+def _refuse_expired(pem: PEM | None, now: float) -> None:
+    """Raises AuthorityError for an expired certificate: the present one is better, and its
+    successor would be ordered at once."""
+    if pem is not None and parse_certificate(pem).chain[0].not_valid_after_utc.timestamp() <= now:
+        text = "the authority sent a certificate that has expired"
+        raise AuthorityError(Problem(NOT_USABLE, f"{text}, by the clock of this machine"))
 
 
 def _means(setup: Setup) -> tuple[AccountWanted, tuple[str, ...]]:

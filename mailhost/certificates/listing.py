@@ -10,9 +10,8 @@ from cryptography.x509.oid import NameOID
 
 from mailhost.certificates.folder import StoredCertificate
 from mailhost.certificates.plan import Plan
-from mailhost.certificates.state import NEVER_FAILED, NO_SCHEDULE, Retry, State
-
-ORDERED, SETTINGS, SELF_SIGNED = "ordered", "settings", "self-signed"
+from mailhost.certificates.state import NO_SCHEDULE, Retry, State
+from mailhost.net.tls.certificate import covers
 
 
 class LastFailure(TypedDict):
@@ -26,8 +25,10 @@ class LastFailure(TypedDict):
 
 
 class Entry(TypedDict):
-    """One certificate, for JSON. Times are in seconds since 1970, None for unknown. `missing` are
-    names that should be in it and are not, with the reason where it is not a failed attempt."""
+    """One certificate, for JSON. `kind` is "ordered", "settings" or "self-signed". Times are in
+    seconds since 1970, None for unknown. `missing` are names that should be in it and are not, with
+    the reason where it is not a failed attempt. `renew` is None too for a certificate that is not
+    wanted any more."""
 
     name: str
     kind: str
@@ -81,24 +82,36 @@ def _entry(name: str, plan: Plan | None, stored: StoredCertificate | None, state
     schedule = state.schedules.get(name, NO_SCHEDULE)
     present = [*stored.files.names] if stored else []
     leading = plan.leading.get(name) if plan else None
-    missing = {each: "" for each in leading.here if each not in present} if leading else {}
+    missing = {each: "" for each in leading.here if not covers(present, each)} if leading else {}
     directory = schedule.directory or (plan.setup.directory if plan and not stored else "")
-    retries = {"": state.attempts.get(name), **{each: state.names.get(each) for each in missing}}
-    retries |= {each: state.names.get(each) for each in present}
-    failures = [_failure(each, retry) for each, retry in retries.items() if retry]
-    whole = state.directories.get(directory, NEVER_FAILED)
+    directories = dict.fromkeys([directory, *([plan.setup.directory] if plan else [])])
     return Entry(
         name=name,
-        kind=ORDERED,
+        kind="ordered",
         names=present,
         missing=missing | dict(leading.left_out if leading else {}),
         issuer=issuer_of(certificate) if certificate else "",
         directory=directory,
         begins=stored.begins if stored else None,
         expires=stored.ends if stored else None,
-        renew=schedule.renew or None,
-        failures=failures + ([_failure("", whole)] if whole.failures else []),
+        renew=schedule.renew or None if leading or plan is None else None,
+        failures=_failures(state, name, [*missing, *present], directories),
     )
+
+
+def _failures(
+    state: State, certificate: str, names: Iterable[str], directories: Iterable[str]
+) -> list[LastFailure]:
+    """Return the last failures that concern a certificate. That of a name may be the reason of the
+    whole order too: it is listed once."""
+    retries = [(name, state.names.get(name)) for name in names]
+    retries.append(("", state.attempts.get(certificate)))
+    retries += [("", state.directories.get(each)) for each in directories]
+    found: dict[str, LastFailure] = {}
+    for name, retry in retries:
+        if retry is not None:
+            found.setdefault(retry.text, _failure(name, retry))
+    return [*found.values()]
 
 
 def _failure(name: str, retry: Retry) -> LastFailure:

@@ -5,45 +5,24 @@ from __future__ import annotations
 from mailhost.certificates.expiry import ExpiryWarning
 from mailhost.interfaces.outgoing import OwnMessage
 from mailhost.message.address import Address
-from mailhost.message.content import Content
-from mailhost.message.ids import new_id
-from mailhost.message.mime.encodings import encode_quoted_printable
-from mailhost.own_messages import own_message
+from mailhost.own_messages import text_message
 
 KIND = "warning about a certificate"
 
 
 def compose(warning: ExpiryWarning, to: Address, hostname: str) -> OwnMessage:
     """Return the message. Its author is the postmaster of the host."""
-    identity = new_id()
-    content = Content((_header(warning, to, hostname), _body(warning)))
-    return own_message(to, content, identity, KIND, identity, not str(to).isascii())
+    subject = f"{hostname}: {warning.subject}"
+    return text_message(to, hostname, "mailhost", subject, map(_printable, _lines(warning)), KIND)
 
 
-def _header(warning: ExpiryWarning, to: Address, hostname: str) -> bytes:
-    lines = (
-        f"From: mailhost <postmaster@{hostname}>",
-        f"To: <{to}>",
-        f"Subject: {hostname}: {warning.subject}",
-        "Auto-Submitted: auto-generated",
-        "MIME-Version: 1.0",
-        "Content-Type: text/plain; charset=utf-8",
-        "Content-Transfer-Encoding: quoted-printable",
-        "",
-        "",
-    )
-    return "\r\n".join(lines).encode()
-
-
-def _body(warning: ExpiryWarning) -> bytes:
-    lines = (
+def _lines(warning: ExpiryWarning) -> tuple[str, ...]:
+    return (
         f"{warning.text}.",
         "",
         f"`mailhost certificates renew {warning.name}` tries again at once, and shows the result.",
         "`mailhost certificates` shows all certificates of this host, with their last failures.",
     )
-    text = "\r\n".join(map(_printable, lines)) + "\r\n"
-    return encode_quoted_printable(text.encode("utf-8", "replace"))
 
 
 def _printable(line: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -53,11 +54,11 @@ class Memory:
         """A new certificate is in the folder: log it, and plan its renewal. Raises OSError."""
         renew = without_window(stored.begins, stored.ends, self._chance())
         state = (await self.state()).with_attempt(stored.name, NEVER_FAILED)
-        state = state.with_schedule(stored.name, Schedule(directory, renew))
+        state = state.with_schedule(stored.name, Schedule(directory, renew, since=self._now()))
         await self.remember(state.with_directory(directory, NEVER_FAILED))
         names = ", ".join(stored.files.names)
         until = f"valid until {text_of(stored.ends)}, to be renewed about {text_of(renew)}"
-        self._events.emit(Notice(f"{WHERE}: {stored.name} has one for {names}, {until}"))
+        self._events.emit(Notice(f"certificate of {stored.name}: ordered for {names}, {until}"))
 
     async def order_failed(
         self, directory: str, name: str, stored: StoredCertificate | None, failure: Failure
@@ -72,12 +73,13 @@ class Memory:
             retry = self._later(state.attempts.get(name, NEVER_FAILED), stored, failure)
             state = state.with_attempt(name, retry)
         await self.remember(state)
-        self._log(f"{name} gets none: {failure}", retry)
+        self._log(f"the order for {name} failed: {failure}", retry)
 
     async def account_changed(self, directory: str) -> None:
-        """The settings of the account, or of challenges, are others now: an attempt may succeed.
+        """The settings of the account or of challenges have changed, so an attempt may succeed.
         Raises OSError."""
-        await self.remember((await self.state()).with_directory(directory, NEVER_FAILED))
+        state = replace(await self.state(), attempts={}, names={})
+        await self.remember(state.with_directory(directory, NEVER_FAILED))
 
     async def names_failed(self, failures: Sequence[Failure], good: Sequence[str]) -> None:
         """Single names failed, others did not. Raises OSError."""

@@ -9,16 +9,17 @@ from mailhost.certificates.folder import StoredCertificate
 from mailhost.certificates.keys import certificate_id, kind_of
 from mailhost.certificates.names import Leading
 from mailhost.certificates.plan import Setup
-from mailhost.certificates.schedule import is_late
+from mailhost.certificates.schedule import is_due, is_late
 from mailhost.certificates.state import NEVER_FAILED, NO_SCHEDULE, State
+from mailhost.net.tls.certificate import covers
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
     """`names` are those to be ordered now; `new` are those of them that the present certificate
-    lacks. With `renewal` it has to be replaced. `needed` are names that it has and that a new one
-    must have too, as waiting for a better one is possible. `replaces` is its id at the authority,
-    empty for none."""
+    is not for. With `renewal` it has to be replaced. `needed` are names that it is for and that a
+    new one must be for too, as waiting for a better one is possible. `replaces` is its id at the
+    authority, empty for none."""
 
     names: tuple[str, ...]
     new: frozenset[str]
@@ -42,18 +43,18 @@ def need_of(
 ) -> Need:
     """Return the need for a certificate. `forced`: the operator asks for it now."""
     present = frozenset(stored.files.names) if stored else frozenset()
-    wanted = [*leading.here, *(name for name in leading.unknown if name in present)]
+    wanted = [*leading.here, *(name for name in leading.unknown if covers(present, name))]
     ready = tuple(
         name for name in wanted if forced or state.names.get(name, NEVER_FAILED).next <= now
     )
-    new = frozenset(ready) - present
+    new = frozenset(name for name in ready if not covers(present, name))
     if stored is None:
         return Need(ready, new, renewal=forced)
     plan = state.schedules.get(stored.name, NO_SCHEDULE)
     same_directory = plan.directory in ("", setup.directory)
-    due = bool(plan.renew) and plan.renew <= now
+    due = is_due(plan, stored.begins, stored.ends, now)
     renewal = forced or due or not same_directory or kind_of(stored.files.key) is not setup.key
     waits = same_directory and not is_late(stored.begins, stored.ends, now)
-    needed = present & frozenset(wanted) if waits else frozenset[str]()
+    needed = frozenset(name for name in wanted if waits and covers(present, name))
     replaces = certificate_id(stored.files.chain[0]) if renewal and same_directory else ""
     return Need(ready, new, renewal, needed, replaces)

@@ -3,7 +3,8 @@ for which others fail.
 
 All names of an order must be valid, or there is no certificate. So a name that fails is tried by
 the next challenge that can be used for it, in a new order; when there is none left, the others are
-ordered without it. The authority remembers the names that were valid in a former order.
+ordered without it. The authority remembers the names that were valid in a former order. A name
+below a wildcard of the order is ordered only if the wildcard fails.
 """
 
 from __future__ import annotations
@@ -14,38 +15,31 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 
-from mailhost.certificates.failure import RATE_LIMITED, Failure, failure_of, own_failure
+from mailhost.certificates.failure import NOT_USABLE, RATE_LIMITED, Failure, failure_of
 from mailhost.certificates.keys import key_for, key_pem, make_request
+from mailhost.certificates.polling import Poll, bounded_call
 from mailhost.certificates.provers import IProver
+from mailhost.certificates.proving import Proving
 from mailhost.certificates.values import (
-    DNS_01,
     INVALID,
-    PENDING,
     PROCESSING,
-    UNREACHABLE,
     VALID,
     AuthorityError,
-    Authorization,
-    Challenge,
     IAuthority,
     Order,
     Problem,
 )
 from mailhost.concurrency.threads import InThread
 from mailhost.config.acme import KeyKind
-from mailhost.net.tls.certificate import PEM, BadCertificate, parse_certificate
+from mailhost.net.tls.certificate import PEM, BadCertificate, covers, parse_certificate
 
 T = TypeVar("T")
 
 MOST_ORDERS = 8  # for one certificate in one attempt
-CALL_SECONDS = 120.0  # for one request to the authority
-VALIDATION_SECONDS = 300.0  # until the authority has looked
 ISSUANCE_SECONDS = 600.0  # until it has signed
-FIRST_POLL, LONGEST_POLL = 1.0, 30.0  # seconds between two questions
 
 # kinds of errors that are about the name, even if the authority names none in particular
 _ABOUT_NAMES = frozenset(
@@ -66,8 +60,8 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Obtained:
-    """The result of an attempt. `pem` is None if there is no certificate; `failures` are those of
-    names that were left out, or of the whole order."""
+    """The result of an attempt. `pem` is None if there is no certificate. `names` are the wanted
+    names that it is for. `failures` are those of names that were left out, or of the order."""
 
     pem: PEM | None
     names: tuple[str, ...] = ()
@@ -84,20 +78,11 @@ class _Refused(Exception):
 
 
 @dataclass(slots=True)
-class _Presented:
-    """A challenge whose answer was presented."""
-
-    authorization: Authorization
-    challenge: Challenge
-    key_authorization: str
-
-
-@dataclass(slots=True)
 class _Attempt:
-    """What one attempt has learned: how many challenges of each name failed."""
+    """The names that are left to order, and the failures of the others."""
 
     left: list[str]
-    tried: dict[str, int] = field(default_factory=dict)
+    proving: Proving
     failures: list[Failure] = field(default_factory=list)
 
 
@@ -119,14 +104,15 @@ class Orders:
     ) -> Obtained:
         """Order a certificate for as many of the names as possible. Nothing is ordered if `accept`
         is false for the names that are left. Raises AuthorityError."""
-        attempt = _Attempt([*wanted.names])
+        proving = Proving(self._clock, self._in_thread, self._provers)
+        attempt = _Attempt([*wanted.names], proving)
         for _ in range(MOST_ORDERS):
             if not (attempt.left and accept(attempt.left)):
                 break
-            names = tuple(attempt.left)
+            ordered = replace(wanted, names=_without_covered(attempt.left))
             try:
-                pem = await self._order(authority, replace(wanted, names=names), attempt)
-                return Obtained(pem, names, tuple(attempt.failures))
+                pem = await self._order(authority, ordered, attempt)
+                return Obtained(pem, tuple(attempt.left), tuple(attempt.failures))
             except _Refused as refused:
                 self._leave_out(attempt, refused)
         return Obtained(None, (), tuple(attempt.failures))
@@ -134,12 +120,9 @@ class Orders:
     def _leave_out(self, attempt: _Attempt, refused: _Refused) -> None:
         """Leave out the names that no challenge is left for."""
         for failure in refused.failures:
-            name = failure.name
-            attempt.tried[name] = attempt.tried.get(name, 0) + 1
-            usable = [kind for kind in self._provers if kind == DNS_01 or "*" not in name]
-            if refused.final or attempt.tried[name] >= len(usable):
+            if refused.final or not attempt.proving.has_more(failure.name):
                 attempt.failures.append(failure)
-                attempt.left.remove(name)
+                attempt.left.remove(failure.name)
 
     async def _order(self, authority: IAuthority, wanted: Wanted, attempt: _Attempt) -> PEM:
         """Order once. Raises AuthorityError, _Refused."""
@@ -147,79 +130,10 @@ class Orders:
             order = await self._call(partial(authority.order, wanted.names, wanted.replaces))
         except AuthorityError as error:
             raise _of_names(error, wanted.names) from error
-        await self._authorize(authority, order, attempt)
-        return await self._issue(authority, order, wanted)
-
-    async def _authorize(self, authority: IAuthority, order: Order, attempt: _Attempt) -> None:
-        """Prove that the names are ours. Raises AuthorityError, _Refused."""
-        presented: list[_Presented] = []
-        failures: list[Failure] = []
-        try:
-            for url in order.authorizations:
-                found = await self._call(partial(authority.authorization, url))
-                if found.status == VALID:
-                    continue
-                failure = await self._present(authority, found, attempt, presented)
-                failures += [failure] if failure else []
-            for each in presented:
-                await self._call(partial(authority.answer, each.challenge))
-            failures += [
-                failure for each in presented if (failure := await self._looked(authority, each))
-            ]
-        finally:
-            for each in presented:
-                await self._prover(each).remove(
-                    each.authorization.name, each.challenge.token, each.key_authorization
-                )
+        failures = await attempt.proving.prove(authority, order.authorizations)
         if failures:
             raise _Refused(failures)
-
-    async def _present(
-        self,
-        authority: IAuthority,
-        found: Authorization,
-        attempt: _Attempt,
-        presented: list[_Presented],
-    ) -> Failure | None:
-        """Present the answer to the next challenge of a name. Return the failure, if any."""
-        name = found.identifier
-        if found.status != PENDING:
-            return own_failure(name, "", f"the authorization is {found.status}", "try again later")
-        offered = {each.kind: each for each in found.challenges}
-        usable = [kind for kind in self._provers if kind in offered]
-        if not usable:
-            text = f"the authority offers {', '.join(offered) or 'no challenge'}"
-            return own_failure(name, "", text, "allow one of them by challenges in [tls.acme]")
-        kind = usable[min(attempt.tried.get(name, 0), len(usable) - 1)]
-        challenge = offered[kind]
-        each = _Presented(found, challenge, authority.key_authorization(challenge.token))
-        fault = await self._prover(each).present(
-            found.name, challenge.token, each.key_authorization
-        )
-        presented.append(each)
-        if not fault:
-            return None
-        presented.remove(each)
-        await self._prover(each).remove(found.name, challenge.token, each.key_authorization)
-        return own_failure(name, kind, fault, "look at dns_command or nsupdate in [tls.acme]")
-
-    def _prover(self, each: _Presented) -> IProver:
-        return self._provers[each.challenge.kind]
-
-    async def _looked(self, authority: IAuthority, each: _Presented) -> Failure | None:
-        """Wait until the authority has looked. Return the failure, if any."""
-        name, kind = each.authorization.identifier, each.challenge.kind
-        poll = _Poll(self._clock, VALIDATION_SECONDS)
-        while True:
-            found = await self._call(partial(authority.authorization, each.authorization.url))
-            if found.status == VALID:
-                return None
-            if found.status != PENDING:
-                problem = found.problem or Problem(found.status, "no explanation")
-                return failure_of(problem, name, kind)
-            if not await poll.wait(found.wait):
-                text = f"the authority has not looked within {VALIDATION_SECONDS:g} s"
-                return own_failure(name, kind, text, "nothing, if the next attempt succeeds")
+        return await self._issue(authority, order, wanted)
 
     async def _issue(self, authority: IAuthority, order: Order, wanted: Wanted) -> PEM:
         """Have the certificate signed. Raises AuthorityError, _Refused."""
@@ -231,14 +145,14 @@ class Orders:
             if error.problem.kind != "orderNotReady":
                 raise _of_names(error, wanted.names) from error
             state = order
-        poll = _Poll(self._clock, ISSUANCE_SECONDS)
+        poll = Poll(self._clock, ISSUANCE_SECONDS)
         while state.status != VALID or not state.certificate:
             if state.status == INVALID:
                 problem = state.problem or Problem(INVALID, "the order is invalid")
                 raise _of_names(AuthorityError(problem), wanted.names)
             if not await poll.wait(state.wait if state.status == PROCESSING else 0.0):
                 text = f"the certificate was not signed within {ISSUANCE_SECONDS:g} s"
-                raise AuthorityError(Problem("orderNotReady", text))
+                raise AuthorityError(Problem(NOT_USABLE, text))
             state = await self._call(partial(authority.state, order))
             if state.status == "ready":
                 state = await self._call(partial(authority.finalize, order, request))
@@ -249,35 +163,10 @@ class Orders:
         return bounded_call(self._clock, self._in_thread, work)
 
 
-def bounded_call(clock: IReactorTime, in_thread: InThread, work: Callable[[], T]) -> Deferred[T]:
-    """Make one request to an authority in a thread. Raises AuthorityError, also after CALL_SECONDS:
-    the thread is then left to itself."""
-    calling = in_thread(work).addTimeout(CALL_SECONDS, clock)
-
-    def no_answer(failure: object) -> T:
-        failure.trap(TimeoutError)  # type: ignore[attr-defined]
-        text = f"the authority has not answered within {CALL_SECONDS:g} s"
-        raise AuthorityError(Problem(UNREACHABLE, text))
-
-    return calling.addErrback(no_answer)
-
-
-class _Poll:
-    """Waits between questions: as long as the authority asks for, else longer each time."""
-
-    def __init__(self, clock: IReactorTime, seconds: float) -> None:
-        self._clock = clock
-        self._end = clock.seconds() + seconds
-        self._next = FIRST_POLL
-
-    async def wait(self, asked: float) -> bool:
-        """Wait before the next question. Return False, at once, if the time is over."""
-        if self._clock.seconds() >= self._end:
-            return False
-        seconds = min(max(asked, self._next), max(self._end - self._clock.seconds(), 0.1))
-        self._next = min(self._next * 1.5, LONGEST_POLL)
-        await deferLater(self._clock, seconds)
-        return True
+def _without_covered(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names without those that a wildcard among them is for: Let's Encrypt refuses an
+    order with both."""
+    return tuple(name for name in names if not covers({*names} - {name}, name))
 
 
 def _of_names(error: AuthorityError, names: Sequence[str]) -> AuthorityError | _Refused:
@@ -309,14 +198,19 @@ def _mentions(text: str, name: str) -> bool:
 def _checked(pem: PEM, names: Sequence[str]) -> PEM:
     """Raises AuthorityError if the authority sent another certificate than the one that was
     ordered."""
+    fault = _fault_of(pem, names)
+    if fault:
+        raise AuthorityError(Problem(NOT_USABLE, f"the authority sent {fault}"))
+    return pem
+
+
+def _fault_of(pem: PEM, names: Sequence[str]) -> str:
+    """Return how a certificate differs from the one that was ordered, empty if it does not."""
     try:
         found = parse_certificate(pem)
-    except BadCertificate as bad:
-        raise AuthorityError(Problem("badCertificate", f"what it sent is none: {bad}")) from bad
+    except BadCertificate:
+        return "no certificate in PEM"
     if not found.chain or found.chain[0].public_key() != found.key.public_key():
-        raise AuthorityError(Problem("badCertificate", "it sent one for another key"))
+        return "a certificate for another key"
     missing = set(names) - set(found.names)
-    if missing:
-        text = f"it sent one without {', '.join(sorted(missing))}"
-        raise AuthorityError(Problem("badCertificate", text))
-    return pem
+    return f"a certificate without {', '.join(sorted(missing))}" if missing else ""

@@ -9,13 +9,15 @@ from mailhost.certificates.names import Group, Leading, NameFinder, groups
 from mailhost.certificates.values import AccountWanted
 from mailhost.config.acme import KeyKind
 from mailhost.interfaces.events import IEventSink, Notice
+from mailhost.net.tls.certificate import covers
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What the settings and the directory of mail domains say. `asked` are further names. `covered`
-    are the names of certificates in the settings. `trial` is the account at a directory where an
-    order has to succeed first. `challenges` are the kinds that this host can answer."""
+    """The certificates as the settings and the directory of mail domains want them. `asked` are
+    further names. `covered` are the names of certificates in the settings. `trial` is the account
+    at a directory where an order has to succeed first. `challenges` are the kinds that this host
+    can answer."""
 
     hostname: str
     domains: tuple[str, ...]
@@ -33,7 +35,7 @@ class Setup:
 
     def is_covered(self, name: str) -> bool:
         """True if a certificate of the settings is for this name."""
-        return name in self.covered or f"*.{name.partition('.')[2]}" in self.covered
+        return covers(self.covered, name)
 
 
 @dataclass(frozen=True, slots=True)

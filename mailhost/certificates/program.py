@@ -15,7 +15,8 @@ from twisted.python.failure import Failure
 
 from mailhost.interfaces.reactor import IReactor
 
-LARGEST_OUTPUT = 4096  # octets that are kept
+KEPT_OUTPUT = 500  # octets
+LARGEST_OUTPUT = 1_000_000  # octets; a program that writes more is killed
 KILLED = -1  # exit code
 
 
@@ -40,6 +41,7 @@ class _Running(ProcessProtocol):
         self.ended: Deferred[Ended] = Deferred(lambda _: self.kill())
         self._text = text
         self._output = b""
+        self._size = 0
 
     def connectionMade(self) -> None:
         transport: Any = self.transport
@@ -47,17 +49,24 @@ class _Running(ProcessProtocol):
         transport.closeStdin()
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
-        self._output = (self._output + data)[:LARGEST_OUTPUT]
+        self._output = (self._output + data)[:KEPT_OUTPUT]
+        self._size += len(data)
+        if self._size > LARGEST_OUTPUT:
+            self.kill()
 
     def processEnded(self, reason: Failure) -> None:
         if self.ended.called:
             return
         code = 0 if reason.check(ProcessDone) else getattr(reason.value, "exitCode", None)
         text = " ".join(self._output.decode("utf-8", "replace").split())
+        if self._size > LARGEST_OUTPUT:
+            text = f"more than {LARGEST_OUTPUT // 1_000_000} MB of output: {text}"
         self.ended.callback(Ended(KILLED if code is None else code, text))
 
     def kill(self) -> None:
+        """Kill it, and read no more from other programs that it has started."""
         transport: Any = self.transport
+        transport.loseConnection()
         with suppress(ProcessExitedAlready):
             transport.signalProcess("KILL")
 

@@ -16,7 +16,11 @@ class IProver(Interface):
 
     def present(name: str, token: str, authorization: str) -> Awaitable[str]:
         """Answer a challenge from now on; `authorization` is the key authorization. Return an empty
-        text when the authority can look, else why it cannot. Raises nothing."""
+        text, or why that failed. Raises nothing."""
+
+    def visible(name: str, token: str, authorization: str) -> Awaitable[str]:
+        """Wait until the authority can see the answer that was presented. Return an empty text, or
+        why it cannot. Raises nothing."""
 
     def remove(name: str, token: str, authorization: str) -> Awaitable[None]:
         """Forget the answer, also one that could not be presented. Raises nothing."""
@@ -31,6 +35,9 @@ class HTTPProver:
 
     def present(self, name: str, token: str, authorization: str) -> Awaitable[str]:
         self._answers.put_http(token, authorization.encode("ascii"))
+        return succeed("")
+
+    def visible(self, name: str, token: str, authorization: str) -> Awaitable[str]:
         return succeed("")
 
     def remove(self, name: str, token: str, authorization: str) -> Awaitable[None]:
@@ -52,6 +59,9 @@ class TLSProver:
         chain, key = await self._in_thread(lambda: answer(name, authorization))
         self._answers.put_tls(name, chain, key)
         return ""
+
+    def visible(self, name: str, token: str, authorization: str) -> Awaitable[str]:
+        return succeed("")
 
     def remove(self, name: str, token: str, authorization: str) -> Awaitable[None]:
         self._answers.remove_tls(name)

@@ -6,6 +6,8 @@ drawn anew for each call, so that hosts do not all come at the same time.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mailhost.certificates.state import Retry, Schedule
 from mailhost.certificates.values import Window
 
@@ -32,7 +34,14 @@ def in_window(former: Schedule, window: Window, now: float, chance: float) -> Sc
     ask = now + min(max(window.wait, SHORTEST_ASK), LONGEST_ASK)
     same = (start, end) == (former.start, former.end)
     renew = former.renew if same else start + (end - start) * chance
-    return Schedule(former.directory, renew, start, end, ask, former.warned)
+    return replace(former, renew=renew, start=start, end=end, ask=ask)
+
+
+def is_due(schedule: Schedule, begins: float, ends: float, now: float) -> bool:
+    """True if a certificate of this life is to be renewed. One that was obtained just now is not,
+    as its successor would be due at once too: the authority's window or the clock is wrong."""
+    earliest = schedule.since + min(DAY, (ends - begins) / 4)
+    return bool(schedule.renew) and max(schedule.renew, earliest) <= now
 
 
 def failed(

@@ -1,4 +1,4 @@
-"""What is remembered of each certificate and name over restarts, in certificates/state.json:
+"""The state of each certificate and name that is kept over restarts, in certificates/state.json:
 
     {"version":1, "certificates":{NAME:{...}}, "names":{NAME:{...}}, "directories":{URL:{...}}}
 
@@ -35,7 +35,8 @@ NEVER_FAILED = Retry()
 class Schedule:
     """When a certificate is renewed. `directory` is where it was ordered. `start` and `end` are the
     window that the authority suggested, 0 if it did not; `ask` is when it is asked again. `warned`
-    is the highest warning about the end of the certificate that was sent."""
+    is the highest warning about the end of the certificate that was sent. `since` is when it was
+    obtained."""
 
     directory: str = ""
     renew: float = 0.0
@@ -43,6 +44,7 @@ class Schedule:
     end: float = 0.0
     ask: float = 0.0
     warned: int = 0
+    since: float = 0.0
 
 
 NO_SCHEDULE = Schedule()

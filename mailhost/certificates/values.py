@@ -58,7 +58,7 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """What the authority knows about one name (RFC 8555 §7.1.4). `name` has no `*.`. `wait` are the
+    """The state of one name at the authority (RFC 8555 §7.1.4). `name` has no `*.`. `wait` are the
     seconds until the next question."""
 
     url: str
@@ -105,17 +105,19 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Our account at one authority. `url` is empty before the registration."""
+    """Our account at one authority. `url` is empty before the registration. `caa` are the names of
+    the authority in CAA records (RFC 8555 §7.1.1), the first is its usual one."""
 
     directory: str
     key: bytes = field(repr=False)  # PEM
     url: str = ""
     contact: tuple[str, ...] = ()
+    caa: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AccountWanted:
-    """What the settings say about the account. `eab_id` and `eab_key` (base64url) tie it to one
+    """The account as the settings have it. `eab_id` and `eab_key` (base64url) tie it to one
     that the authority gave otherwise (RFC 8555 §7.3.4)."""
 
     directory: str
@@ -129,9 +131,9 @@ class IAuthority(Interface):
     """A certificate authority that we have an account with. All methods block for the network, and
     raise AuthorityError."""
 
-    def open(account: Account | None) -> Account:
-        """Read the directory, and register, or find, the account. Returns the account as it is to
-        be kept: with a key of its own where `account` is None."""
+    def open(account: Account) -> Account:
+        """Read the directory, and register the account if its URL is empty. Return the account as
+        it is to be kept."""
 
     def key_authorization(token: str) -> str:
         """Return the text that proves the knowledge of the account's key (RFC 8555 §8.1)."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailhost.cli.context import DOMAIN, ask, config_option
+from mailhost.cli.context import DOMAIN, Fail, NoHost, ask, config_option, data_folder
 from mailhost.cli.table import plain, print_json, print_table
 
 if TYPE_CHECKING:
@@ -27,12 +27,18 @@ ORDER_SECONDS = 3600.0  # that the host has for its orders
 @config_option
 @click.pass_context
 def command(context: click.Context, as_json: bool, config: str | None) -> None:
-    """Show the certificates of the running host: their names, their authority, when they end and
-    are renewed, and why the last order failed."""
+    """Show the certificates of the host: their names, their authority, when they end and are
+    renewed, and why the last order failed.
+
+    While no host runs, only those that the host has ordered are shown.
+    """
     if context.invoked_subcommand is not None:
         context.obj = config
         return
-    found: list[Entry] = ask(config, "certificates.list")
+    try:
+        found: list[Entry] = ask(config, "certificates.list")
+    except NoHost:
+        found = _on_disk(config)
     if as_json:
         print_json(found)
         return
@@ -58,9 +64,12 @@ def command(context: click.Context, as_json: bool, config: str | None) -> None:
     is_flag=True,
     help="Order at the directory for trials, and use nothing of it.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
 @click.pass_obj
-def renew(outer: str | None, name: str | None, staging: bool, config: str | None) -> None:
+def renew(
+    outer: str | None, name: str | None, staging: bool, as_json: bool, config: str | None
+) -> None:
     """Order the certificate called NAME, or with this name, now; without NAME all of them.
 
     The times that the host waits after failures do not count. --staging tries the order at the
@@ -73,15 +82,33 @@ def renew(outer: str | None, name: str | None, staging: bool, config: str | None
         certificate=name or "",
         staging=staging,
     )
-    failed = False
-    for each in results:
+    for each in () if as_json else results:
         done = "the trial succeeded" if staging else "a new certificate is in use"
         result = done if each["ordered"] else "no certificate"
         click.echo(plain(f"{each['name']}: {result}"))
         for failure in each["failures"]:
-            failed = True
             click.echo(plain(f"  {failure}"))
-    sys.exit(1 if failed else 0)
+    if as_json:
+        print_json(results)
+    sys.exit(1 if any(each["failures"] for each in results) else 0)
+
+
+def _on_disk(config: str | None) -> list[Entry]:
+    """Return the certificates in the data folder, with the rights of its owner."""
+    from mailhost.application.privileges import as_owner
+    from mailhost.certificates.folder import read_certificates_of, read_state_of
+    from mailhost.certificates.listing import entries
+
+    data = data_folder(config)
+    try:
+        with as_owner(data):
+            stored = read_certificates_of(data)
+            state = read_state_of(data)
+    except OSError as error:
+        raise Fail(f"the certificates cannot be read: {error}") from error
+    for fault in stored.faults:
+        click.echo(plain(fault), err=True)
+    return entries(None, {each.name: each for each in stored.certificates}, state)
 
 
 def _more(found: Sequence[Entry]) -> Iterator[str]:

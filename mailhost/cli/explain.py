@@ -29,9 +29,14 @@ NOT_RUNNING = "no host runs: the answer is based on the settings file and the da
 @click.option(
     "--size", metavar="OCTETS", type=click.IntRange(0), default=0, help="The size of the message."
 )
+@click.option(
+    "--tls",
+    type=click.Choice(["required", "optional"]),
+    help="The demand of the sender: REQUIRETLS, or TLS-Required: No.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @config_option
-def command(as_json: bool, config: str | None, **question: Any) -> None:
+def command(as_json: bool, config: str | None, tls: str | None, **question: Any) -> None:
     """Explain what the host would do with a message: which rules apply, which filters are asked,
     where the recipient leads, and which replies the client would get.
 
@@ -42,6 +47,8 @@ def command(as_json: bool, config: str | None, **question: Any) -> None:
     The exit code is 0 if the message would be accepted as far as it is explained, 1 if it would be
     refused for now or for good, or if it cannot be explained, and 2 for wrong usage.
     """
+    if tls:
+        question["tls"] = tls
     try:
         found = ask(config, "explain", **question)
         running = True

@@ -41,7 +41,9 @@ def command(proxy: str | None, config: str | None) -> None:
         click.echo(write(proxy_blocks.behind(loaded.settings, domains)), nl=False)
         return
     if not any(listen.protocol.web for listen in loaded.settings.listen):
-        click.echo("the settings have no web listener; add the table [web]", err=True)
+        own = "listen" in loaded.settings.model_fields_set
+        more = '[[listen]] tables with protocol = "http" and "https"' if own else "the table [web]"
+        click.echo(f"the settings have no web listener; add {more}", err=True)
     empty = "this host has no domain yet; add one with `mailhost domain add`"
     print_table(["address", "for"], list(_addresses(loaded.settings, domains)), empty)
 

@@ -24,7 +24,7 @@ from mailhost.config.types import (
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 _WORDS = {"letsencrypt": LETS_ENCRYPT, "staging": STAGING}
-MOST_NAMES = 100  # in one certificate, as Let's Encrypt allows
+MOST_NAMES = 90  # with those of a domain itself at most 100, as Let's Encrypt allows
 
 
 class ChallengeKind(StrEnum):
@@ -125,6 +125,11 @@ class ACME(Section):
     dns_command: Command = ()
     nsupdate: NSUpdate | None = None
     dns_wait: Annotated[Positive, Field(le=DAY)] = 5 * MINUTE
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that are read with each order, besides secrets."""
+        return tuple(filter(None, (self.ca_file, self.nsupdate.key if self.nsupdate else "")))
 
     @property
     def changes_dns(self) -> bool:

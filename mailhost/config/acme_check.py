@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import stat
 from collections.abc import Iterator
 
 from mailhost.config.acme import ACME, ChallengeKind
@@ -59,9 +60,19 @@ def _files(acme: ACME) -> Iterator[Problem]:
         text = f"{acme.dns_command[0]} is no program that can be run; correct the path or its mode"
         yield Problem(key_of((*_PLACE, "dns_command")), text)
     if acme.nsupdate:
-        try:
-            with open(acme.nsupdate.key, "rb") as file:
-                file.read(1)
-        except OSError as error:
-            text = unreadable(acme.nsupdate.key, error)
-            yield Problem(key_of((*_PLACE, "nsupdate", "key")), text)
+        fault = _key_fault(acme.nsupdate.key)
+        if fault:
+            yield Problem(key_of((*_PLACE, "nsupdate", "key")), fault)
+
+
+def _key_fault(path: str) -> str:
+    """Return the fault of a file with a TSIG key, empty for none."""
+    try:
+        with open(path, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            file.read(1)
+    except OSError as error:
+        return unreadable(path, error)
+    if mode & stat.S_IROTH:
+        return f"everybody on this machine can read {path}; run: chmod 600 {path}"
+    return ""

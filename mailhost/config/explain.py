@@ -16,6 +16,7 @@ from mailhost.config.filters.kinds import AnyFilter
 from mailhost.config.model import AccountSettings, DomainSettings, Settings
 from mailhost.config.problems import Problem, key_of
 from mailhost.config.section import Section
+from mailhost.config.types import duration
 
 Location: TypeAlias = tuple[str | int, ...]
 
@@ -36,6 +37,13 @@ _EXAMPLES = {
     "prefix": 'prefix = "[EXTERN]"',
     "file": 'file = "list.txt"',
 }
+_EXAMPLES_OF = {  # where the key alone does not say what it is
+    ("external_account", "id"): 'id = "kid-1"',
+    ("external_account", "key"): 'key = { file = "secrets/acme" }',
+    ("nsupdate", "server"): 'server = "127.0.0.1:53"',
+    ("nsupdate", "key"): 'key = "secrets/acme.key"',
+}
+_UNITS = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
 _OTHER_NAMES = {"smtps": "submissions", "ssmtp": "submissions", "pop": "pop3", "msa": "submission"}
 _SHAPES = {
     "string_type": "write a text in quotes",
@@ -48,9 +56,16 @@ _SHAPES = {
 
 def explain(error: ValidationError) -> list[Problem]:
     """Turn a failed validation into problems, in the order of the model. A default that depends on
-    a wrong value is no problem of its own."""
-    found = error.errors(include_url=False)
-    return [_problem(each) for each in found if each["type"] != "default_factory_not_called"]
+    a wrong value is no problem of its own, nor is a list that is too short without a wrong entry.
+    """
+    found = [each for each in error.errors(include_url=False) if not _follows(each)]
+    return [_problem(each) for each in found]
+
+
+def _follows(details: ErrorDetails) -> bool:
+    """True for an error that follows from another one."""
+    kind, value = details["type"], details["input"]
+    return kind == "default_factory_not_called" or (kind == "too_short" and bool(value))
 
 
 def place(location: Location) -> Location:
@@ -75,7 +90,7 @@ def _text(details: ErrorDetails, location: Location) -> str:
     if kind == "extra_forbidden":
         return _split_name(location, value) or _unknown(location) + _other_domain(location, value)
     if kind == "missing":
-        return f"is missing; write {_EXAMPLES.get(str(location[-1]), 'it')}"
+        return f"is missing; write {_example(location)}"
     if location == ("version",):
         return f"this mailhost reads version 1, {_shown(value)}"
     if kind == "value_error":
@@ -84,15 +99,39 @@ def _text(details: ErrorDetails, location: Location) -> str:
         return f"write {_quoted(location, value)}; a dot in a name stands in quotes"
     if kind == "tuple_type" and isinstance(value, dict):
         return f"there may be several; write [[{key_of(location)}]], in double brackets"
-    if kind == "enum":
-        return f"{_remedy(kind, context, details['msg'])}, {_shown(value)}{_perhaps(value)}"
-    return f"{_remedy(kind, context, details['msg'])}, {_shown(value)}"
+    if kind == "too_short":
+        return "write a list with one entry at least"
+    remedy = _remedy(kind, _in_units_of(value, context), details["msg"])
+    return f"{remedy}, {_shown(value)}{_perhaps(value) if kind == 'enum' else ''}"
+
+
+def _example(location: Location) -> str:
+    name = str(location[-1])
+    return _EXAMPLES_OF.get((str(location[-2:][0]), name)) or _EXAMPLES.get(name, "it")
 
 
 def _perhaps(value: object) -> str:
     """Return a suggestion if `value` is another name of a protocol, else an empty text."""
     meant = _OTHER_NAMES.get(value.lower()) if isinstance(value, str) else None
     return f"; perhaps {meant!r} is meant" if meant else ""
+
+
+def _in_units_of(value: object, context: dict[str, Any]) -> dict[str, Any]:
+    """Return the bounds of a time as texts such as `1 day`, if the time is written so."""
+    try:
+        if not isinstance(value, str) or duration(value) < 0:
+            return context
+    except ValueError:
+        return context
+    bounds = {key: _span(bound) for key, bound in context.items() if key in ("ge", "le") and bound}
+    return {**context, **bounds}
+
+
+def _span(seconds: float) -> str:
+    """Return a time in the largest unit in which it is a whole number."""
+    fitting = (each for each in _UNITS.items() if seconds % each[1] == 0)
+    unit, length = next(fitting, ("second", 1))
+    return f"{seconds / length:g} {unit}{'' if seconds == length else 's'}"
 
 
 def _remedy(kind: str, context: dict[str, Any], message: str) -> str:

@@ -1,4 +1,4 @@
-"""Checks the endpoint of `[metrics]` against the listeners, and for who can reach it."""
+"""Checks the endpoint of `[metrics]` against the listeners, and whether strangers can reach it."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def warn_of_metrics(settings: Settings) -> Iterator[Problem]:
     if endpoint.port is not None and _is_public(endpoint):
         yield Problem(
             KEY,
-            f"is open to all who reach {endpoint.interface}: the metrics and the names in "
-            f'certificates are then public; write "{DEFAULT_ENDPOINT}", or a private address',
+            "can be reached from other networks: the metrics and the names in certificates are "
+            f'then public; write "{DEFAULT_ENDPOINT}", or a private address',
         )
 
 

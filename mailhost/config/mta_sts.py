@@ -16,8 +16,9 @@ MaxAge = Annotated[Seconds, Field(ge=SHORTEST_AGE, le=LONGEST_AGE)]
 
 
 class STSMode(StrEnum):
-    """What other hosts do if the TLS of this host is not as the policy says: with `testing` they
-    report it and deliver, with `enforce` they keep the mail back. `none` takes a policy back."""
+    """The action of other hosts if the TLS of this host is not as the policy says: with `testing`
+    they report it and deliver, with `enforce` they keep the mail back. `none` takes a policy
+    back."""
 
     TESTING = "testing"
     ENFORCE = "enforce"

@@ -1,10 +1,10 @@
 """Checks that only the host's user and root can write to the folders and files of the host.
 
 Users who can write to the data folder can replace a socket or a file in it, and so read mail; with
-the settings file or the code of a filter they decide what the host does. Such folders and files are
-refused, as are secrets that other users can read. The owner and root may write, and so may a group
-without other members: many systems give each user such a group. The folders above are checked too,
-unless they are sticky: in a sticky folder users cannot rename the files of others.
+the settings file, the code of a filter or a program they decide what the host does. Such folders
+and files are refused, as are secrets that other users can read. The owner and root may write, and
+so may a group without other members: many systems give each user such a group. The folders above
+are checked too, unless they are sticky: in a sticky folder users cannot rename the files of others.
 """
 
 from __future__ import annotations
@@ -23,12 +23,21 @@ from mailhost.config.model import Settings
 from mailhost.config.problems import Problem, key_of
 
 # folders and files of the data folder
-_INSIDE = ("directory.sqlite", "mail", "queue", "incoming", "tls", "dmarc", "tls-reports")
+_INSIDE = (
+    "directory.sqlite",
+    "mail",
+    "queue",
+    "incoming",
+    "tls",
+    "certificates",
+    "dmarc",
+    "tls-reports",
+)
 
 
 def check_ownership(settings: Settings) -> Iterator[Problem]:
-    """Yield a problem for the data folder, folders of sockets and code of filters that other users
-    can write."""
+    """Yield a problem for the data folder, folders of sockets, code of filters and programs that
+    other users can write."""
     inside = (os.path.join(settings.data, name) for name in _INSIDE)
     faults = (open_to_others(path, settings.user) for path in (settings.data, *inside))
     yield from (Problem("data", fault) for fault in islice(filter(None, faults), 1))
@@ -39,6 +48,10 @@ def check_ownership(settings: Settings) -> Iterator[Problem]:
             fault = open_to_others(folder, settings.user)
             if fault:
                 yield Problem(key_of(("listen", number, "endpoint")), fault)
+    for program in settings.tls.acme.dns_command[:1]:
+        fault = open_to_others(program, settings.user)
+        if fault:
+            yield Problem(key_of(("tls", "acme", "dns_command")), fault)
     for number, each in enumerate(settings.filter):
         code = each.file if isinstance(each, Python) else None
         fault = open_to_others(code, settings.user) if code else ""

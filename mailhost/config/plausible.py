@@ -130,8 +130,8 @@ def warnings(settings: Settings) -> Iterator[Problem]:
         yield Problem("tls_reports.send", _UNSIGNED)
     if settings.doctor.daily and settings.admin is None:
         yield Problem("doctor.daily", _NO_READER)
-    if settings.relay.tls.authority is not None:
-        yield Problem("relay.tls.authority", _ONLY_FOR_TESTS)
+    if settings.relay.tls.ca_file is not None:
+        yield Problem("relay.tls.ca_file", _ONLY_FOR_TESTS)
 
 
 def hostname_fault(name: str) -> str:
@@ -249,7 +249,7 @@ def _endpoint_files(settings: Settings) -> Iterator[Problem]:
 
 def _authority(settings: Settings) -> Iterator[Problem]:
     """Yield the fault of the authority for other hosts' certificates."""
-    path, key = settings.relay.tls.authority, "relay.tls.authority"
+    path, key = settings.relay.tls.ca_file, "relay.tls.ca_file"
     if path is None:
         return
     try:

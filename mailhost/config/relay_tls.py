@@ -12,7 +12,7 @@ from mailhost.config.types import Count, Path, Switch
 
 
 class MemoryRule(StrEnum):
-    """What is done with mail for a host that had TLS and has none now. `warn` sends it and logs a
+    """The rule for mail to a host that had TLS and has none now. `warn` sends it and logs a
     warning; `enforce` keeps it waiting."""
 
     OFF = "off"
@@ -24,7 +24,7 @@ class RelayTLS(Section):
     """`[relay.tls]`. `mta_sts` and `dane` obey the policies that domains publish in these ways.
     `memory` is about hosts that had TLS within the time `memory_for`.
 
-    The others are for test networks: `mta_sts_port` is where policies are fetched, and `authority`
+    The others are for test networks: `mta_sts_port` is where policies are fetched, and `ca_file`
     is a file with a certificate in PEM that replaces the authorities of this machine.
     """
 
@@ -33,4 +33,4 @@ class RelayTLS(Section):
     memory: MemoryRule = MemoryRule.WARN
     memory_for: Positive = 30 * DAY
     mta_sts_port: Annotated[Count, Field(ge=1, le=65535)] = 443
-    authority: Path | None = None
+    ca_file: Path | None = None

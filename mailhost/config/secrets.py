@@ -24,6 +24,8 @@ _APP_HASH = re.compile(r"\$sha256\$[0-9a-f]{64}")
 _APP_HOW = "write what `mailhost hash-password --app` prints there"
 _APP = "app_passwords"
 _APP_KEY = re.compile(rf'domain\.("[^"]*"|[^."]+)\.account\.("[^"]*"|[^."]+)\.{_APP}\.')
+_EXTERNAL = "tls.acme.external_account.key"
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]+={0,2}")
 LARGEST_SECRET = 65_536  # octets; a secret is one line, so a larger file is the wrong one
 
 
@@ -61,8 +63,7 @@ def read_secrets(
 def secret_sources(settings: Settings) -> Iterator[tuple[str, Secret]]:
     """Yield every source of a secret, with the key of the setting."""
     if settings.tls.acme.external_account:
-        key = ("tls", "acme", "external_account", "key")
-        yield key_of(key), settings.tls.acme.external_account.key
+        yield _EXTERNAL, settings.tls.acme.external_account.key
     for number, route in enumerate(settings.relay.route):
         if route.password:
             yield key_of(("relay", "route", number, "password")), route.password
@@ -76,6 +77,9 @@ def secret_sources(settings: Settings) -> Iterator[tuple[str, Secret]]:
 
 def _hash_fault(key: str, secret: str) -> str:
     """Return what a secret is not but should be, an empty text for a good one."""
+    if key == _EXTERNAL:
+        good = _BASE64URL.fullmatch(secret) and len(secret.rstrip("=")) % 4 != 1
+        return "" if good else "key in base64url; write the key as the authority gave it"
     if not key.startswith("domain."):
         return ""
     if _APP_KEY.match(key):

@@ -25,7 +25,7 @@ from mailhost.interfaces.dns import (
 
 @dataclass(frozen=True, slots=True)
 class TLSAAnswer:
-    """What DNS says about the TLSA records of one host and port.
+    """The answer of DNS about the TLSA records of one host and port.
 
     `base` is the name that they stand below (the TLSA base domain), `records` are all of them.
     `trouble` says why there is no answer: the host must not be connected to then, since an attacker
@@ -44,7 +44,8 @@ def find_tlsa(host: str, port: int) -> Lookups[TLSAAnswer | None]:
     six = yield from ask(ipv6_of(host))
     addresses = [each for each in (four, six) if each.found is Found.RECORDS]
     if not addresses:
-        return None  # it cannot be connected to
+        failed = next((each for each in (four, six) if each.found is Found.FAILED), None)
+        return TLSAAnswer(host, trouble=_trouble(host, failed)) if failed else None
     canonical = addresses[0].canonical or host
     if all(each.secure for each in addresses):
         return (yield from _at_names(dict.fromkeys((canonical, host)), port))

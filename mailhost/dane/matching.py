@@ -8,6 +8,7 @@ through others that the host sends too; dates and names count then.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -30,6 +31,9 @@ from mailhost.net.tls.peer import Chain, PeerProblem
 NO_MATCH = PeerProblem(
     TLSFailure.TLSA_INVALID, "no TLSA record is about the certificate or its authorities"
 )
+# a domain that chooses both records and chain must not keep the reactor busy
+MOST_CERTIFICATES = 10  # of a chain that are looked at
+MOST_ANCHORS = 8  # authorities with which a chain is verified
 _EXPIRED = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 
 
@@ -40,12 +44,14 @@ def problems(
     ones. With usage 2 the certificate must be for one of `names`."""
     if not chain:
         return (NO_MATCH,)
+    chain = chain[:MOST_CERTIFICATES]
     keys = [_key(each) for each in chain]
     for record in records:
         if record.usage == DANE_EE and matches(record, chain[0], keys[0]):
             return ()
     found: tuple[PeerProblem, ...] = (NO_MATCH,)
-    for anchor in _anchors(records, chain, keys):
+    anchors = dict.fromkeys(_anchors(records, chain, keys))  # each once
+    for anchor in islice(anchors, MOST_ANCHORS):
         found = tuple(_with_anchor(anchor, chain, names))
         if not found:
             break

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from functools import partial
 
 from mailhost.aggregate_reports.reader import LONGEST_NAME
+from mailhost.aggregate_reports.received import forget_old
 from mailhost.aggregate_reports.report import BadReport, check_period
 from mailhost.aggregate_reports.unpack import file_of_message
 from mailhost.concurrency.threads import InThread
+from mailhost.dmarc_reports.database import reports_database
 from mailhost.dmarc_reports.read import read_report
-from mailhost.dmarc_reports.received import forget_old, keep_report
+from mailhost.dmarc_reports.received import keep_report
 from mailhost.dmarc_reports.report import AggregateReport
 from mailhost.dmarc_reports.unpack import XML
 from mailhost.message.content import Content
@@ -41,7 +43,7 @@ class CollectedDMARCReports:
 
     async def forget_old(self) -> None:
         """See ReportKind."""
-        await self._in_thread(partial(forget_old, self._data, self._wall()))
+        await self._in_thread(partial(forget_old, reports_database(self._data), self._wall()))
 
 
 def _report_of(content: Content) -> AggregateReport:

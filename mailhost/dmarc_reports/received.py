@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mailhost.aggregate_reports.report import DAY
+from mailhost.aggregate_reports.received import remove_beyond, remove_oldest
 from mailhost.dmarc_reports.database import reports_database
 from mailhost.dmarc_reports.report import (
     AggregateReport,
@@ -22,8 +22,6 @@ from mailhost.dmarc_reports.report import (
 )
 from mailhost.interfaces.authentication import PublishedPolicy
 
-KEPT = 400 * DAY  # seconds after the end of their period that reports are kept
-MOST_REPORTS = 20_000  # of one domain
 MOST_ROWS = 1_000_000  # of all reports, some 300 MB
 
 
@@ -60,11 +58,7 @@ def keep_report(data: str, report: AggregateReport) -> bool:
             "INSERT INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             ((added.lastrowid, *_columns(row)) for row in report.rows),
         )
-        connection.execute(
-            "DELETE FROM report WHERE id IN "
-            "(SELECT id FROM report WHERE domain = ? ORDER BY last DESC LIMIT -1 OFFSET ?)",
-            (report.published.domain, MOST_REPORTS),
-        )
+        remove_beyond(connection, report.published.domain)
         _remove_oldest(connection)
         return True
 
@@ -72,19 +66,7 @@ def keep_report(data: str, report: AggregateReport) -> bool:
 def _remove_oldest(connection: sqlite3.Connection) -> None:
     """Remove the oldest reports until the rest has MOST_ROWS at most."""
     while connection.execute("SELECT count(*) FROM result").fetchone()[0] > MOST_ROWS:
-        connection.execute(
-            "DELETE FROM report WHERE id IN (SELECT id FROM report ORDER BY last LIMIT 100)"
-        )
-
-
-def forget_old(data: str, now: float) -> None:
-    """Remove the reports whose period ended more than KEPT seconds before `now`. Makes no
-    database."""
-    database = reports_database(data)
-    if not database.exists:
-        return
-    with database.opened() as connection:
-        connection.execute("DELETE FROM report WHERE last < ?", (int(now) - KEPT,))
+        remove_oldest(connection, 100)
 
 
 def results_about(data: str, domain: str, since: float) -> Sequence[ReportedRow]:

@@ -42,7 +42,7 @@ class MailService:
 @dataclass(frozen=True, slots=True)
 class CertificateKey:
     """A public key of the certificates at port 25, as the DER of its SubjectPublicKeyInfo. A
-    `coming` key is that of a later certificate."""
+    `coming` key is that of the next certificate."""
 
     public: bytes
     coming: bool = False
@@ -51,10 +51,11 @@ class CertificateKey:
 @dataclass(frozen=True, slots=True)
 class Authority:
     """The authority that issues certificates by ACME: its names in CAA records, the usual one
-    first, and the URI of our account there, empty where it is not known (RFC 8657 §3)."""
+    first, and the URIs of our accounts there, that for trials last; none where they are not known
+    (RFC 8657 §3)."""
 
     names: tuple[str, ...]
-    account: str = ""
+    accounts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def tls_reports(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
 def tlsa(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
     """Yield a record for each key, also for one that no certificate has yet (RFC 7671 §8.1)."""
     for key in host.certificates.keys:
-        use = "that a later certificate will have" if key.coming else "of the certificate in use"
+        use = "of the next certificate" if key.coming else "of the certificate in use"
         purpose = f"DANE: the key {use}. Add it only if DNSSEC signs the zone."
         name = f"_25._tcp.{host.hostname}"
         yield PlannedRecord(name, "TLSA", tlsa_data(key), Topic.TLSA, purpose)
@@ -60,10 +60,12 @@ def tlsa_data(key: CertificateKey) -> str:
 
 def caa(host: HostFacts, own: DomainFacts) -> Iterator[PlannedRecord]:
     """Yield the record at the host's name alone; names with a CNAME to it have the same (RFC 8659
-    §3). One at the domain would also bind the web sites of the domain."""
+    §3), and one for each of our accounts. One at the domain would also bind its web sites."""
     authority = host.certificates.authority
-    if authority is not None:
-        account = f"; accounturi={authority.account}" if authority.account else ""
-        data = f'0 issue "{authority.names[0]}{account}"'
+    if authority is None:
+        return
+    for account in authority.accounts or ("",):
+        only = f"; accounturi={account}" if account else ""
+        data = f'0 issue "{authority.names[0]}{only}"'
         purpose = "Only this authority may issue certificates for this name, and names below it."
         yield PlannedRecord(host.hostname, "CAA", data, Topic.CAA, purpose)

@@ -23,12 +23,14 @@ from mailhost.doctor.host.listeners import listeners_check
 from mailhost.doctor.host.local_facts import LocalFacts
 from mailhost.doctor.host.ordered_certificates import ordered_certificates_check
 from mailhost.doctor.host.queue import queue_check
+from mailhost.doctor.host.sending_names import sending_names_check
 from mailhost.doctor.host.served_certificates import served_certificates_check
 from mailhost.doctor.host.settings_file import TOPIC, settings_findings, wrong_settings
 from mailhost.doctor.host.web_listener import web_listener_check
 from mailhost.doctor.network.attempt import PortAttempts
 from mailhost.doctor.network.checks import network_checks
 from mailhost.doctor.other_hosts.checks import other_host_checks
+from mailhost.doctor.other_hosts.tls_failures import tls_failures_check
 from mailhost.doctor.running_host import ask_host
 
 MOST_SECONDS = 3.8  # of each check, so that the report is there in five seconds with the start
@@ -46,6 +48,7 @@ def checks_of_this_host(
         queue_check(settings.data, in_thread),
         ordered_certificates_check(context, settings, time.time),
         *other_host_checks(context, settings.data, settings.trace.off),
+        tls_failures_check(settings, in_thread),
     ]
     return _in_time(
         [
@@ -53,6 +56,7 @@ def checks_of_this_host(
             listeners_check(settings, local.listening, in_thread),
             *network_checks(context, loaded),
             *_always(context, loaded, local),
+            sending_names_check(settings, context.resolver, context.reactor),
             served_certificates_check(settings, local.listening, in_thread),
             domain_certificates_check(context, settings),
             web_listener_check(context, settings, PortAttempts(context.reactor)),

@@ -34,7 +34,7 @@ class BySize:
 
     @property
     def trouble(self) -> str:
-        """What is wrong with the writer now, empty for nothing."""
+        """The fault of the writer now, empty for none."""
         return self._shared.trouble
 
     def start(self) -> None:

@@ -106,7 +106,7 @@ class WriterClient:
 
     @property
     def trouble(self) -> str:
-        """What is wrong with the writer now, empty for nothing."""
+        """The fault of the writer now, empty for none."""
         if self._link is None:
             return "the writer cannot be reached"
         return "the writer, or the disk, stands still" if self._stall.reported else ""

@@ -34,6 +34,7 @@ from mailhost.interfaces.signing import KeyState
 from mailhost.interfaces.store import IMailStore
 from mailhost.message.address import Address
 from mailhost.message.client import Client
+from mailhost.message.envelope import Envelope
 from mailhost.message.status import Status
 from mailhost.reception.context import ListenerContext
 from mailhost.reception.filters.chain import Chain
@@ -100,7 +101,8 @@ class Explainer:
                 services.reactor,
                 self._context.pause,
             )
-            way = await ways.of(services.directory.view, sender, recipient, question.size)
+            envelope = Envelope(sender, size=question.size, tls=question.tls)
+            way = await ways.of(services.directory.view, envelope, recipient)
         filters: tuple[FilterView, ...] = preview.views() if preview else ()
         return Explanation(
             ListenerView(
@@ -141,7 +143,11 @@ class Explainer:
         machine = Session(run.wire, client, reception, None, self._options, NoEffect())
         verb = "LHLO" if self._options.lmtp else "EHLO"
         commands = commands_of(
-            f"{verb} {client.hello}", question.sender, question.recipient, question.size
+            f"{verb} {client.hello}",
+            question.sender,
+            question.recipient,
+            question.size,
+            question.tls,
         )
         running = Deferred.fromCoroutine(run.exchanges(machine, commands))
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mailhost.config.model import Listen
 from mailhost.message.address import Address
 from mailhost.message.client import Client
+from mailhost.message.tls_demand import TLSDemand
 
 
 class CannotExplain(Exception):
@@ -16,13 +17,14 @@ class CannotExplain(Exception):
 @dataclass(frozen=True, slots=True)
 class Question:
     """A message of `client` at the listener `listen`. `sender` is None for the null reverse-path,
-    `size` the octets that the client announces, 0 for none."""
+    `size` the octets that the client announces, 0 for none. `tls` is the demand of the sender."""
 
     listen: Listen
     client: Client
     sender: Address | None
     recipient: Address
     size: int = 0
+    tls: TLSDemand = TLSDemand.USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class MailboxView:
 @dataclass(frozen=True, slots=True)
 class HostView:
     """A host of a next hop, by preference. `trouble` is why it cannot be tried, empty where it
-    can. `tls` is the decision about TLS with an MX host, empty for the host of a route."""
+    can. `tls` is the decision about TLS with the host, empty where a route decides about it."""
 
     name: str
     preference: int

@@ -10,6 +10,7 @@ from mailhost.concurrency.answers import result_of
 from mailhost.explain.explanation import Exchange
 from mailhost.interfaces.wire import IMachine, IWire
 from mailhost.message.address import Address
+from mailhost.message.tls_demand import TLSDemand
 
 
 @implementer(IWire)
@@ -48,10 +49,13 @@ class _Replies:
         return text.replace("\r\n", "\n")
 
 
-def commands_of(hello: str, sender: Address | None, recipient: Address, size: int) -> list[str]:
+def commands_of(
+    hello: str, sender: Address | None, recipient: Address, size: int, tls: TLSDemand
+) -> list[str]:
     """Return the commands from EHLO (`hello` is the whole command) to RCPT."""
     extended = any(each is not None and not str(each).isascii() for each in (sender, recipient))
     parameters = (f" SIZE={size}" if size else "") + (" SMTPUTF8" if extended else "")
+    parameters += " REQUIRETLS" if tls is TLSDemand.REQUIRED else ""
     return [hello, f"MAIL FROM:<{sender or ''}>{parameters}", f"RCPT TO:<{recipient}>"]
 
 

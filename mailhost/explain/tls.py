@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mailhost.config.model import RouteTLS
+from mailhost.message.tls_demand import TLSDemand
 from mailhost.relay.connect import SUBMISSIONS
 from mailhost.relay.nexthop import Destination
 from mailhost.relay.tls.decision import TLSDecision, TLSUse, Verification
@@ -29,8 +30,9 @@ def route_text(destination: Destination) -> str:
     return f"{text}, from the first octet" if destination.port == SUBMISSIONS else text
 
 
-def decision_text(decision: TLSDecision) -> str:
-    """Return the decision about one MX host, and the rule that decided."""
+def decision_text(decision: TLSDecision, demand: TLSDemand = TLSDemand.USUAL) -> str:
+    """Return the decision about one host, and the rule that decided. `demand` is that of the
+    sender."""
     if decision.refused:
         assert decision.problem is not None  # why it is refused
         text = f"no mail is sent to it: {decision.problem.text}"
@@ -38,7 +40,10 @@ def decision_text(decision: TLSDecision) -> str:
         text = f"{_USES[decision.use]}; {_certificate(decision)}"
         if decision.remembered and not decision.required:
             text += f"; the host had TLS on {decision.remembered}, so the log warns if it has none"
-    return f"{text} (decided by {decision.decided})"
+    text += f" (decided by {decision.decided})"
+    if demand is TLSDemand.REQUIRED and not decision.refused:
+        text += "; the host must offer REQUIRETLS"
+    return text
 
 
 def _certificate(decision: TLSDecision) -> str:

@@ -4,6 +4,7 @@ hosts."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from twisted.internet.defer import Deferred, TimeoutError
@@ -18,13 +19,15 @@ from mailhost.interfaces.accounts import DirectoryView
 from mailhost.interfaces.route_steps import StepRule
 from mailhost.interfaces.store import IMailStore
 from mailhost.message.address import Address, literal_address
+from mailhost.message.envelope import Envelope
 from mailhost.message.status import Status
+from mailhost.message.tls_demand import TLSDemand
 from mailhost.mta_sts.lookups import find_id
 from mailhost.net.dns.lookups import run_lookups
 from mailhost.relay.mx import NO_ANSWER, RelayHost, find_addresses, find_hosts
 from mailhost.relay.nexthop import Destination
 from mailhost.relay.tls.decision import TLSPolicies
-from mailhost.relay.tls.demands import decide_for_message
+from mailhost.relay.tls.demands import decide_for_message, demand_of
 from mailhost.relay.transport import RelayTransport
 from mailhost.routing import Destinations, LocalDestination, Router
 
@@ -69,10 +72,8 @@ class Way:
         self._clock = clock
         self._pause = pause
 
-    async def of(
-        self, view: DirectoryView, sender: Address | None, recipient: Address, size: int
-    ) -> WayView:
-        """Return the way of a message with `size` octets. Asks DNS, for DNS_LIMIT at most."""
+    async def of(self, view: DirectoryView, envelope: Envelope, recipient: Address) -> WayView:
+        """Return the way of a message to one recipient. Asks DNS, for DNS_LIMIT at most."""
         steps = _Steps()
         found = await self._routed(view, recipient, steps)
         shown = tuple(steps.shown)
@@ -80,8 +81,8 @@ class Way:
         if isinstance(found, Status):
             return WayView(shown, (), (), str(found), left_out)
         elsewhere = list(found.elsewhere)
-        mailboxes = await self._mailboxes(list(found.here.values())[:MOST_STEPS], size)
-        hops = await self._next_hops(sender, elsewhere[:MOST_LOOK_UPS])
+        mailboxes = await self._mailboxes(list(found.here.values())[:MOST_STEPS], envelope.size)
+        hops = await self._next_hops(envelope, elsewhere[:MOST_LOOK_UPS])
         left_out += _beyond(found.here, MOST_STEPS) + _beyond(elsewhere, MOST_LOOK_UPS)
         return WayView(shown, mailboxes, hops, _partial_refusal(found), left_out)
 
@@ -108,14 +109,16 @@ class Way:
         return tuple(found)
 
     async def _next_hops(
-        self, sender: Address | None, recipients: Sequence[Address]
+        self, envelope: Envelope, recipients: Sequence[Address]
     ) -> tuple[NextHopView, ...]:
+        sender, demand = envelope.reverse_path, demand_of(envelope)
         domain = sender.domain if sender else ""
-        return tuple(await side_by_side(self._next_hop(domain, each) for each in recipients))
+        hops = (self._next_hop(domain, demand, each) for each in recipients)
+        return tuple(await side_by_side(hops))
 
-    async def _next_hop(self, sender: str, recipient: Address) -> NextHopView:
+    async def _next_hop(self, sender: str, demand: TLSDemand, recipient: Address) -> NextHopView:
         destination = self._relay.next_hop(sender, recipient.domain, 0)
-        looking = Deferred.fromCoroutine(self._hosts(destination))
+        looking = Deferred.fromCoroutine(self._hosts(destination, demand))
         found: Sequence[HostView] | Status
         try:
             found = await looking.addTimeout(DNS_LIMIT, self._clock)
@@ -126,7 +129,7 @@ class Way:
             str(recipient),
             destination.route.via if destination.route else "",
             destination.port,
-            route_text(destination) if destination.route else _common(hosts),
+            _common(hosts) or (route_text(destination) if destination.route else ""),
             tuple(hosts),
             trouble,
             "" if destination.route else await self._sts_policy(destination),
@@ -150,13 +153,15 @@ class Way:
             return "there is no MTA-STS policy"
         return "there is an MTA-STS policy, which is fetched at the next mail, and may require TLS"
 
-    async def _hosts(self, destination: Destination) -> Sequence[HostView] | Status:
+    async def _hosts(
+        self, destination: Destination, demand: TLSDemand
+    ) -> Sequence[HostView] | Status:
         services = self._relay.services
         own_name = services.own_addresses.name
         found = await find_hosts(services.resolver, destination, own_name, _keep_order)
         if isinstance(found, Status):
             return found
-        policies = await self._relay.known_policies(destination)
+        policies = replace(await self._relay.known_policies(destination), demand=demand)
         one = partial(self._host, destination, policies)
         return await side_by_side(map(one, found[:MOST_HOSTS]))
 
@@ -167,10 +172,11 @@ class Way:
         found = await find_addresses(services.resolver, destination, host, services.own_addresses)
         if isinstance(found, Status):
             return HostView(host.name, host.preference, trouble=_with_cause(found))
-        if destination.route is not None:
+        if destination.route is not None and policies.demand is not TLSDemand.REQUIRED:
             return HostView(host.name, host.preference, tuple(found))
         decision = decide_for_message(policies, await result_of(services.facts(destination, host)))
-        return HostView(host.name, host.preference, tuple(found), tls=decision_text(decision))
+        text = decision_text(decision, policies.demand)
+        return HostView(host.name, host.preference, tuple(found), tls=text)
 
 
 def _common(hosts: Sequence[HostView]) -> str:

@@ -55,11 +55,11 @@ class TLSSession(Event):
     """One session with a host of another domain, or the policy that could not be fetched for it.
 
     `domain` is the recipients' domain, `policy` is the one that this result counts under, `decided`
-    says in words which rule decided about TLS, such as `mta-sts enforce`. `failure` is None for a
-    session that fulfils the policy. `delivered` is true where mail went on in spite of a failure.
-    `reason` has the cause in words. `mx` and `ip` are those of the host, `own_ip` is our own
-    address; they are empty where no host was connected to. Sessions by routes of the settings, and
-    sessions without any attempt at TLS, emit none.
+    says in words which rule decided about TLS, such as `the MTA-STS policy of example.org (mode
+    enforce)`. `failure` is None for a session that fulfils the policy. `delivered` is true where
+    mail went on in spite of a failure. `reason` has the cause in words. `mx` and `ip` are those of
+    the host, `own_ip` is our own address; the addresses are empty where no host was connected to.
+    Sessions by routes of the settings, and sessions without any attempt at TLS, emit none.
     """
 
     domain: str
@@ -75,7 +75,8 @@ class TLSSession(Event):
 
     @property
     def line(self) -> str:
-        host = f" at {self.mx} [{self.ip}]" if self.mx else ""
+        at = f" [{self.ip}]" if self.ip else ""
+        host = f" at {self.mx}{at}" if self.mx else ""
         used = f"{self.tls.version} {self.tls.cipher}" if self.tls else "no TLS"
         if self.failure is None:
             return f"TLS to {self.domain}{host}: {used}, decided by {self.decided}"

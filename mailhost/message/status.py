@@ -35,6 +35,12 @@ class Status:
         """True for 5xx: another attempt will fail too."""
         return self.code >= 500
 
+    @property
+    def says_more(self) -> bool:
+        """True if the text says more than the reply of the other host: a rule of ours led to it."""
+        answer = self.answer
+        return answer is not None and self.text != answer.text and str(answer) not in self.text
+
     def because(self, cause: str) -> Status:
         """Return the same status with a cause for the log."""
         return replace(self, cause=cause)

@@ -1,4 +1,4 @@
-"""What the sender of a message demands of TLS on its way (RFC 8689)."""
+"""The demand of a message's sender about TLS on its way (RFC 8689)."""
 
 from __future__ import annotations
 

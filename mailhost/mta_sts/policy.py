@@ -15,7 +15,7 @@ from mailhost.message.address import BadAddress, parse_domain
 LARGEST_POLICY = 65_536  # octets that are fetched (RFC 8461 §3.3)
 LONGEST_AGE = 31_557_600  # seconds
 MOST_PATTERNS = 200
-_FIELD = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})[ \t]*:[ \t]*(.*?)[ \t]*")
+_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 
 
 class BadPolicy(ValueError):
@@ -75,12 +75,12 @@ def parse_policy(body: bytes) -> STSPolicy:
     fields = dict[str, str]()
     patterns: list[str] = []
     for line in filter(str.strip, lines):
-        match = _FIELD.fullmatch(line)
-        if match is None:
-            raise BadPolicy(f"{ascii(line)[:60]} is no field with a value")
-        if match[1] == "mx" and len(patterns) < MOST_PATTERNS:
-            patterns.append(_pattern(match[2]))
-        fields.setdefault(match[1], match[2])
+        name, colon, value = (part.strip(" \t") for part in line.partition(":"))
+        if not colon or not _NAME.fullmatch(name) or line[0] in " \t":
+            raise BadPolicy(f"{ascii(line[:60])[:60]} is no field with a value")
+        if name == "mx" and len(patterns) < MOST_PATTERNS:
+            patterns.append(_pattern(value))
+        fields.setdefault(name, value)
     if fields.get("version") != "STSv1":
         raise BadPolicy("the field `version: STSv1` is missing")
     policy = STSPolicy(_mode(fields), _max_age(fields), tuple(patterns))
@@ -109,4 +109,4 @@ def _pattern(text: str) -> str:
     try:
         return star + parse_domain(text.removeprefix("*."))
     except BadAddress as bad:
-        raise BadPolicy(f"{ascii(text)[:60]} is no host name") from bad
+        raise BadPolicy(f"{ascii(text[:60])[:60]} is no host name") from bad

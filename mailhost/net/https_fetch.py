@@ -4,13 +4,12 @@ followed, and size and time are bounded. So is all that the server sends, with i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_address
 from typing import Any
 
 from OpenSSL import SSL
-from service_identity import VerificationError
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, succeed
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
 from twisted.internet.error import (
@@ -26,7 +25,6 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
 )
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.ssl import Certificate
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.client import URI, Agent, ResponseDone, ResponseFailed
@@ -37,7 +35,7 @@ from zope.interface import implementer
 
 from mailhost.interfaces.dns import IResolver, NoSuchDomain, ResolveFailed
 from mailhost.interfaces.reactor import IReactor
-from mailhost.net.tls.client import client_tls
+from mailhost.net.tls.peer import PeerCheck, PeerRefused, PeerTLS
 
 MOST_ADDRESSES = 4  # of the host that are tried
 MOST_HEADER = 65_536  # octets of the response without its body
@@ -108,14 +106,14 @@ class _Request:
 @dataclass(frozen=True, slots=True)
 class Fetcher:
     """Fetches files of at most `most` octets within `seconds` each. Addresses for which `may_try`
-    is false are not contacted. `trust_root` replaces the authorities of this machine."""
+    is false are not contacted. `peers` has the authorities that may issue the certificates."""
 
     reactor: IReactor
     resolver: IResolver
     seconds: float
     most: int
     may_try: Callable[[str], bool] = lambda address: ip_address(address).is_global
-    trust_root: Certificate | None = None
+    peers: PeerTLS = field(default_factory=PeerTLS)
 
     async def fetch(self, url: str) -> Fetched:
         """Return the reply to a GET of `url`. Raises FetchFailed."""
@@ -162,7 +160,7 @@ class Fetcher:
         """Fetch from one address. Raises FetchFailed, ConnectError, OSError; CancelledError if the
         caller is cancelled."""
         most = MOST_HEADER + 2 * self.most  # a body in chunks is larger on the wire
-        factory = _AtAddress(self.reactor, address, self.seconds / 2, self.trust_root, most)
+        factory = _AtAddress(self.reactor, address, self.seconds / 2, self.peers, most)
         agent = Agent.usingEndpointFactory(self.reactor, factory)
         try:
             response = await request.by(agent)
@@ -170,16 +168,10 @@ class Fetcher:
         except ResponseFailed as error:  # while the request is sent, or the response is received
             if any(failure.check(CancelledError) for failure in error.reasons):
                 raise CancelledError from error
-            certificate = any(_is_about_certificate(each.value) for each in error.reasons)
+            certificate = any(each.check(PeerRefused) for each in error.reasons)
             raise FetchFailed(_why(error), certificate=certificate) from error
-        except (SSL.Error, VerificationError, ConnectionClosed) as error:
-            raise FetchFailed(_reason(error), certificate=_is_about_certificate(error)) from error
-
-
-def _is_about_certificate(error: BaseException) -> bool:
-    if isinstance(error, SSL.Error):
-        return "certificate verify failed" in str(error)
-    return isinstance(error, VerificationError)
+        except (SSL.Error, ConnectionClosed) as error:
+            raise FetchFailed(_reason(error), certificate=isinstance(error, PeerRefused)) from error
 
 
 def _why(failed: ResponseFailed) -> str:
@@ -189,14 +181,12 @@ def _why(failed: ResponseFailed) -> str:
 
 def _reason(error: BaseException) -> str:
     """Return the reason of a failure in words."""
-    if isinstance(error, VerificationError):
-        return "the certificate is for another name"
+    if isinstance(error, PeerRefused | FetchFailed):
+        return str(error)
     if isinstance(error, SSL.Error):
         found = error.args[0] if error.args else ()
         texts = [str(each[-1]) for each in found if isinstance(each, tuple) and each]
         return "TLS failed: " + (", ".join(texts) or "no reason is given")
-    if isinstance(error, FetchFailed):
-        return str(error)
     if isinstance(error, ConnectionClosed):
         return "the server closed the connection"
     return f"{type(error).__name__} {error}"[:200].strip()
@@ -212,20 +202,21 @@ class _AtAddress:
         reactor: IReactor,
         address: str,
         seconds: float,
-        trust_root: Certificate | None,
+        peers: PeerTLS,
         most: int,
     ) -> None:
         self._reactor = reactor
         self._address = address
         self._seconds = seconds
-        self._trust_root = trust_root
+        self._peers = peers
         self._most = most
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
         """Return the endpoint for a connection with TLS."""
         kind = TCP6ClientEndpoint if ":" in self._address else TCP4ClientEndpoint
         plain = kind(self._reactor, self._address, uri.port, self._seconds)
-        tls = client_tls(uri.host.decode("ascii"), verify=True, trust_root=self._trust_root)
+        host = uri.host.decode("ascii")
+        tls = self._peers.handshake(host, PeerCheck((host,), enforced=True))
         return _BoundedEndpoint(wrapClientTLS(tls, plain), self._most)
 
 

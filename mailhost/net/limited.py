@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import (
     IAddress,
+    IHandshakeListener,
     IOpenSSLServerConnectionCreator,
     IProtocolFactory,
     IReactorTime,
@@ -17,7 +18,7 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from mailhost.interfaces.counts import CONNECTIONS, ICounts, NoCounts
+from mailhost.interfaces.counts import CONNECTIONS, HANDSHAKES, ICounts, NoCounts
 from mailhost.interfaces.events import IEventSink, Refused, count_key
 from mailhost.interfaces.wire import IEndsWhenIdle, IServerFactory
 from mailhost.message.client import Client
@@ -25,6 +26,7 @@ from mailhost.message.ids import new_id
 from mailhost.net.limits import ConnectionLimits
 from mailhost.net.open_connections import OpenConnections
 from mailhost.net.peer import peer_of
+from mailhost.net.tls.server import tls_state
 
 
 class _Closing(Protocol):
@@ -36,11 +38,17 @@ class _Closing(Protocol):
         self.transport.loseConnection()
 
 
+@implementer(IHandshakeListener)
 class _Limited(ProtocolWrapper):
     """One connection, counted until it is gone."""
 
     factory: LimitedFactory
     ip = ""
+
+    def handshakeCompleted(self) -> None:
+        """A TLS handshake has ended well."""
+        state = tls_state(self.transport)
+        self.factory.count_handshake(state.version if state else "")
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Count the connection no more."""
@@ -100,6 +108,10 @@ class LimitedFactory(WrappingFactory[_Limited]):
         if self.numPorts:
             maker.doStart()
             former.doStop()
+
+    def count_handshake(self, version: str) -> None:
+        """Count a TLS handshake, with its version of TLS."""
+        self._counts.count(count_key(HANDSHAKES, self._name, version))
 
     def forget(self, protocol: _Limited) -> None:
         """A connection is gone."""

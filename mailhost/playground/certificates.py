@@ -34,6 +34,19 @@ class Validity:
 
 
 CURRENT = Validity()
+SIGNS = (
+    x509.KeyUsage(  # Python verifies strictly from 3.13 on: RFC 5280 demands this of an authority
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=True,
+        crl_sign=True,
+        encipher_only=False,
+        decipher_only=False,
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +71,9 @@ class Authority:
         key = key or new_key()
         alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
         unsigned = _unsigned(alternatives[0].value, self.certificate.subject, key, validity)
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         unsigned = unsigned.add_extension(alternatives, critical=False)
+        unsigned = unsigned.add_extension(issuer, critical=False)
         certificate = unsigned.sign(self.key, hashes.SHA256())
         secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return PEM(certificate.public_bytes(Encoding.PEM), secret)
@@ -74,6 +89,7 @@ def new_authority(name: str = NAME) -> Authority:
     key = new_key()
     unsigned = _unsigned(name, _name(name), key, Validity(-365, 3650))
     unsigned = unsigned.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    unsigned = unsigned.add_extension(SIGNS, critical=True)
     return Authority(unsigned.sign(key, hashes.SHA256()), key)
 
 
@@ -87,6 +103,7 @@ def _unsigned(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .not_valid_before(now + timedelta(days=validity.begins))
         .not_valid_after(now + timedelta(days=validity.ends))
     )

@@ -136,6 +136,8 @@ class Attempts:
             return outcome
         last = outcome.status
         what = f"answer was: {last.answer}" if last.answer else f"trouble was: {last}"
+        if last.says_more:
+            what += f"; {last}"
         text = f"given up after {_span(waited)}; the last {what}"
         status = Status(451, EXPIRED, text, last.cause, last.answer)
         failed = replace(outcome, fate=Fate.FAILED, status=status)

@@ -77,11 +77,13 @@ def _recipient(outcome: Outcome) -> Iterator[str]:
 
 
 def _what_happened(outcome: Outcome) -> str:
-    """Return the reply of the other host, or our own verdict, which may be about a host."""
+    """Return the reply of the other host, and our own verdict, which may be about a host, where
+    there is no reply or the verdict says more."""
     status = outcome.status
     given_up = outcome.fate is Fate.FAILED and status.temporary  # the text quotes the last reply
     if status.answer and not given_up:
-        return f"{outcome.by} answered: {status.answer}"
+        why = f"; {status}" if status.says_more else ""
+        return f"{outcome.by} answered: {status.answer}{why}"
     return f"{outcome.by}: {status}" if outcome.by else str(status)
 
 

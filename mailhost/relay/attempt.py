@@ -112,6 +112,7 @@ class Attempt:
         self._destination = destination
         self._sending = sending
         self._pool = pool
+        self._epoch = pool.epoch  # that of the settings by which connections are opened
         self.outcomes: dict[ForwardPath, Outcome] = {}
         self.reached = False
         self._tried = 0
@@ -222,6 +223,7 @@ class Attempt:
             except Unreachable as unreachable:
                 faults.append(self._fault_of(unreachable))
             else:
+                connection.epoch = self._epoch
                 faults.append(await self.send(connection))
             if faults[-1].status.enhanced in _LACKING:
                 return faults[-1:]  # the same host at its other addresses

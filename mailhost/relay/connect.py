@@ -139,7 +139,8 @@ class Connector:
         try:
             refusal = await start_tls(client, dialogue, begin, decision.required)
         except HandshakeFailed as failed:
-            cause = problem_of(handshake) or PeerProblem(TLSFailure.OTHER, str(failed))
+            text = " ".join(str(failed).split())[:200]  # may quote the host
+            cause = problem_of(handshake) or PeerProblem(TLSFailure.OTHER, text)
             result = replace(TLSResult.failed(cause), own_ip=own_ip)
             raise _BadHandshake(result, failed.answer) from failed
         if not client.secure:

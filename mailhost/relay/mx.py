@@ -56,7 +56,7 @@ async def find_hosts(
 ) -> Sequence[RelayHost] | Status:
     """Return the hosts of a destination in the order to try, or why there are none."""
     name = destination.name
-    if destination.route is not None or literal_address(name) or _is_localhost(name):
+    if destination.route is not None or literal_address(name) or is_localhost(name):
         return [RelayHost(name)]
     reply = await resolver.look_up(mx_of(name))
     if reply.found is Found.NO_DOMAIN:
@@ -118,7 +118,7 @@ def _other_version(name: str, ip: str) -> Status:
 
 
 async def _look_up(resolver: IResolver, name: str) -> Sequence[str] | Status:
-    if _is_localhost(name):
+    if is_localhost(name):
         return LOOPBACK
     literal = literal_address(name) or _ip(name)
     if literal is not None:
@@ -150,7 +150,7 @@ def loop(where: str) -> Status:
     return Status(554, LOOP, text)
 
 
-def _is_localhost(name: str) -> bool:
+def is_localhost(name: str) -> bool:
     """True for names that are not looked up in the DNS (RFC 6761 §6.3)."""
     return name == "localhost" or name.endswith(".localhost")
 

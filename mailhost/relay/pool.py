@@ -27,7 +27,7 @@ PLACES_WITHOUT_PAUSE = 20  # places that are given without a pause
 @dataclass(slots=True, eq=False)
 class Connection:
     """A dialogue with a host, ready for mail. `plan` has the decision about its TLS. `epoch` is
-    that of the pool when it was opened."""
+    that of the pool when the attempt began that opened it."""
 
     dialogue: Dialogue
     target: Target

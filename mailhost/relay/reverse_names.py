@@ -73,8 +73,8 @@ class ReverseNames:
             self._events.emit(Warned("relay", _warning(address)))
 
     async def _without_name(self, settings: Settings) -> frozenset[str]:
-        """Return the global addresses without a reverse name. What was known of an address that
-        cannot be looked up now stays."""
+        """Return the global addresses without a reverse name. An address that cannot be
+        looked up now keeps its former result."""
         named = {each for own in settings.sending_by_domain.values() for each in own.address}
         nameless = set()
         for address in {*self._addresses, *settings.relay.bind, *named}:

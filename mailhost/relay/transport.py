@@ -196,7 +196,7 @@ class RelayTransport:
 
     async def _connect(self, destination: Destination, plan: TLSPlan, ip: str) -> Connection:
         route = destination.route
-        epoch, source = self._pool.epoch, destination.source
+        source = destination.source
         target = Target(plan.host.name, ip, destination.port, plan.decision, source=source)
         if route is not None and route.user:
             password = self._secrets.of(route.password)
@@ -207,14 +207,15 @@ class RelayTransport:
             self._report(destination, target, unusable.tls, delivered=False)
             raise
         self._report(destination, target, opened.tls, delivered=True)
-        return Connection(opened.dialogue, target, plan, epoch)
+        return Connection(opened.dialogue, target, plan)
 
     def _refused(self, destination: Destination, plan: TLSPlan) -> Status:
-        """Emit that a host must not be connected to, and return the deferral."""
+        """Emit that a policy of the domain forbids its host, and return the deferral."""
         host, decision = plan.host, plan.decision
         problem = cast("PeerProblem", decision.problem)
         target = Target(host.name, "", destination.port, decision)
-        self._report(destination, target, TLSResult.failed(problem), delivered=False)
+        if decision.applied is not None:
+            self._report(destination, target, TLSResult.failed(problem), delivered=False)
         return unusable(host.name, decision, problem.text)
 
     def _report(

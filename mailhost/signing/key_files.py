@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mailhost.dkim.keys import SigningKey, read_own_key
-from mailhost.interfaces.changes import Change, NewFile, RemovedFile, Results
+from mailhost.durable.replacing import replace_file
+from mailhost.interfaces.changes import Change, Results
 from mailhost.interfaces.signing import DomainKey, KeyState
-from mailhost.message.content import Content
 
 FOLDER = "dkim"
 NAME = "keys.json"
@@ -58,7 +58,8 @@ class KeyFiles:
         """Make the folder where it is missing. Raises OSError."""
         path = os.path.join(self._folder, _FIRST)
         if not os.path.exists(path):
-            self._write(path, _AT_ONCE if new_host else _AFTER_DNS)
+            first = _AT_ONCE if new_host else _AFTER_DNS
+            replace_file(self._commit, path, first.encode())
 
     def signs_at_once(self) -> bool:
         """True if the first key of a domain signs before DNS shows it. Raises OSError."""
@@ -103,22 +104,12 @@ class KeyFiles:
         """Replace the keys of a domain, durably; return them in their order. Raises OSError."""
         ordered = sorted(keys, key=lambda pair: pair.public.made, reverse=True)
         text = json.dumps({"version": 1, "keys": [*map(_entry, ordered)]}, indent=1)
-        self._write(self.path(domain), text + "\n")
+        replace_file(self._commit, self.path(domain), f"{text}\n".encode())
         return tuple(ordered)
 
     def path(self, domain: str) -> str:
         """Return the path of the file with the keys of a domain."""
         return os.path.join(self._folder, domain, NAME)
-
-    def _write(self, path: str, text: str) -> None:
-        temporary = f"{path}.new"
-        content = Content((text.encode(),))
-        for change in (RemovedFile(temporary), NewFile(temporary, path, (content,), replaces=True)):
-            if isinstance(change, RemovedFile) and not os.path.lexists(temporary):
-                continue  # a crash left it
-            (error,) = self._commit([change])
-            if error is not None:
-                raise error
 
 
 def _entry(pair: KeyPair) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The results in reports about TLS (RFC 8460 §4.3) in words, and what to do about each."""
+"""The results in reports about TLS (RFC 8460 §4.3) in words, and the remedy for each."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _ADVICE = {
     ),
     TLSFailure.OTHER: Advice(
         "the session failed for another reason, such as an MX host that the policy does not name",
-        f"compare the MX hosts below with the policy; {_EXAMINE}",
+        f"compare these MX hosts with the policy; {_EXAMINE}",
     ),
     TLSFailure.TLSA_INVALID: Advice(
         "no TLSA record fitted the certificate of an MX host, or a record was wrong",

@@ -10,6 +10,7 @@ from functools import partial
 from twisted.internet.interfaces import IReactorTime
 
 from mailhost.aggregate_reports.reader import LONGEST_NAME
+from mailhost.aggregate_reports.received import forget_old
 from mailhost.aggregate_reports.report import BadReport, check_period
 from mailhost.aggregate_reports.unpack import file_of_message
 from mailhost.concurrency.threads import InThread
@@ -17,8 +18,9 @@ from mailhost.interfaces.dns import ILookUp
 from mailhost.message.content import Content
 from mailhost.message.header import first_value
 from mailhost.net.dns.lookups import run_lookups
+from mailhost.tls_reports.database import reports_database
 from mailhost.tls_reports.read import domain_name, read_report
-from mailhost.tls_reports.received import ReceivedReport, forget_old, keep_report
+from mailhost.tls_reports.received import ReceivedReport, keep_report
 from mailhost.tls_reports.report import TLSReport
 from mailhost.tls_reports.signature import signing_domain
 from mailhost.tls_reports.unpack import JSON
@@ -79,7 +81,7 @@ class CollectedTLSReports:
 
     async def forget_old(self) -> None:
         """See ReportKind."""
-        await self._in_thread(partial(forget_old, self._data, self._wall()))
+        await self._in_thread(partial(forget_old, reports_database(self._data), self._wall()))
 
 
 def _file_of(content: Content) -> bytes:

@@ -1,9 +1,9 @@
-"""Reads the JSON of a report about TLS: that of RFC 8460, and what reporters really send.
+"""Reads the JSON of a report about TLS: that of RFC 8460, and its variants that reporters send.
 
 `json` builds a tree of the whole text while no other thread runs, so the size of the text, and the
 numbers of its values and of its tables and lists, are bounded before: the largest text takes some
-ten milliseconds. Texts are cut at LONGEST_TEXT characters. What is missing or of a wrong type is
-taken as empty; without policies and an identifier the text is no report.
+ten milliseconds. Texts are cut at LONGEST_TEXT characters. A value that is missing or of a wrong
+type is taken as empty; without policies and an identifier the text is no report.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Reports about domains of this host, in the database: each is kept once, and the oldest are
 removed. Anybody with a domain may send reports, so their number is bounded for a domain, and the
-rows of all together. All functions block, and raise sqlite3.Error and OSError."""
+rows and octets of all together. All functions block, and raise sqlite3.Error and OSError."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mailhost.aggregate_reports.report import DAY
+from mailhost.aggregate_reports.received import remove_beyond, remove_oldest
+from mailhost.interfaces.tls_sessions import AppliedPolicy
 from mailhost.tls_reports.database import reports_database
 from mailhost.tls_reports.report import FailureDetail, PolicyResult, TLSReport, policy_of
 
-KEPT = 400 * DAY  # seconds after the end of their period that reports are kept
-MOST_REPORTS = 20_000  # of one domain
 MOST_ROWS = 300_000  # results and failures of all reports
+MOST_OCTETS = 200_000_000  # of the database
 MOST_DETAILS = 500  # of one result that are kept, those with most sessions
 
 
@@ -50,11 +50,7 @@ def keep_report(data: str, received: ReceivedReport) -> bool:
             return False
         for result in report.results:
             _add(connection, added.lastrowid, result)
-        connection.execute(
-            "DELETE FROM report WHERE id IN "
-            "(SELECT id FROM report WHERE domain = ? ORDER BY last DESC LIMIT -1 OFFSET ?)",
-            (report.domain, MOST_REPORTS),
-        )
+        remove_beyond(connection, report.domain)
         _remove_oldest(connection)
         return True
 
@@ -62,32 +58,35 @@ def keep_report(data: str, received: ReceivedReport) -> bool:
 def _add(connection: sqlite3.Connection, report: int | None, result: PolicyResult) -> None:
     added = connection.execute(
         "INSERT INTO result (report, policy, successes, failures) VALUES (?, ?, ?, ?)",
-        (report, json.dumps(asdict(result.policy)), result.successes, result.failures),
+        (report, _text(result.policy), result.successes, result.failures),
     )
     most = sorted(result.details, key=lambda each: -each.count)[:MOST_DETAILS]
     connection.executemany(
         "INSERT INTO failure VALUES (?, ?)",
-        ((added.lastrowid, json.dumps(asdict(detail))) for detail in most),
+        ((added.lastrowid, _text(detail)) for detail in most),
     )
 
 
+def _text(value: AppliedPolicy | FailureDetail) -> str:
+    return json.dumps(asdict(value), ensure_ascii=False)
+
+
 def _remove_oldest(connection: sqlite3.Connection) -> None:
-    """Remove the oldest reports until the rest has MOST_ROWS at most."""
+    """Remove the oldest reports until the rest has MOST_ROWS and MOST_OCTETS at most."""
     query = "SELECT (SELECT count(*) FROM result) + (SELECT count(*) FROM failure)"
     while connection.execute(query).fetchone()[0] > MOST_ROWS:
-        connection.execute(
-            "DELETE FROM report WHERE id IN (SELECT id FROM report ORDER BY last LIMIT 100)"
-        )
+        remove_oldest(connection, 100)
+    while _octets(connection) > MOST_OCTETS and remove_oldest(connection, 1):
+        pass
 
 
-def forget_old(data: str, now: float) -> None:
-    """Remove the reports whose period ended more than KEPT seconds before `now`. Makes no
-    database."""
-    database = reports_database(data)
-    if not database.exists:
-        return
-    with database.opened() as connection:
-        connection.execute("DELETE FROM report WHERE last < ?", (int(now) - KEPT,))
+def _octets(connection: sqlite3.Connection) -> int:
+    """Return the size of all that the database has; free pages are used again."""
+    pages, free, size = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)
 
 
 def reports_about(data: str, domain: str, since: float) -> Sequence[ReceivedReport]:

@@ -44,8 +44,8 @@ class IPoster(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SenderServices:
-    """What the sender uses in one generation of the settings. With `reports` false none are sent.
-    `organization` and `contact` are named in the reports."""
+    """The services of the sender in one generation of the settings. With `reports` false none are
+    sent. `organization` and `contact` are named in the reports."""
 
     reports: bool
     organization: str

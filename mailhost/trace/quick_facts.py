@@ -27,7 +27,7 @@ in JSON."""
 Timed: TypeAlias = tuple[int, Event]
 """The time of an event in milliseconds since 1970, and the event."""
 Waiting: TypeAlias = Fact | Timed
-"""What waits for the batch that it is written with."""
+"""A value that waits for the batch with which it is written."""
 
 KEPT = OTHER_KINDS | {Received, Attempted}
 """The kinds of events that are kept."""

@@ -2,7 +2,8 @@
 
     part      a row for what happened to one message within one batch of one process
       id        in the order of writing
-      message   the identity of the message; that of the session where the client had none yet
+      message   the identity of the message; that of the session where the client had none yet; a
+                name of its own for a TLS session with another host, see `facts`
       at        the time of its first fact, in milliseconds since 1970
       marks the kinds of its facts, see `marks`
       facts     a list in JSON, see `facts`

@@ -34,7 +34,8 @@ _LONGEST_NUMBER = 12  # digits of Content-Length
 
 @implementer(IEndsWhenIdle)
 class Channel(HTTPChannel):
-    """A connection. `site` has the function that answers its requests."""
+    """A connection. `site` has the function that answers its requests, `peer` is the IP address of
+    the client, empty for a unix socket. It is that of a PROXY header, if there is one."""
 
     factory: Site
     timeOut: int | None = TIMEOUT
@@ -42,13 +43,15 @@ class Channel(HTTPChannel):
     maxHeaders = 100
     totalHeadersSize = 16_384
     refused = False  # the response to the last request was sent before the request was read
+    _version: bytes  # of the last request, as HTTPChannel has read it
     _count = 0
     _closing = False
     _cut: IDelayedCall | None = None
 
-    def __init__(self, site: Site, clock: IReactorTime, request: type[Request]) -> None:
+    def __init__(self, site: Site, clock: IReactorTime, request: type[Request], peer: str) -> None:
         HTTPChannel.__init__(self)
         self.factory = site
+        self.peer = peer
         self.requestFactory = request
         self._clock = clock
 
@@ -63,10 +66,15 @@ class Channel(HTTPChannel):
             LineReceiver.dataReceived(self, data)
 
     def headerReceived(self, line: bytes) -> bool:
-        """Refuse a length that `int` does not read; see HTTPChannel."""
+        """Refuse a length that `int` does not read, and a body of which a proxy may have found
+        another end (RFC 9112 §6.1); see HTTPChannel."""
         name, _, value = line.partition(b":")
-        if name.lower() == b"content-length" and len(value.strip()) > _LONGEST_NUMBER:
+        name, value = name.lower(), value.strip().lower()
+        if name == b"content-length" and len(value) > _LONGEST_NUMBER:
             self.refuse(413, "The body of the request is too large.")
+            return False
+        if name == b"transfer-encoding" and (value != b"chunked" or self._version == b"HTTP/1.0"):
+            self.refuse(400, "The one Transfer-Encoding here is chunked, in HTTP/1.1.")
             return False
         return bool(HTTPChannel.headerReceived(self, line))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mailhost.config.endpoint import parse_endpoint
-from mailhost.config.model import Settings
+from mailhost.config.model import DEFAULT_LISTEN, Settings
 from mailhost.config.protocol import ListenProtocol
 from mailhost.web.challenge import PATH as CHALLENGES
 from mailhost.web.hosts import LABELS
@@ -63,11 +63,20 @@ def _to_add(settings: Settings, listener: str) -> Iterator[str]:
     if not trusted and not listener.startswith("unix:"):
         yield "[web]"
         yield 'trusted_proxies = ["127.0.0.1", "::1"]'
-    if not listener:
-        host, port = SUGGESTED
-        yield "[[listen]]"
-        yield 'protocol = "http"'
-        yield f'endpoint = "tcp:{port}:interface={host}"'
+    if listener:
+        return
+    if "listen" not in settings.model_fields_set:
+        yield "# These tables replace the default listeners; leave out those that are not needed."
+        for each in DEFAULT_LISTEN:
+            yield from _listen(each.protocol, f"tcp:[::]:{each.protocol.usual_port}")
+    host, port = SUGGESTED
+    yield from _listen(ListenProtocol.HTTP, f"tcp:{port}:interface={host}")
+
+
+def _listen(protocol: ListenProtocol, endpoint: str) -> Iterator[str]:
+    yield "[[listen]]"
+    yield f'protocol = "{protocol.value}"'
+    yield f'endpoint = "{endpoint}"'
 
 
 def nginx(facts: Behind) -> str:

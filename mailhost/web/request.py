@@ -14,7 +14,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import Request
 
-from mailhost.net.peer import peer_of
 from mailhost.net.tls.server import tls_state
 from mailhost.web.channel import LARGEST_BODY, Channel
 from mailhost.web.responses import header_of
@@ -74,7 +73,7 @@ class SiteRequest(Request):
         if self.clientproto == b"HTTP/1.0" and not hosts:
             hosts = [b""]
         target = read_target(self.uri, hosts)
-        peer = peer_of(self.client)[0]
+        peer = self.channel.peer
         proxy = self.channel.factory.proxies.read(peer, self._fields)
         return WebRequest(
             self.method.decode("ascii"),

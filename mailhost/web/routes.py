@@ -73,10 +73,16 @@ class Routes:
             allowed = _allowed(route.methods)
             return text_response(405, f"This page has the methods {allowed}.", ("Allow", allowed))
         redirect = self._https.redirect(request, route.plain, route.anywhere)
-        return then(redirect or route.page(request, host), lambda found: self._note(request, found))
+        answer = redirect or route.page(request, host)
+        return then(answer, lambda found: self._note(request, host, found))
 
-    def _note(self, request: WebRequest, response: WebResponse) -> WebResponse:
-        """Emit the event of a page, and return its response."""
+    def _note(
+        self, request: WebRequest, host: WebHost | None, response: WebResponse
+    ) -> WebResponse:
+        """Emit the event of a page, and return its response. A page that is not there, at a name of
+        others, is none: anybody can ask for any number of them."""
+        if host is None and response.code == 404:
+            return response
         protocol, where = "https" if request.secure else "http", f"{request.host}{request.path}"
         event = WebAnswered(request.client, protocol, request.method, where[:200], response.code)
         self._events.emit(event)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import ServerFactory
 
+from mailhost.net.peer import peer_of
 from mailhost.web.channel import Channel
 from mailhost.web.forwarded import TrustedProxies
 from mailhost.web.request import SiteRequest
@@ -28,7 +29,7 @@ class Site(ServerFactory[Channel]):
 
     def buildProtocol(self, addr: IAddress | None) -> Channel:
         """Return the server of a connection."""
-        return Channel(self, self._clock, SiteRequest)
+        return Channel(self, self._clock, SiteRequest, peer_of(addr)[0])
 
     def log(self, request: SiteRequest) -> None:
         """Twisted's server calls this after each response. The listener keeps no access log."""

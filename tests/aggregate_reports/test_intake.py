@@ -11,13 +11,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.aggregate_reports.intake import ReportDelivery
 from mailhost.aggregate_reports.reader import PERIOD, RETRY, ReportPlaces, ReportReader
+from mailhost.aggregate_reports.received import KEPT, forget_old
 from mailhost.aggregate_reports.report import DAY
 from mailhost.dmarc_reports import received
 from mailhost.dmarc_reports.collected import CollectedDMARCReports
+from mailhost.dmarc_reports.database import reports_database
 from mailhost.dmarc_reports.read import read_report
 from mailhost.dmarc_reports.received import (
-    KEPT,
-    forget_old,
     keep_report,
     results_about,
 )
@@ -295,8 +295,8 @@ class DatabaseTests(SynchronousTestCase):
         data = self.mktemp()
         report = read_report(NEW)
         keep_report(data, report)
-        forget_old(data, report.end + KEPT)
+        forget_old(reports_database(data), report.end + KEPT)
         self.assertEqual(1, len(results_about(data, "example.org", 0)))
-        forget_old(data, report.end + KEPT + 1)
+        forget_old(reports_database(data), report.end + KEPT + 1)
         self.assertEqual([], results_about(data, "example.org", 0))
         self.assertTrue(keep_report(data, report))

@@ -34,6 +34,7 @@ class Watching(Folder):
         self.events = RecordingEvents()
         self.now = current_time()
         self.renewed: list[datetime] = []
+        self.watched: set[str] = set()
         self.watch = CertificateWatch(
             self.clock,
             at_once,
@@ -41,6 +42,7 @@ class Watching(Folder):
             self.events,
             lambda: "mx.example.org",
             lambda: self.renewed.append(self.now),
+            lambda path: path in self.watched,
             lambda: self.now,
         )
         self.watch.start()
@@ -204,6 +206,17 @@ class Watching(Folder):
         self.watch.log_findings()
         self.assertEqual(1, len(self.lines()))
 
+    def test_an_end_that_the_keeper_of_ordered_certificates_warns_of_is_not_logged(self) -> None:
+        self.now = self.tls.certificates[0].chain[0].not_valid_after_utc
+        self.watch.log_findings()
+        [line] = self.lines()
+        self.assertIn("expired", line)
+        self.watched.add(self.chain)
+        os.chmod(self.key, 0o644)
+        self.watch.log_findings()
+        [line] = self.lines()
+        self.assertIn("chmod o=", line)
+
     def test_files_that_the_user_cannot_read_are_logged_at_the_start(self) -> None:
         os.rename(self.key, f"{self.key}.hidden")
         self.watch.stop()
@@ -214,6 +227,7 @@ class Watching(Folder):
             self.events,
             lambda: "mx.example.org",
             lambda: None,
+            lambda path: False,
         ).start()
         [line] = self.lines()
         self.assertIn("cannot read", line)

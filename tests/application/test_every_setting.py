@@ -107,7 +107,7 @@ OTHERS = {
     "relay.route.via": '"127.0.0.1:2527"',
     "relay.route.user": None,  # not without a password
     "relay.route.password": None,
-    "relay.tls.authority": None,  # read from a file, see tests.application.test_relay
+    "relay.tls.ca_file": None,  # read from a file, see tests.application.test_relay
     "doctor.shared_addresses": '["192.0.2.0/24"]',
     "dkim.algorithms": '["rsa"]',
     "dkim.sign_as": '{ "*.example.org" = "example.org" }',

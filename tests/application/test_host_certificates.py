@@ -12,7 +12,7 @@ from mailhost.certificates.folder import FOLDER, CertificateFolder
 from mailhost.certificates.keys import key_pem, make_key
 from mailhost.certificates.next_key import next_key_path, public_of
 from mailhost.certificates.values import Account
-from mailhost.config.acme import KeyKind
+from mailhost.config.acme import STAGING, KeyKind
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
 from mailhost.net.tls.certificate import PEM
@@ -48,6 +48,10 @@ class HostCertificatesTests(HostCase):
         for name in ("mail.example.test", "*.example.test"):
             own = self.write("own", authority.issue(name))
             self.assertEqual([own], self.keys(TWO))
+        self.write("other", authority.issue("*.example.test"))
+        own = self.write("own", authority.issue("mail.example.test"))
+        self.assertEqual([own], self.keys(TWO), "as port 25 chooses")
+        other = self.write("other", authority.issue("other.example.test"))
         self.write("own", authority.issue("third.example.test"))
         self.assertEqual([other], self.keys(TWO))
 
@@ -67,7 +71,12 @@ class HostCertificatesTests(HostCase):
         CertificateFolder(self.data, commit).save_account(Account(directory, b"key", url))
         authority = host_certificates(settings).authority
         assert authority is not None
-        self.assertEqual(url, authority.account)
+        self.assertEqual((url,), authority.accounts)
+        trials = "https://acme.example/acct/2"
+        CertificateFolder(self.data, commit).save_account(Account(STAGING, b"key", trials))
+        settings = self.load(f'{agreed}try_first = "staging"\n').settings
+        authority = host_certificates(settings).authority
+        self.assertEqual((url, trials), authority and authority.accounts)
 
     def test_the_key_of_the_next_certificate(self) -> None:
         self.write("other", Authority.new().issue("other.example.test"))

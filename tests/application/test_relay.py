@@ -25,7 +25,7 @@ class Authorities(SynchronousTestCase):
                 "version": 1,
                 "hostname": "mx.example.org",
                 "data": "/var/lib/mailhost",
-                "relay": {"tls": {"authority": path}},
+                "relay": {"tls": {"ca_file": path}},
             }
         )
 
@@ -37,12 +37,12 @@ class Authorities(SynchronousTestCase):
         authority = Authority.new()
         settings = self.settings(authority.pem)
         self.assertEqual(authority.trust_root, read_authority(settings))
-        self.assertEqual([], [each for each in faults(settings) if "authority" in each.key])
-        self.assertIn("relay.tls.authority", [each.key for each in warnings(settings)])
+        self.assertEqual([], [each for each in faults(settings) if "ca_file" in each.key])
+        self.assertIn("relay.tls.ca_file", [each.key for each in warnings(settings)])
 
     def test_files_that_hold_none(self) -> None:
         for contents, text in ((None, "no such file"), (b"junk", "holds no certificate in PEM")):
             settings = self.settings(contents)
-            (problem,) = (each for each in faults(settings) if "authority" in each.key)
+            (problem,) = (each for each in faults(settings) if "ca_file" in each.key)
             self.assertIn(text, problem.text)
             self.assertRaises(BadCertificate, read_authority, settings)

@@ -41,16 +41,17 @@ mail A {host}
 
 
 class Named:
-    """`key` is the file of a key that may change the zone, `wrong_key` that of another one."""
+    """`key` is the file of a key that may change the zone, `wrong_key` that of another one. `more`
+    are further lines of the zone file."""
 
-    def __init__(self, folder: Path, zone: str) -> None:
+    def __init__(self, folder: Path, zone: str, more: str = "") -> None:
         if PROGRAM is None or DIG is None or shutil.which("nsupdate") is None:
             raise SkipTest("named, dig or nsupdate is not installed")
-        folder.mkdir()
+        folder.mkdir(parents=True)
         self.port = free_port(HOST)
         self._zone = zone
         self.key, self.wrong_key = _key(folder / "key"), _key(folder / "wrong-key")
-        (folder / "zone").write_text(RECORDS.format(zone=zone, host=HOST))
+        (folder / "zone").write_text(RECORDS.format(zone=zone, host=HOST) + more)
         settings = SETTINGS.format(folder=folder, port=self.port, host=HOST, zone=zone)
         (folder / "named.conf").write_text(settings)
         with (folder / "log").open("w") as log:
@@ -63,7 +64,7 @@ class Named:
         deadline = time.monotonic() + PATIENCE
         while not self.records(self._zone, "SOA"):
             if time.monotonic() > deadline or self._process.poll() is not None:
-                raise AssertionError(f"named does not start:\n{self._log.read_text()}")
+                raise AssertionError(f"named does not start:\n{self.log}")
             time.sleep(0.1)
 
     def records(self, name: str, kind: str) -> str:
@@ -72,6 +73,11 @@ class Named:
         command = [DIG, "+short", "+time=1", "+tries=1", f"@{HOST}", "-p", str(self.port)]
         done = subprocess.run([*command, name, kind], capture_output=True, text=True, check=False)
         return done.stdout.strip() if done.returncode == 0 else ""
+
+    @property
+    def log(self) -> str:
+        """What named wrote."""
+        return self._log.read_text()
 
     def stop(self) -> None:
         """End the process."""

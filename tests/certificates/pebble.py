@@ -64,7 +64,7 @@ class Pebble:
 
     @property
     def log(self) -> str:
-        """What Pebble wrote."""
+        """The output of Pebble."""
         return (self._folder / "pebble.log").read_text()
 
     def _write(self, accounts: Mapping[str, str]) -> None:

@@ -101,7 +101,7 @@ class KeeperCase(SynchronousTestCase):
         return START + self.clock.seconds()
 
     def look(self, kind: str, name: str, token: str) -> str | None:
-        """What the authority sees of a name, as far as it leads to this host."""
+        """The answer that the authority sees for a name, as far as it leads to this host."""
         if OURS not in self.resolver.found.get(name, ()):
             return "another server"
         if kind == HTTP_01:

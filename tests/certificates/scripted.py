@@ -177,7 +177,8 @@ class ScriptedDirectory(BaseAdapter):
         found: dict[str, Any] = {name: f"{self.url}/{path}" for name, path in names.items()}
         if self.windows is not None:
             found["renewalInfo"] = f"{self.url}/ari"
-        return found | {"meta": {"externalAccountRequired": bool(self.eab)}}
+        caa = {"caaIdentities": ["ca.example", "other.example"]}
+        return found | {"meta": {"externalAccountRequired": bool(self.eab), **caa}}
 
     def _window(self, identifier: str) -> Reply:
         assert self.windows is not None
@@ -210,6 +211,10 @@ class ScriptedDirectory(BaseAdapter):
     def _order(self, payload: Any) -> Reply:
         names = [each["value"] for each in payload["identifiers"]]
         self.orders.append(payload | {"names": names})
+        for name in names:
+            if f"*.{name.partition('.')[2]}" in {*names} - {name}:
+                text = f"{name} is redundant with a wildcard in the same request"
+                return problem("malformed", text, 400)
         number = next(self._numbers)
         authorizations = [self._new_authorization(name) for name in names]
         self._objects[f"state/{number}"] = {"names": names, "authz": authorizations, "polls": 0}

@@ -59,7 +59,9 @@ class ProverTests(SynchronousTestCase):
 
         zone = Zone(RecordsLookUp(self.records), servers, 60)  # type: ignore[arg-type]
         prover = DNSProver(clock, CommandChanger(["/bin/dns", "-v"], run), zone)
-        presenting = Deferred.fromCoroutine(prover.present("a.org", "token", "token.print"))
+        arguments = ("a.org", "token", "token.print")
+        self.assertEqual("", now(prover.present(*arguments)))
+        presenting = Deferred.fromCoroutine(prover.visible(*arguments))
         now(prover.remove("a.org", "token", "token.print"))
         return presenting, clock
 
@@ -101,7 +103,7 @@ class ChangerTests(SynchronousTestCase):
 
         for result, words in (
             (succeed(Ended(3, "no such zone")), "/bin/dns ended with the code 3: no such zone"),
-            (succeed(Ended(KILLED, "")), "/bin/dns ended with the code -1: no output"),
+            (succeed(Ended(KILLED, "")), "/bin/dns was ended by a signal: no output"),
             (fail(TimeoutError()), "/bin/dns did not end in time"),
             (fail(OSError(2, "No such file")), "/bin/dns cannot be run: No such file"),
         ):
@@ -138,5 +140,25 @@ class ProgramTests(TestCase):
         run = programs_of(REACTOR, 0.2)
         with self.assertRaises(TimeoutError):
             await run([sys.executable, "-c", "import time; time.sleep(600)"])
+        await self.closed()
+
+    async def test_a_program_that_does_not_end_its_output_is_killed(self) -> None:
+        run = programs_of(REACTOR, 60)
+        ended = await run(["/bin/sh", "-c", "yes flood; exit 0"])
+        self.assertEqual(KILLED, ended.code)
+        self.assertTrue(ended.output.startswith("more than 1 MB of output: flood flood"))
+        self.assertLess(len(ended.output), 600)
+        await self.closed()
+
+    async def test_what_a_killed_program_has_started_does_not_keep_its_output_open(self) -> None:
+        run = programs_of(REACTOR, 0.2)
+        with self.assertRaises(TimeoutError):
+            await run(["/bin/sh", "-c", "sleep 20; exit 0"])
+        begin = REACTOR.seconds()
+        await self.closed()
+        self.assertLess(REACTOR.seconds() - begin, 10)
+
+    async def closed(self) -> None:
+        """Wait until nothing is read from programs any more."""
         while any(isinstance(each, ProcessReader) for each in REACTOR.getReaders()):
             await deferLater(REACTOR, 0.01)

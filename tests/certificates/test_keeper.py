@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
+from datetime import timedelta
 from itertools import pairwise
 
 from twisted.internet.defer import Deferred
 
-from mailhost.certificates.values import AccountWanted
+from mailhost.certificates.provers import IProver
+from mailhost.certificates.values import DNS_01, Account, AccountWanted
 from mailhost.config.acme import KeyKind
-from tests.certificates.rig import DAY, HOUR, OTHER, OURS, KeeperCase
+from tests.certificates.rig import DAY, HOUR, OTHER, OURS, START, KeeperCase
 from tests.certificates.scripted import DIRECTORY, Reply, problem
+from tests.fakes import now
 
 MX, MAIL = "mx.a.example", "mail.a.example"
 
@@ -40,16 +43,18 @@ class OrderingTests(KeeperCase):
             "autodiscover.a.example (it does not exist)",
             left_out,
         )
-        self.assertRegex(host, "^certificates: mx.a.example has one for mx.a.example, valid until ")
-        self.assertIn("a.example has one for mail.a.example, mta-sts.a.example, valid", domain)
+        self.assertIn("certificate of mx.a.example: ordered for mx.a.example, valid", host)
+        self.assertIn("a.example: ordered for mail.a.example, mta-sts.a.example, valid", domain)
         self.assertEqual(({}, {}), (self.answers._http, self.answers._tls))
 
     def test_files_are_for_the_owner_alone(self) -> None:
         self.start()
         folder = os.path.join(self.data, "certificates")
         names = sorted(os.listdir(folder))
-        self.assertEqual(["a.example.pem", "mx.a.example.pem", "state.json"], names[:1] + names[2:])
-        self.assertTrue(names[1].startswith("account-ca.example-"))
+        account, *others = sorted(names, key=lambda name: not name.startswith("account-"))
+        self.assertRegex(account, "^account-ca.example-[0-9a-f]{12}.json$")
+        found = ["a.example.pem", f"{MX}.pem", "state.json"]
+        self.assertEqual(found, others)
         for name in names:
             mode = stat.S_IMODE(os.stat(os.path.join(folder, name)).st_mode)
             self.assertEqual(0o600, mode, name)
@@ -97,6 +102,14 @@ class OrderingTests(KeeperCase):
         with_host = [each for each in self.trial_ca.orders[trials:] if MX in each["names"]]
         self.assertEqual([], with_host, "a renewal needs no trial")
 
+    def test_a_directory_for_trials_that_cannot_be_reached(self) -> None:
+        self.change(trial=AccountWanted(self.trial_ca.directory))
+        self.trial_ca.unreachable = True
+        self.start()
+        self.assertEqual([], self.ordered)
+        [line] = [line for line in self.lines() if "the order for" in line]
+        self.assertIn("failed: at the trial, https://trial.example/directory: Conn", line)
+
     def test_a_name_that_cannot_be_looked_up_is_neither_added_nor_dropped(self) -> None:
         self.start()
         self.resolver.failing |= {MAIL, "autoconfig.a.example"}
@@ -104,6 +117,59 @@ class OrderingTests(KeeperCase):
         self.assertEqual(2, len(self.ordered))
         self.wait(70 * DAY, 6 * HOUR)
         self.assertEqual([[MX], [MAIL]], self.ordered[2:])
+
+
+class Zone:
+    """Stands for dns-01: `shown` has what a name shows; `fault` is why records cannot be added."""
+
+    def __init__(self) -> None:
+        self.shown: dict[str, str] = {}
+        self.fault = ""
+
+    async def present(self, name: str, token: str, authorization: str) -> str:
+        """See IProver."""
+        self.shown[name] = authorization
+        return self.fault
+
+    async def visible(self, name: str, token: str, authorization: str) -> str:
+        """See IProver."""
+        return ""
+
+    async def remove(self, name: str, token: str, authorization: str) -> None:
+        """See IProver."""
+        self.shown.pop(name, None)
+
+
+class WildcardTests(KeeperCase):
+    """Authorities refuse an order for `*.a.example` and `mail.a.example` together."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.zone = Zone()
+        self.change(asked=("*.a.example", "imap.a.example"))
+
+    def provers(self) -> dict[str, IProver]:
+        zone: IProver = self.zone  # type: ignore[assignment]
+        return {**super().provers(), DNS_01: zone}
+
+    def look(self, kind: str, name: str, token: str) -> str | None:
+        return self.zone.shown.get(name) if kind == DNS_01 else super().look(kind, name, token)
+
+    def test_names_below_it_are_not_ordered_besides(self) -> None:
+        self.start()
+        self.wait(DAY)
+        self.assertEqual([[MX], ["*.a.example"]], self.ordered)
+        self.assertFalse([line for line in self.lines() if "failed" in line or "redundant" in line])
+        self.wait(70 * DAY, 6 * HOUR)
+        self.assertEqual(["*.a.example"], self.ordered[-1])
+
+    def test_names_below_it_are_ordered_where_it_fails(self) -> None:
+        self.zone.fault = "the zone is closed"
+        self.start()
+        self.assertEqual({MAIL}, self.stored()["a.example"])
+        self.zone.fault = ""
+        self.wait(DAY)
+        self.assertEqual({"*.a.example"}, self.stored()["a.example"])
 
 
 class RenewalTests(KeeperCase):
@@ -142,6 +208,22 @@ class RenewalTests(KeeperCase):
         self.assertEqual([[MX]], self.ordered[2:])
         [line] = [line for line in self.lines() if "before its time" in line]
         self.assertIn("see https://ca.example/why", line)
+
+    def test_a_certificate_that_was_ordered_just_now_is_not_renewed(self) -> None:
+        """The authority or the clock is wrong: else each certificate would be ordered each hour."""
+
+        class Past(dict[str, tuple[float, float]]):
+            def __getitem__(self, key: str) -> tuple[float, float]:
+                return START - 2 * DAY, START - DAY
+
+            def __contains__(self, key: object) -> bool:
+                return True
+
+        self.change(domains=())
+        self.ca.windows = Past()
+        self.start()
+        self.wait(3.5 * DAY, HOUR)
+        self.assertEqual(4, len(self.ordered))
 
     def test_the_authority_is_asked_again_when_it_says(self) -> None:
         self.ca.windows = {}
@@ -202,16 +284,16 @@ class RenewalTests(KeeperCase):
         self.wait(HOUR)
         self.assertEqual(8, len(self.warnings), "a restart repeats none")
 
-    def test_the_certificate_of_a_removed_domain_goes_with_its_end(self) -> None:
+    def test_the_certificate_of_a_removed_domain_goes_in_place_of_its_renewal(self) -> None:
         self.start()
         self.change(domains=())
-        self.wait(89 * DAY, 6 * HOUR)
+        self.wait(55 * DAY, 6 * HOUR)
         self.assertEqual({MX, "a.example"}, {*self.stored()})
         uses = self.uses
-        self.wait(2 * DAY, 6 * HOUR)
+        self.wait(8 * DAY, 6 * HOUR)
         self.assertEqual({MX}, {*self.stored()})
         self.assertEqual([], self.warnings)
-        self.assertEqual(uses + 1, self.uses, "no process uses it any more")
+        self.assertEqual(uses + 2, self.uses, "no process uses it any more")
 
 
 class FailureTests(KeeperCase):
@@ -257,6 +339,23 @@ class FailureTests(KeeperCase):
         self.assertEqual([[MX], [MX], [MAIL]], self.ordered)
         self.assertEqual([], [line for line in self.lines() if "wrong page" in line])
 
+    def test_a_challenge_that_succeeded_is_used_again_in_the_next_order(self) -> None:
+        """An authority need not remember what it has looked at."""
+        self.resolver.found["autoconfig.a.example"] = [OURS]
+        self.ca.failing["autoconfig.a.example http-01"] = problem("dns", "SERVFAIL").body
+        self.ca.failing[f"{MAIL} tls-alpn-01"] = problem("dns", "SERVFAIL").body
+        self.start()
+        self.assertEqual({MAIL, "autoconfig.a.example"}, self.stored()["a.example"])
+
+    def test_a_challenge_that_the_authority_refuses_to_look_at(self) -> None:
+        self.resolver.found["autoconfig.a.example"] = [OURS]
+        self.change(hostname="autodiscover.a.example")  # not in DNS
+        refusals = [problem("malformed", "no such challenge", 400)] * 2
+        self.ca.errors["chall"] = refusals
+        self.start()
+        self.assertEqual({MAIL, "autoconfig.a.example"}, self.stored()["a.example"])
+        self.assertEqual(2, len(self.ordered))
+
     def test_names_that_an_order_names(self) -> None:
         self.change(asked=("forbidden.a.example",))
         part = problem("rejectedIdentifier", "no policy for this name").body
@@ -300,7 +399,7 @@ class FailureTests(KeeperCase):
         self.start()
         [line] = [line for line in self.lines() if "too many" in line]
         self.assertIn(
-            "mx.a.example gets none: the authority said: too many new orders (rateLimited)", line
+            "for mx.a.example failed: the authority said: too many new orders (rateLimited)", line
         )
         self.assertEqual([], self.ordered, "the other certificate waits too")
         self.restart()
@@ -313,7 +412,7 @@ class FailureTests(KeeperCase):
         self.ca.unreachable = True
         self.start(30 * DAY % 60)
         self.wait(30 * DAY, 600)
-        failed = [line for line in self.lines() if "gets none" in line]
+        failed = [line for line in self.lines() if "the order for" in line]
         self.assertTrue(30 <= len(failed) <= 40, len(failed))
         self.assertIn("connection refused. Remedy: look whether this host reaches", failed[0])
         self.ca.unreachable = False
@@ -331,7 +430,7 @@ class FailureTests(KeeperCase):
             self.ca.errors["directory"] = [reply]
             self.keeper.start()
             self.wait(60, 1.0)
-            [line] = [line for line in self.lines() if "gets none" in line]
+            [line] = [line for line in self.lines() if "the order for" in line]
             self.assertIn(words, line)
             self.stop()
             self.successResultOf(Deferred.fromCoroutine(self.memory.account_changed(DIRECTORY)))
@@ -340,12 +439,12 @@ class FailureTests(KeeperCase):
     def test_an_external_account(self) -> None:
         self.ca.eab = {"kid-1": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"}
         self.start()
-        [line] = [line for line in self.lines() if "gets none" in line]
+        [line] = [line for line in self.lines() if "the order for" in line]
         self.assertIn("Remedy: write external_account in [tls.acme]", line)
         wrong = AccountWanted(DIRECTORY, eab_id="kid-2", eab_key="c2VjcmV0")
         self.change(account=wrong)
         self.wait(30, 1.0)
-        [line] = [line for line in self.lines() if "gets none" in line]
+        [line] = [line for line in self.lines() if "the order for" in line]
         self.assertIn("Remedy: look at external_account in [tls.acme]", line)
         right = AccountWanted(DIRECTORY, eab_id="kid-1", eab_key=self.ca.eab["kid-1"])
         self.change(account=right)
@@ -356,8 +455,8 @@ class FailureTests(KeeperCase):
         provers, self.provers = self.provers, dict  # type: ignore[method-assign]
         self.start()
         self.assertEqual([], self.ca.asked)
-        [line] = [line for line in self.lines() if "gets none" in line]
-        self.assertIn("gets none: this host can answer no challenge", line)
+        [line] = [line for line in self.lines() if "the order for" in line]
+        self.assertIn("failed: this host can answer no challenge", line)
         self.assertIn("Remedy: add [web]", line)
         self.provers = provers  # type: ignore[method-assign]
         self.change(challenges=("http-01",))
@@ -370,6 +469,50 @@ class FailureTests(KeeperCase):
         self.wait(62 * DAY, 6 * HOUR)
         self.assertEqual([[MX], [MAIL]], self.ordered[2:])
         self.assertEqual(1, len(self.ca.accounts))
+
+    def test_an_expired_certificate_is_not_taken(self) -> None:
+        self.start()
+        [own] = [each for each in self.folder.read().certificates if each.name == MX]
+        self.ca.life = timedelta(0)
+        self.wait(62 * DAY, 6 * HOUR)
+        [still] = [each for each in self.folder.read().certificates if each.name == MX]
+        self.assertEqual(own.ends, still.ends)
+        text = "the order for mx.a.example failed: the authority sent a certificate that has exp"
+        self.assertTrue(any(text in line for line in self.lines()))
+        orders = len(self.ordered)
+        self.wait(DAY, HOUR)
+        self.assertLess(len(self.ordered) - orders, 5)
+
+    def test_urls_without_tls_are_not_used(self) -> None:
+        for where, path in (("directory", "/x"), ("order", "/y")):
+            url = f"http://127.0.0.1:9{path}"
+            self.ca.errors = {where: [Reply(307, {}, {"Location": url})]}
+            self.start() if path == "/x" else self.wait(HOUR)
+            text = f"the authority names {url}, which is not an https URL"
+            self.assertTrue(any(text in line for line in self.lines()), where)
+
+    def test_no_second_account_after_a_crash_during_the_registration(self) -> None:
+        saved = self.folder.save_account
+
+        def save(account: Account) -> None:
+            if account.url:
+                raise OSError(28, "No space left on device")
+            saved(account)
+
+        self.patch(self.folder, "save_account", save)
+        self.start()
+        self.assertEqual((1, []), (len(self.ca.accounts), self.ordered))
+        self.restart()
+        self.wait(HOUR, 1.0)
+        self.assertEqual((1, 2), (len(self.ca.accounts), len(self.ordered)))
+
+    def test_failures_do_not_delay_orders_by_other_settings(self) -> None:
+        self.ca.failing[MAIL] = problem("caa", "CAA forbids it").body
+        self.start()
+        self.change(account=AccountWanted(self.trial_ca.directory))
+        self.wait(30, 1.0)
+        self.assertEqual({MX: {MX}, "a.example": {MAIL}}, self.stored())
+        self.assertFalse(now(self.memory.state()).names)
 
     def test_another_contact(self) -> None:
         self.start()
@@ -384,7 +527,11 @@ class FailureTests(KeeperCase):
         self.ca.stolen_key = ec.generate_private_key(ec.SECP256R1()).public_key()
         self.start()
         self.assertEqual({}, self.stored())
-        lines = [line for line in self.lines() if "it sent one for another key" in line]
+        lines = [
+            line
+            for line in self.lines()
+            if "failed: the authority sent a certificate for another key" in line
+        ]
         self.assertEqual(2, len(lines), "each certificate is tried")
 
     def test_an_authority_that_never_decides(self) -> None:

@@ -1,4 +1,4 @@
-"""What `mailhost certificates` lists, what is mailed, and answers of tls-alpn-01."""
+"""The list of `mailhost certificates`, mailed warnings, and answers of tls-alpn-01."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from mailhost.certificates.expiry import ExpiryWarning
 from mailhost.certificates.listing import Entry, entries
 from mailhost.certificates.mail import compose
 from mailhost.certificates.tls_alpn import ACME_IDENTIFIER, TLSALPN01, answer
+from mailhost.certificates.values import AccountWanted
 from mailhost.interfaces.challenges import IHTTPChallenges, ITLSChallenges
 from tests.certificates.rig import DAY, OTHER, OURS, START, KeeperCase
-from tests.certificates.scripted import problem
+from tests.certificates.scripted import DIRECTORY, problem
 from tests.fakes import address, now
 
 
@@ -55,10 +56,34 @@ class ListingTests(KeeperCase):
         self.setup = None
         self.assertEqual({"mx.a.example", "a.example"}, {*self.listed()})
 
+    def test_a_failure_is_listed_once(self) -> None:
+        self.ca.failing["mail.a.example"] = problem("dns", "SERVFAIL").body
+        self.start()
+        [failure] = self.listed()["a.example"]["failures"]
+        self.assertEqual("mail.a.example", failure["name"])
+
+    def test_the_certificate_of_a_removed_domain_is_not_renewed(self) -> None:
+        self.start()
+        self.change(domains=())
+        self.wait(30, 1.0)
+        found = self.listed()
+        self.assertIsNone(found["a.example"]["renew"])
+        self.assertIsNotNone(found["mx.a.example"]["renew"])
+
     def test_a_failure_of_the_whole_order(self) -> None:
         self.ca.unreachable = True
         self.start()
         [failure] = self.listed()["a.example"]["failures"]
+        self.assertIn("connection refused", failure["text"])
+
+    def test_a_failure_at_another_directory(self) -> None:
+        self.start()
+        self.trial_ca.unreachable = True
+        self.change(account=AccountWanted(self.trial_ca.directory))
+        self.wait(30, 1.0)
+        entry = self.listed()["a.example"]
+        [failure] = entry["failures"]
+        self.assertEqual(DIRECTORY, entry["directory"])
         self.assertIn("connection refused", failure["text"])
 
 
@@ -107,7 +132,7 @@ class AnswerTests(KeeperCase):
 
 class TimeoutTests(KeeperCase):
     def test_an_authority_that_does_not_answer(self) -> None:
-        from mailhost.certificates.order import bounded_call
+        from mailhost.certificates.polling import bounded_call
         from mailhost.certificates.values import AuthorityError
 
         calling = bounded_call(self.clock, lambda work: Deferred(), lambda: None)

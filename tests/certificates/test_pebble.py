@@ -46,13 +46,13 @@ from tests.certificates.pebble import HOST, Pebble
 from tests.net.tls.handshakes import Folder
 
 REACTOR: Any = reactor
-MX, MAIL = "mx.a.example", "mail.a.example"
+MX, MAIL, IMAP = "mx.a.example", "mail.a.example", "imap.mail.a.example"
 RECORDS = {
     MX: [["A", HOST]],
     MAIL: [["A", HOST]],
     "a.example": [["NS", "ns.a.example"]],
     "ns.a.example": [["A", HOST]],
-    f"_acme-challenge.{MAIL}": [["CNAME", f"{MAIL}.acme.a.example"]],
+    f"_acme-challenge.{IMAP}": [["CNAME", f"{IMAP}.acme.a.example"]],
 }
 COMMAND = """#!/bin/sh
 test "$1" = key || exit 9
@@ -233,11 +233,11 @@ class DNSTests(PebbleCase):
         await self.start_pebble(port)
         command = CommandChanger([program, "key"], programs_of(REACTOR, 20))
         prover = self.prover(command, port)
-        found = await self.obtain({DNS_01: prover}, "*.a.example", "a.example", MAIL)
-        self.assertEqual({"*.a.example", "a.example", MAIL}, self.names(found))
+        found = await self.obtain({DNS_01: prover}, "*.a.example", "a.example", IMAP)
+        self.assertEqual({"*.a.example", "a.example", IMAP}, self.names(found))
         calls = [line.split()[:2] for line in server.calls.read_text().splitlines()]
         below = "_acme-challenge.a.example"
-        names = sorted([below, below, f"{MAIL}.acme.a.example"])  # the last behind a CNAME
+        names = sorted([below, below, f"{IMAP}.acme.a.example"])  # the last behind a CNAME
         for word in ("present", "cleanup"):
             self.assertEqual(names, sorted(name for each, name in calls if each == word))
         broken = CommandChanger([program, "no key"], programs_of(REACTOR, 20))
@@ -251,8 +251,10 @@ class DNSTests(PebbleCase):
         await self.in_thread(named.wait)
         run = programs_of(REACTOR, 20)
         changer = UpdateChanger((HOST, named.port), named.key, 60, run)
-        found = await self.obtain({DNS_01: self.prover(changer, named.port)}, "*.a.example", MX)
-        self.assertEqual({"*.a.example", MX}, self.names(found))
+        found = await self.obtain(
+            {DNS_01: self.prover(changer, named.port)}, "*.a.example", "a.example"
+        )
+        self.assertEqual({"*.a.example", "a.example"}, self.names(found))
         left = await self.in_thread(lambda: named.records("_acme-challenge.a.example", "TXT"))
         self.assertEqual("", left)
         wrong = UpdateChanger((HOST, named.port), named.wrong_key, 60, run)

@@ -6,7 +6,12 @@ import json
 import os
 from typing import Any
 
+from mailhost.certificates.folder import CertificateFolder
+from mailhost.durable.blocking import BlockingCommitter
+from mailhost.durable.system import OperatingSystem
+from mailhost.net.tls.certificate import PEM
 from tests.cli.bench import CommandCase, fake_host
+from tests.net.tls.handshakes import issue, key_pem, pem
 
 DAY = 86_400
 ENTRY = {
@@ -66,6 +71,8 @@ class CertificatesTests(CommandCase):
             done = self.run_ok("certificates", "renew")
             self.assertEqual("a.example: a new certificate is in use\n", done)
             failed = self.call("certificates", "renew", "a.example", "--staging")
+            [result] = json.loads(self.call("certificates", "renew", "--json").stdout)
+            self.assertFalse(result["ordered"])
         self.assertEqual({"certificate": "", "staging": False}, asked[0])
         self.assertEqual({"certificate": "a.example", "staging": True}, asked[1])
         self.assertEqual(1, failed.exit_code)
@@ -75,4 +82,15 @@ class CertificatesTests(CommandCase):
         refusal = {"ok": False, "error": "no certificate is ordered for far.example"}
         with fake_host(self.control, lambda _: refusal):
             self.assertIn("far.example", self.run_fails("certificates", "renew", "far.example"))
-        self.assertIn("no host is running", self.run_fails("certificates"))
+        self.assertIn("no host is running", self.run_fails("certificates", "renew"))
+
+    def test_without_a_host_what_is_on_the_disk_is_shown(self) -> None:
+        self.assertIn("no certificates", self.run_ok("certificates"))
+        folder = CertificateFolder(self.data, BlockingCommitter(OperatingSystem()).commit)
+        certificate, key = issue("mail.a.example")
+        folder.save("a.example", PEM(pem(certificate), key_pem(key)))
+        [entry] = json.loads(self.run_ok("certificates", "--json"))
+        self.assertEqual(["mail.a.example"], entry["names"])
+        with open(folder.path("b.example"), "w") as file:
+            file.write("damaged")
+        self.assertIn("b.example.pem", self.call("certificates").stderr)

@@ -133,8 +133,8 @@ QUESTION = ("--from", "ann@a.example", "--to", "team@also.example", "--user", "a
 class ExplainTests(CommandCase):
     maxDiff = None
 
-    def asked(self, *arguments: str) -> str:
-        """Run the command; return what it printed."""
+    def asked(self, *arguments: str, **more: str) -> str:
+        """Run the command; return what it printed. The host gets `more` arguments."""
         self.settings()
         with fake_host(control_path(self.data), lambda _: {"ok": True, "result": FOUND}) as asked:
             output = self.run_ok("explain", *QUESTION, *arguments)
@@ -146,6 +146,7 @@ class ExplainTests(CommandCase):
             "listener": "",
             "hello": "",
             "size": 0,
+            **more,
         }
         self.assertEqual([{"command": "explain", "arguments": wanted}], list(asked))
         return output
@@ -154,6 +155,10 @@ class ExplainTests(CommandCase):
         output = self.asked()
         self.assertEqual(TEXT, output)
         self.assertLessEqual(max(map(len, output.splitlines())), 80)
+
+    def test_the_demand_of_the_sender(self) -> None:
+        self.asked("--tls", "required", tls="required")
+        self.assertEqual(2, self.call("explain", *QUESTION, "--tls", "none").exit_code)
 
     def test_the_tls_of_each_host(self) -> None:
         found = deepcopy(FOUND)

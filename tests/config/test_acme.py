@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailhost.config.acme import ACME, LETS_ENCRYPT, STAGING, ChallengeKind
 from mailhost.config.acme_check import acme_warnings, check_acme
 from mailhost.config.model import Settings
+from mailhost.config.secrets import read_secrets
 from mailhost.playground.certificates import new_authority
 
 
@@ -53,6 +54,26 @@ class ValueTests(SynchronousTestCase):
         self.assertEqual((ChallengeKind.DNS_01, ChallengeKind.HTTP_01), usable)
 
 
+class SecretTests(SynchronousTestCase):
+    """The key of an external account."""
+
+    def faults(self, key: str) -> list[str]:
+        path = os.path.abspath(self.mktemp())
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            file.write(key)
+        account = {"id": "kid-1", "key": {"file": path}}
+        tls = {"acme": {"agree": True, "external_account": account}}
+        least = {"version": 1, "hostname": "mx.a.example", "data": "/data", "tls": tls}
+        _, problems = read_secrets(Settings.model_validate(least, context={"folder": "/"}), {})
+        return [each.key for each in problems]
+
+    def test_it_is_in_base64url(self) -> None:
+        for key in ("zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3M\n", "QUJD", "QQ=="):
+            self.assertEqual([], self.faults(key))
+        for key in ("no key", "QUJDR", "a+b/", "hunter2!"):
+            self.assertEqual(["tls.acme.external_account.key"], self.faults(key))
+
+
 class CheckTests(SynchronousTestCase):
     def problems(self, **settings: Any) -> dict[str, str]:
         return {each.key: each.text for each in check_acme(acme(**settings))}
@@ -80,6 +101,15 @@ class CheckTests(SynchronousTestCase):
         update = {"server": "127.0.0.1", "key": "/nowhere"}
         found = self.problems(nsupdate=update, dns_command="/bin/true")
         self.assertEqual({"tls.acme.nsupdate.key", "tls.acme.dns_command"}, {*found})
+
+    def test_a_key_that_everybody_can_read(self) -> None:
+        key = os.path.abspath(self.mktemp())
+        for mode, found in ((0o600, []), (0o644, [f"run: chmod 600 {key}"])):
+            with open(os.open(key, os.O_WRONLY | os.O_CREAT), "w") as file:
+                file.write("key")
+            os.chmod(key, mode)
+            problems = self.problems(nsupdate={"server": "127.0.0.1", "key": key})
+            self.assertEqual(found, [each.rpartition("; ")[2] for each in problems.values()])
 
     def warned(self, web: bool = True, **settings: Any) -> list[str]:
         least = {"version": 1, "hostname": "mx.a.example", "data": "/data"}

@@ -324,6 +324,34 @@ class WrongTests(LoadCase):
             self.assertEqual(list(problems), [key], text)
             self.assertIn(explanation, problems[key])
 
+    def test_a_list_that_is_empty_or_has_a_fault(self) -> None:
+        found = self.problems(f"{HEAD}tls.acme.challenges = []\n")
+        self.assertEqual({"tls.acme.challenges": "write a list with one entry at least"}, found)
+        found = self.problems(f'{HEAD}tls.acme.challenges = ["http"]\n')
+        self.assertEqual(["tls.acme.challenges[1]"], list(found))
+
+    def test_bounds_are_in_the_units_of_the_value(self) -> None:
+        for value, words in (
+            ('"1 hour"', "write 1 day or more"),
+            ('"700 days"', "write 8766 hours or less"),
+            ("60", "write 86400 or more"),
+        ):
+            found = self.problems(f"{HEAD}mta_sts.max_age = {value}\n")
+            self.assertIn(words, found["mta_sts.max_age"])
+
+    def test_missing_keys_of_acme(self) -> None:
+        found = self.problems(f"{HEAD}[tls.acme.external_account]\n[tls.acme.nsupdate]\n")
+        self.assertEqual(
+            {
+                "tls.acme.external_account.id": 'is missing; write id = "kid-1"',
+                "tls.acme.external_account.key": "is missing; "
+                'write key = { file = "secrets/acme" }',
+                "tls.acme.nsupdate.server": 'is missing; write server = "127.0.0.1:53"',
+                "tls.acme.nsupdate.key": 'is missing; write key = "secrets/acme.key"',
+            },
+            found,
+        )
+
     def test_files_that_cannot_be_read(self) -> None:
         path = os.path.join(self.folder, "none.toml")
         self.assertIn("cannot read", str(self.assertRaises(BadSettings, load, path)))

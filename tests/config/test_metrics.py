@@ -52,7 +52,7 @@ class MetricsTests(SynchronousTestCase):
     def test_an_address_that_strangers_reach_gets_a_warning(self) -> None:
         for endpoint in ("tcp:9425", "tcp:[::]:9425", "tcp:8.8.8.8:9425", "tcp:[2600::1]:9425"):
             (text,) = warned(endpoint)
-            self.assertIn("is open to all who reach", text)
+            self.assertIn("can be reached from other networks", text)
             self.assertIn("tcp:9425:interface=127.0.0.1", text)
         for endpoint in (
             "tcp:localhost:9425",

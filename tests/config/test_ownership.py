@@ -24,6 +24,8 @@ endpoint = "unix:sockets/lmtp"
 [[filter]]
 kind = "python"
 file = "own.py"
+[tls.acme]
+dns_command = "change-dns"
 """
 
 
@@ -100,8 +102,10 @@ class InSettings(Folder):
         self.path = os.path.join(self.folder, "mailhost.toml")
         with open(self.path, "w", encoding="utf-8") as file:
             file.write(SETTINGS)
-        with open(os.path.join(self.folder, "own.py"), "w", encoding="utf-8"):
-            pass
+        for name in ("own.py", "change-dns"):
+            with open(os.path.join(self.folder, name), "w", encoding="utf-8"):
+                pass
+        os.chmod(os.path.join(self.folder, "change-dns"), 0o700)
         for name in ("data", "sockets"):
             os.mkdir(os.path.join(self.folder, name), 0o700)
         load(self.path)
@@ -128,6 +132,9 @@ class InSettings(Folder):
 
     def test_the_code_of_a_filter(self) -> None:
         self.refused("filter[1].file", "own.py")
+
+    def test_a_program_that_changes_dns(self) -> None:
+        self.refused("tls.acme.dns_command", "change-dns")
 
     def test_the_settings_file(self) -> None:
         self.refused("", "mailhost.toml")

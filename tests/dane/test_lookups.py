@@ -67,6 +67,15 @@ class FindingTLSA(SynchronousTestCase):
         del self.replies["A", HOST]
         self.assertIsNone(self.answer())
 
+    def test_addresses_that_cannot_be_looked_up(self) -> None:
+        """The addresses that mail is sent to may be known from before; an attacker who keeps the
+        answers away must not switch DANE off by it."""
+        for replies in ((FAILED, FAILED), (FAILED, NONE), (NONE, FAILED)):
+            self.replies["A", HOST], self.replies["AAAA", HOST] = replies
+            answer = self.answer()
+            assert answer is not None
+            self.assertEqual(f"DNS gives no answer about {HOST}: SERVFAIL", answer.trouble)
+
     def test_records_that_are_not_authenticated(self) -> None:
         self.replies["TLSA", NAME] = found(RECORD, secure=False)
         self.assertIsNone(self.answer())

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from itertools import product
+from unittest.mock import patch
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
+from OpenSSL.crypto import X509StoreContext
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailhost.dane.matching import NO_MATCH, problems
+from mailhost.dane.matching import MOST_ANCHORS, MOST_CERTIFICATES, NO_MATCH, problems
 from mailhost.interfaces.dns import TLSARecord
 from mailhost.interfaces.tls_sessions import TLSFailure
 from mailhost.net.tls.peer import Chain
@@ -109,6 +111,15 @@ class AnAuthority(MatchingCase):
 
 
 class Hostile(MatchingCase):
+    def test_many_authorities_that_do_not_fit(self) -> None:
+        """The time is bounded, though the records name each of them."""
+        others = [Authority.new(f"Stranger {n}").certificate for n in range(MOST_CERTIFICATES)]
+        chain = chain_of(self.root.issue(NAME), *others)
+        records = [record_of(each, 2, 1, matching) for each in chain[1:] for matching in (1, 2)]
+        with patch("mailhost.dane.matching.X509StoreContext", wraps=X509StoreContext) as verified:
+            self.assertEqual([TLSFailure.NOT_TRUSTED], self.kinds(chain, *records))
+        self.assertEqual(MOST_ANCHORS, verified.call_count)
+
     def test_no_certificate(self) -> None:
         self.assertEqual((NO_MATCH,), problems([TLSARecord(3, 1, 1, bytes(32))], NAMES, ()))
 

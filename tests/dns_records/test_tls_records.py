@@ -6,15 +6,18 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
+from hypothesis import given, strategies
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.dns_records.checking import check_plan
+from mailhost.dns_records.checks.caa import may_issue
 from mailhost.dns_records.facts import Authority, CertificateKey, HostCertificates, MailService
 from mailhost.dns_records.finding import DNSFinding, DNSVerdict
 from mailhost.dns_records.plan import make_plan
 from mailhost.dns_records.record import Topic
+from mailhost.dns_records.report import changes_text
 from mailhost.dns_records.zone import nsupdate_text, zone_text
 from mailhost.interfaces.dns import CAARecord, Found, MXRecord, TLSARecord
 from mailhost.message.address import parse_address
@@ -30,7 +33,9 @@ TLS_HOST = replace(
     HOST,
     services=(MailService("_autodiscover._tcp", 443),),
     https=443,
-    certificates=HostCertificates((NOW, NEXT), Authority(("acme.example", "old.example"), ACCOUNT)),
+    certificates=HostCertificates(
+        (NOW, NEXT), Authority(("acme.example", "old.example"), (ACCOUNT,))
+    ),
 )
 POLICY = STSPolicy(Mode.ENFORCE, 86400, ("mail.example.com",))
 ID = own_id(POLICY)
@@ -191,6 +196,19 @@ class CheckTests(SynchronousTestCase):
             {("CAA", "example.com"): [CAARecord(0, "issue", "other.example")]},
         )
 
+    def test_caa_records_for_the_account_of_trials(self) -> None:
+        trials = "https://trial.example/acct/3"
+        authority = Authority(("acme.example",), (ACCOUNT, trials))
+        host = replace(TLS_HOST, certificates=HostCertificates((), authority))
+        both = [
+            CAARecord(0, "issue", f"acme.example; accounturi={each}") for each in (ACCOUNT, trials)
+        ]
+        planned = [each.data for each in make_plan(host, TLS_OWN).about(Topic.CAA)]
+        self.assertEqual([f'0 issue "{each.value}"' for each in both], planned)
+        self.assertTrue(may_issue(authority, both))
+        self.assertFalse(may_issue(authority, both[:1]))
+        self.assertTrue(may_issue(authority, [CAARecord(0, "issue", "acme.example")]))
+
     def test_caa_records_without_an_issuer(self) -> None:
         for record, right in (
             (CAARecord(0, "issuewild", ";"), True),
@@ -213,3 +231,28 @@ class CheckTests(SynchronousTestCase):
         other = {WEB: ["web.example.net"], ("A", WEB[1]): ["198.51.100.1"]}
         found = self.finds(DNSVerdict.DIFFERENT, "another name of web.example.net", other)
         self.assertEqual(["CNAME"], [each.kind for each in found.remove])
+
+    @given(
+        strategies.lists(
+            strategies.builds(
+                bytes.__add__,
+                strategies.sampled_from([b"", b"v=STSv1; ", b"v=TLSRPTv1; rua="]),
+                strategies.binary(max_size=40) | strategies.text("id=;,:mailto! 1").map(str.encode),
+            ),
+            max_size=3,
+        ),
+        strategies.binary(max_size=40),
+        strategies.text(max_size=40),
+    )
+    def test_any_records_are_judged(self, texts: list[bytes], data: bytes, value: str) -> None:
+        found = self.check(
+            {
+                STS: texts,
+                RPT: texts,
+                TLSA: [TLSARecord(3, 1, 1, data), TLSARecord(2, 0, 0, data)],
+                CAA: [CAARecord(0, "issue", value), CAARecord(1, value, value)],
+            }
+        )
+        self.assertTrue(found)
+        for line in changes_text(found, "example.com", 80):
+            self.assertNotIn("\n", "" if line.startswith(";") else line)

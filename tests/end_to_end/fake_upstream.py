@@ -71,7 +71,7 @@ class FakeUpstream:
             self._answer(connection, GREETING)
             while line := file.readline().rstrip(b"\r\n"):
                 self.said.append(line)
-                verb = line.split(b" ")[0].decode().upper()
+                verb = line.split(b" ")[0].decode("ascii", "replace").upper()
                 if self._answer(connection, verb).startswith(b"354"):
                     if self._deaf:
                         self._over.wait()

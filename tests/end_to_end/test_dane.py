@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from twisted.internet import threads
+from twisted.names import dns
 
 from mailhost.config.model import DNS
 from mailhost.dane.records import text_of
 from mailhost.interfaces.tls_sessions import TLSFailure
 from mailhost.message.outcome import Fate
+from mailhost.net.dns.question import QuestionMessage, ask_over_udp
 from mailhost.net.dns.resolver import Resolver
 from mailhost.net.dns.validation import Validation, validation_of
 from tests.authority import Authority
@@ -57,6 +59,14 @@ class Secure(DANEBehindUnbound):
         self.assertEqual(Fate.RELAYED, (await self.send()).fate)
         self.assertEqual(TLSFailure.TLSA_INVALID, self.sessions[1].failure)
         self.assertEqual((1, 1), (len(self.one.mail), len(self.two.mail)))
+
+    async def test_a_question_without_edns_is_authenticated_too(self) -> None:
+        """It is asked where the resolver is slow: that must not switch DANE off."""
+        query = dns.Query(DOMAIN.encode("ascii"), dns.MX, dns.IN)
+        for edns in (True, False):
+            question = QuestionMessage(query, edns)
+            answer = await ask_over_udp(reactor, ("127.0.0.1", self.dns_port), question, 5.0)
+            self.assertTrue(answer.authenticData)
 
 
 class Bogus(DANEBehindUnbound):

@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 from twisted.trial.unittest import TestCase
 
@@ -47,9 +48,19 @@ class Demo(TestCase):
         self.assertEqual(0, done.returncode, f"{command}: {done.stdout}{done.stderr}")
         return done.stdout
 
+    def page(self) -> bytes:
+        """The configuration for mail programs, by HTTP."""
+        text = "listening for http on "
+        (where,) = (line.rpartition(text)[2] for line in self.host.lines if text in line)
+        url = f"http://{where}/mail/config-v1.1.xml?emailaddress=alice%40example.org"
+        with urlopen(Request(url, headers={"Host": "autoconfig.example.org"})) as reply:
+            octets: bytes = reply.read()
+            return octets
+
     def test_the_commands_that_it_prints_and_a_second_start(self) -> None:
         self.host.start()
         commands = [line.strip() for line in self.banner() if " --config " in line]
+        self.assertIn(b'<emailProvider id="example.org">', self.page())
         self.assertEqual(3, len(commands), self.host.lines)
         send, read, queue = commands
         self.paste(send)

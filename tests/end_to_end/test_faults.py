@@ -236,10 +236,18 @@ class BrokenDirectory(FaultyHost):
         again.write_bytes(self.kept)
         self.path.with_name(self.path.name + "-wal").unlink(missing_ok=True)
         again.rename(self.path)
-        client = self.raw()
-        client.envelope()
-        unknown = "RCPT TO:<eve@example.org>\r\n"
-        self.host.until(lambda: client.say(unknown).startswith(b"550"), "it is not read again")
+        self.host.until(self.is_read, "it is not read again")
+
+    def is_read(self) -> bool:
+        """True if each of some connections, which may be of several processes, knows who is
+        unknown."""
+        clients = [self.raw() for _ in range(8)]
+        for client in clients:
+            client.envelope()
+        replies = [client.say("RCPT TO:<eve@example.org>\r\n") for client in clients]
+        for client in clients:
+            client.close()
+        return all(reply.startswith(b"550") for reply in replies)
 
     def served(self, unknown: str) -> None:
         """Those who are known get their mail; of others it says what it must."""
@@ -291,6 +299,7 @@ class BrokenDirectory(FaultyHost):
             self.served("451 4.3.0")
             self.host.wait_for("directory", since)
         self.host.wait_for("it can be read again", since)
+        self.host.until(self.is_read, "it is not read again by all processes")
         self.served("550 5.1.1")
 
 

@@ -19,6 +19,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 
 from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.store.maildir.filename import arrival
+from tests.authority import Authority, write_pem
 from tests.end_to_end.running import RunningHost, free_port, remove_folder
 from tests.end_to_end.shared import DOMAINS, MAIL, Raw, SharedHost, new_folder
 
@@ -80,6 +81,8 @@ class Open(Delivering, SharedHost):
 connections_per_client = 2
 [relay]
 networks = ["{PROXYS_OWN}"]
+[web]
+trusted_proxies = ["{PROXYS_OWN}"]
 """ + "".join(OPEN)
     protocols = ()
     port = PLAIN
@@ -289,10 +292,20 @@ class AnotherUser(Listening):
         settings = 'user = "nobody"\n'
         socket_ = listen("lmtp", "unix:data/lmtp.sock")
         smtp = listen("smtp", f"tcp:{self.port}:interface={LOOPBACK}")
-        text = self.text(smtp, socket_, settings=settings)
+        closed = self.folder / "closed"
+        closed.mkdir(mode=0o700)
+        chain, key = write_pem(str(closed), Authority.new().issue("mx.example.org"))
+        pair = f'[[tls.certificate]]\nchain = "{chain}"\nkey = "{key}"\n'
+        text = self.text(smtp, socket_, pair, settings=settings)
         host = ReadableHost(self.folder, text, protocols=())
         self.addCleanup(host.stop)
         host.start()
+        self.assertIn("run as root: ", host.wait_for(f"certificates: cannot read {chain}"))
+        text = f"refused.*the user nobody may not enter the folder {closed}; run as root: "
+        self.assertRegex(host.reload(), text)
+        closed.chmod(0o755)
+        for each in (chain, key):
+            os.chown(each, nobody, -1)
         status = Path(f"/proc/{host.pid}/status").read_text()
         for field in ("Uid", "Gid"):
             line = next(line for line in status.splitlines() if line.startswith(field))
@@ -304,13 +317,13 @@ class AnotherUser(Listening):
             self.assertEqual(nobody, path.lstat().st_uid, path)
         other = free_port(LOOPBACK)
         more = listen("smtp", f"tcp:{other}:interface={LOOPBACK}")
-        host.write_settings(self.text(smtp, socket_, more, settings=settings))
+        host.write_settings(self.text(smtp, socket_, pair, more, settings=settings))
         self.assertNotIn("refused", host.reload())
         self.refused(self.deliver(self.smtp(LOOPBACK, other)), "250 2.0.0")
         self.assertIn("nothing changed", host.reload())
         host.stop()
-        (host.data / "tls" / "key.pem").unlink()  # made anew by the next start
-        host.start()
+        host.write_settings(self.text(smtp, socket_, settings=settings))
+        host.start()  # and make a self-signed certificate
         self.refused(self.deliver(self.smtp(LOOPBACK)), "250 2.0.0")
         self.assertEqual(nobody, (host.data / "tls" / "key.pem").stat().st_uid)
         self.assertIn("nothing changed", host.reload())

@@ -20,7 +20,7 @@ allow_loopback = true
 idle_timeout = 0
 [relay.tls]
 mta_sts_port = {policies}
-authority = "{authority}"
+ca_file = "{authority}"
 """
 BY = f"the MTA-STS policy of {DOMAIN} (mode enforce)"
 
@@ -58,6 +58,11 @@ class RelayTLS(WireCase):
         host.wait_for(f"TLS to {DOMAIN} at {MX1} [127.0.0.2]: TLSv1.3")
         host.wait_for(f"decided by {BY}")
         until(lambda: bool(self.one.mail), "the host got no mail")
+        used = f"TLSv1.3 TLS_AES_256_GCM_SHA384, decided by {BY}"
+        until(lambda: used in host.command("trace", DOMAIN).stdout, "the trace has no TLS")
+        asked = ("--from", "sue@source.example", "--to", f"a@{DOMAIN}", "--client", "127.0.0.1")
+        explained = " ".join(host.command("explain", *asked).stdout.split())
+        self.assertIn(f"the certificate for {MX1} (decided by {BY})", explained)
         file = host.data / "mta-sts.sqlite"
         self.assertEqual(0o600, stat.S_IMODE(file.stat().st_mode))
 
@@ -67,3 +72,9 @@ class RelayTLS(WireCase):
         host.wait_for("delayed")
         shown = host.command("queue", "list", "--json").stdout
         self.assertIn(f"the TLS that {BY} requires: the certificate has expired", shown)
+        failed = f"no TLS, decided by {BY}; certificate-expired, no mail is sent: the certificate"
+
+        def traced() -> bool:
+            return failed in host.command("trace", "--outcome", "deferred").stdout
+
+        until(traced, "the trace has no failure of TLS")

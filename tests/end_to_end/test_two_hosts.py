@@ -6,43 +6,34 @@ import atexit
 import json
 import smtplib
 import ssl
+import sys
 import threading
 import time
-from typing import Any, ClassVar, cast
+from typing import ClassVar
 
-from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from mailhost.aggregate_reports.mail import MailServices
-from mailhost.aggregate_reports.sender import ReportSender
-from mailhost.aggregate_reports.waiting import WaitingReports
 from mailhost.dkim.verify import DKIMStatus
-from mailhost.dmarc_reports.sender import DMARCReportsToSend, SenderServices
-from mailhost.dmarc_reports.waiting import waiting_reports as waiting_results
 from mailhost.durable.blocking import BlockingCommitter
 from mailhost.durable.system import OperatingSystem
-from mailhost.net.tls.selfsigned import make_self_signed
-from mailhost.outgoing import Outgoing
+from mailhost.mta_sts.own import own_record
+from mailhost.mta_sts.policy import Mode, STSPolicy
 from mailhost.signing.key_files import KeyFiles
 from mailhost.signing.key_work import KeyWork
 from mailhost.signing.rules import DomainRules
-from mailhost.tls_reports.sender import SenderServices as TLSServices
-from mailhost.tls_reports.sender import TLSReportsToSend
-from mailhost.tls_reports.waiting import waiting_reports as waiting_sessions
+from tests.authority import Authority, write_pem
 from tests.dkim.messages import results
 from tests.dmarc_reports.samples import NEW, gzipped
 from tests.dns_server import Records
+from tests.end_to_end.daily_reports import SENDS_AT_ONCE, dmarc_report, end_the_day
 from tests.end_to_end.dns_process import DNSProcess
 from tests.end_to_end.running import PATIENCE, RunningHost, free_port, remove_folder
 from tests.end_to_end.shared import new_folder
-from tests.fakes import FakeHandover, RecordingEvents
-from tests.lookups import RecordsLookUp
-from tests.queue.fakes import here
-from tests.signing.fakes import signing_outgoing
 
 ONE, TWO = "127.0.0.2", "127.0.0.3"
 PASSWORD = "correct horse battery"
 DOMAIN = "one.internal"
+STS = STSPolicy(Mode.ENFORCE, 86_400, ("mx.two.internal",))
 POLICY = [["TXT", "v=DMARC1; p=reject; rua=mailto:dmarc@one.internal"]]
 RECORDS: Records = {
     "one.internal": [["MX", 10, "mx.one.internal"], ["TXT", f"v=spf1 ip4:{ONE} -all"]],
@@ -54,6 +45,14 @@ RECORDS: Records = {
     "_dmarc.two.internal": POLICY,
     "_dmarc.strict.internal": POLICY,
     "_dmarc.careful.internal": [["TXT", "v=DMARC1; p=quarantine"]],
+    "sts.internal": [["MX", 10, "mx.two.internal"]],
+    "mta-sts.sts.internal": [["A", TWO]],
+    "_mta-sts.sts.internal": [["TXT", own_record(STS)]],
+    "wrong.internal": [["MX", 10, "mx2.two.internal"]],
+    "mx2.two.internal": [["A", TWO]],
+    "mta-sts.wrong.internal": [["A", TWO]],
+    "_mta-sts.wrong.internal": [["TXT", own_record(STS)]],
+    "_smtp._tls.one.internal": [["TXT", "v=TLSRPTv1; rua=mailto:tls@one.internal"]],
 }
 SETTINGS = """
 admin = "ann@{0}.internal"
@@ -70,10 +69,23 @@ bind = "{3}"
 allow_loopback = true
 arc = ["*"]
 [relay.tls]
-authority = "{4}"
+ca_file = "authority.pem"
+mta_sts_port = {4}
+[mta_sts]
+mode = "enforce"
+max_age = "1 day"
+[relay.domain."safe.internal"]
+address = "127.0.0.5"
+hello = "out.safe.internal"
 [[relay.route]]
 to = "safe.internal"
 via = "mx.two.internal:{2}"
+[[relay.route]]
+to = "safe-too.internal"
+via = "mx.one.internal:{2}"
+[[tls.certificate]]
+chain = "tls/chain.pem"
+key = "tls/key.pem"
 [queue]
 first_retry = "1 second"
 longest_retry = "1 second"
@@ -85,14 +97,14 @@ listeners = ["smtp"]
 """
 
 
-def make(name: str, address: str, port: int) -> RunningHost:
+def make(name: str, address: str, port: int, https: int) -> RunningHost:
     """A host for NAME.internal with the account ann, without settings."""
     host = RunningHost(
         new_folder(),
         "",
         address,
         protocols=("submission",),
-        ports={"smtp": port},
+        ports={"smtp": port, "https": https},
         hostname=f"mx.{name}.internal",
     )
     host.add_accounts(PASSWORD, f"ann@{name}.internal")
@@ -129,19 +141,24 @@ class TwoHosts(TestCase):
 
     def start(self) -> None:
         """Make the hosts with their keys, and start a DNS server."""
-        port, records = free_port(ONE, TWO), dict(RECORDS)
+        port, https, records = free_port(ONE, TWO), free_port(ONE, TWO), dict(RECORDS)
         for name, address in (("one", ONE), ("two", TWO)):
-            host = make(name, address, port)
+            host = make(name, address, port, https)
             records |= make_keys(host, f"{name}.internal", host.hostname)
             atexit.register(remove_folder, host.folder)
             atexit.register(host.stop)
             self.hosts.append(host)
-        self.hosts[1].add_accounts(PASSWORD, "ann@safe.internal")
-        chain, _ = make_self_signed(str(self.hosts[1].data / "tls"), "mx.two.internal")
+        self.hosts[0].add_accounts(PASSWORD, "ann@safe-too.internal")
+        self.hosts[1].add_accounts(PASSWORD, "ann@safe.internal", "ann@sts.internal")
+        self.hosts[1].add_accounts(PASSWORD, "ann@wrong.internal")
+        authority = Authority.new()
         dns = DNSProcess(records)
         atexit.register(dns.stop)
         for host, name in zip(self.hosts, ("one", "two"), strict=True):
-            host.write_settings(SETTINGS.format(name, dns.port, port, host.address, chain))
+            (host.folder / "authority.pem").write_bytes(authority.pem)
+            pem = authority.issue(host.hostname, "mta-sts.sts.internal", "mta-sts.wrong.internal")
+            write_pem(str(host.folder / "tls"), pem)
+            host.write_settings(SETTINGS.format(name, dns.port, port, host.address, https))
 
     def send(self, *recipients: str, options: tuple[str, ...] = ()) -> None:
         """ann@one.internal sends to these."""
@@ -266,9 +283,64 @@ class TwoHosts(TestCase):
         """True where `queue list` has it; a host that has just started may still read its queue."""
         return address in self.one.command("queue", "list").stdout
 
-    def test_requiretls_over_two_hops_and_back(self) -> None:
+    def test_the_policy_that_the_other_host_serves_is_obeyed(self) -> None:
+        since = self.one.mark()
+        self.send("ann@sts.internal")
+        self.mail(self.two, "ann@sts.internal")
+        self.one.wait_for("the MTA-STS policy of sts.internal is mode enforce, mx mx.two", since)
+        line = self.one.wait_for(
+            "TLS to sts.internal at mx.two.internal [127.0.0.3]: TLSv1.3", since
+        )
+        self.assertTrue(
+            line.endswith("decided by the MTA-STS policy of sts.internal (mode enforce)")
+        )
+
+    def test_a_policy_that_refuses_all_hosts_is_in_the_bounce(self) -> None:
+        since, text = self.one.mark(), self.one.config.read_text()
+        self.addCleanup(self.one.reload)
+        self.addCleanup(self.one.config.write_text, text)
+        self.one.config.write_text(text.replace("[queue]", '[queue]\nexpire_after = "1 second"'))
+        self.assertIn("reloaded", self.one.reload())
+        self.send("ann@wrong.internal")
+        (bounce,) = self.mail(self.one, "ann@one.internal")
+        by = "the MTA-STS policy of wrong.internal (mode enforce)"
+        reason = "the policy does not name the MX host mx2.two.internal"
+        said = " ".join(bounce.decode().split())
+        for words in ("given up after", f"{by} requires: {reason}", "wrong.internal can correct"):
+            self.assertIn(words, said)
+        self.one.wait_for(f"no mail is sent, decided by {by}: {reason}", since)
+
+    def test_requiretls_over_two_hops(self) -> None:
+        """Routes of the settings name both hosts. The third hop leads to a host that nothing names,
+        where the message waits: so it still had REQUIRETLS after the second."""
+        self.alias("two@safe.internal", "one@safe-too.internal")
+        self.alias("one@safe-too.internal", "ann@safe-too.internal", "ann@two.internal")
+        self.send_with_requiretls("two@safe.internal")
+        self.mail(self.one, "ann@safe-too.internal")
+        reason = "neither DNSSEC nor an MTA-STS policy names mx.two.internal"
+        id = self.kept_back(self.one, reason)
+        asked = ("--from", "ann@one.internal", "--to", "ann@two.internal", "--tls", "required")
+        explained = self.one.command("explain", *asked, "--user", "ann@one.internal").stdout
+        self.assertIn(reason, " ".join(explained.split()))
+        self.assertEqual(0, self.one.command("queue", "remove", id).returncode)
+
+    def test_requiretls_is_refused_and_bounced(self) -> None:
         """The second hop, by an alias, leads to a host that neither DNSSEC nor a policy names."""
-        self.two.command("alias", "add", "away@safe.internal", "ann@one.internal")
+        host, since = self.two, self.two.mark()
+        self.alias("away@safe.internal", "ann@one.internal")
+        self.send_with_requiretls("ann@safe.internal", "away@safe.internal")
+        self.mail(host, "ann@safe.internal")
+        reason = "neither DNSSEC nor an MTA-STS policy names mx.one.internal"
+        id = self.kept_back(host, reason)
+        self.assertIn("451 4.7.5 No mail is sent to mx.one.internal without", self.shown(host, id))
+        host.command("queue", "remove", "--bounce", id)
+        (bounce,) = self.mail(self.one, "ann@one.internal")
+        self.assertIn(b"Content-Type: text/rfc822-headers", bounce)
+        self.assertNotIn(b"not for all", bounce)
+        host.wait_for(reason, since)
+
+    def send_with_requiretls(self, *recipients: str) -> None:
+        """ann@one.internal sends over TLS."""
         with smtplib.SMTP(ONE, self.one.ports["submission"], timeout=30) as client:
             client.ehlo()
             self.assertFalse(client.has_extn("requiretls"))
@@ -276,28 +348,34 @@ class TwoHosts(TestCase):
             client.login("ann@one.internal", PASSWORD)
             self.assertTrue(client.has_extn("requiretls"))
             content = b"From: ann@one.internal\r\nSubject: secret\r\n\r\nnot for all\r\n"
-            to = ["ann@safe.internal", "away@safe.internal"]
-            client.sendmail("ann@one.internal", to, content, mail_options=("REQUIRETLS",))
-        self.mail(self.two, "ann@safe.internal")
-        self.two.until(lambda: bool(self.waiting_entries()), "the copy of the alias is not queued")
-        (id,) = self.waiting_entries()
-        reason = "neither DNSSEC nor an MTA-STS policy names mx.one.internal"
-        self.two.until(lambda: reason in self.shown(id), "the entry has no reason")
-        self.assertIn("required by the sender (REQUIRETLS)", self.shown(id))
-        self.assertIn("451 4.7.5 No mail is sent to mx.one.internal without", self.shown(id))
-        self.two.command("queue", "remove", "--bounce", id)
-        (bounce,) = self.mail(self.one, "ann@one.internal")
-        self.assertIn(b"Content-Type: text/rfc822-headers", bounce)
-        self.assertNotIn(b"not for all", bounce)
+            client.sendmail("ann@one.internal", recipients, content, mail_options=("REQUIRETLS",))
 
-    def waiting_entries(self) -> list[str]:
-        """The ids of the entries of the second host."""
-        listed = json.loads(self.two.command("queue", "list", "--json").stdout)
-        return [each["id"] for each in listed]
+    def kept_back(self, host: RunningHost, reason: str) -> str:
+        """The id of the only entry of a host, which has REQUIRETLS and waits for this reason."""
 
-    def shown(self, id: str) -> str:
-        """All that the second host shows of an entry."""
-        return self.two.command("queue", "show", id).stdout
+        def listed() -> list[str]:
+            found = json.loads(host.command("queue", "list", "--json").stdout)
+            return [each["id"] for each in found]
+
+        host.until(lambda: bool(listed()), "no message waits")
+        (id,) = listed()
+        host.until(lambda: reason in self.shown(host, id), "the entry has no reason")
+        self.assertIn("required by the sender (REQUIRETLS)", self.shown(host, id))
+        return id
+
+    def shown(self, host: RunningHost, id: str) -> str:
+        """All that a host shows of an entry."""
+        return host.command("queue", "show", id).stdout
+
+    def test_a_sender_domain_has_its_own_address_and_name(self) -> None:
+        host = self.two
+        with smtplib.SMTP(host.address, host.ports["submission"], timeout=30) as client:
+            client.starttls(context=ssl._create_unverified_context())
+            client.login("ann@safe.internal", PASSWORD)
+            content = b"From: ann@safe.internal\r\nSubject: own\r\n\r\nHello\r\n"
+            client.sendmail("ann@safe.internal", ["ann@one.internal"], content)
+        (stored,) = self.mail(self.one, "ann@one.internal")
+        self.assertIn(b"from out.safe.internal ([127.0.0.5])", stored)
 
     def test_a_report_of_success_where_it_is_asked_for(self) -> None:
         self.send("ann@two.internal", options=("NOTIFY=SUCCESS",))
@@ -340,17 +418,21 @@ class TwoHosts(TestCase):
         self.assertEqual(self.two.inbox("ann@two.internal"), [])
 
     def alias(self, alias: str, *to: str) -> None:
-        host = self.one if alias.endswith("@one.internal") else self.two
+        host = self.one if alias.endswith(("@one.internal", "@safe-too.internal")) else self.two
         self.assertEqual(0, host.command("alias", "add", alias, *to).returncode)
 
     def test_the_results_are_reported(self) -> None:
-        """Over a stop. The last test by its name, so that no further start is needed."""
-        self.send("ann@two.internal")
+        """Over a stop. The host that starts anew sends the report about TLS itself."""
+        self.alias("back@two.internal", "ann@one.internal")
+        self.send("ann@two.internal", "back@two.internal")
         self.mail(self.two, "ann@two.internal")
+        self.mail(self.one, "ann@one.internal")
         self.two.stop()
-        since = self.one.mark()
-        self.send_to_one("", self.report_of_two())
-        self.send_to_one("", self.tls_report_of_two(), "tls@one.internal")
+        since, started = self.one.mark(), self.two.mark()
+        self.send_to_one("", dmarc_report(self.two, DOMAIN, POLICY[0][1]))
+        end_the_day(self.two, DOMAIN)
+        self.two.starter = (sys.executable, "-c", SENDS_AT_ONCE, "-n", "--pidfile=", "mailhost")
+        self.two.start()
         other = gzipped(NEW.replace(b"example.org", DOMAIN.encode()))
         self.send_to_one("dmarc@careful.internal", other)
         self.one.wait_for(f"DMARC report of mx.two.internal about {DOMAIN}", since)
@@ -364,6 +446,8 @@ class TwoHosts(TestCase):
         (tls,) = json.loads(self.one.command("tls-report", DOMAIN, "--json").stdout)
         self.assertEqual(DOMAIN, tls["domain"])
         self.assertGreater(tls["successes"], 0)
+        self.two.wait_for("TLS reports: 1 report of ", started)
+        self.two.wait_for("decided by the wish of the sender (TLS-Required: No)", started)
         waiting = self.one.data / "dmarc" / "incoming" / "new"
         self.one.until(lambda: not any(waiting.iterdir()), "a report that was read stays there")
 
@@ -373,43 +457,3 @@ class TwoHosts(TestCase):
             ONE, self.one.ports["smtp"], "mx.two.internal", 30, source_address=(TWO, 0)
         ) as client:
             client.sendmail(sender, [to], report)
-
-    def report_of_two(self) -> bytes:
-        """The DMARC report of two about one.internal, as it leaves when the day is over."""
-        clock, outgoing, handover = self.services_of_two()
-        data, hostname = str(self.two.data), self.two.hostname
-        services = SenderServices(True, MailServices(hostname, outgoing, handover))
-        resolver: Any = RecordsLookUp({("TXT", f"_dmarc.{DOMAIN}"): [POLICY[0][1].encode()]})
-        events = RecordingEvents()
-        kind = DMARCReportsToSend(clock, data, lambda: services, resolver, events)
-        waiting = waiting_results(data)
-        return self.sent(clock, handover, waiting, kind)
-
-    def tls_report_of_two(self) -> bytes:
-        """The report of the host two about its TLS sessions with one.internal."""
-        clock, outgoing, handover = self.services_of_two()
-        data, hostname = str(self.two.data), self.two.hostname
-        mail = MailServices(hostname, outgoing, handover)
-        services = TLSServices(True, hostname, f"postmaster@{hostname}", mail)
-        record = b"v=TLSRPTv1; rua=mailto:tls@one.internal"
-        resolver: Any = RecordsLookUp({("TXT", f"_smtp._tls.{DOMAIN}"): [record]})
-        poster, events = cast(Any, None), RecordingEvents()
-        kind = TLSReportsToSend(clock, data, lambda: services, resolver, poster, events)
-        waiting = waiting_sessions(data)
-        return self.sent(clock, handover, waiting, kind)
-
-    def services_of_two(self) -> tuple[Any, Outgoing, FakeHandover]:
-        """A clock of today, and what the host two sends its own mail by."""
-        clock: Any = Clock()
-        clock.advance(time.time())
-        outgoing = signing_outgoing(str(self.two.data), self.two.hostname, clock.seconds)
-        return clock, outgoing, FakeHandover()
-
-    def sent(self, clock: Any, handover: FakeHandover, waiting: WaitingReports, kind: Any) -> bytes:
-        """The one report that leaves until four hours after the end of the day."""
-        sender = ReportSender(clock, here, waiting, kind, RecordingEvents(), clock.seconds)
-        sender.start()
-        clock.pump([600.0] * 6 * 29)
-        sender.stop()
-        ((_, content, _),) = handover.taken
-        return content

@@ -224,7 +224,11 @@ class ExplainCase(SynchronousTestCase):
         found = [wire.take().decode()]
         verb = "LHLO" if options.lmtp else "EHLO"
         for command in commands_of(
-            f"{verb} {client.hello}", question.sender, question.recipient, question.size
+            f"{verb} {client.hello}",
+            question.sender,
+            question.recipient,
+            question.size,
+            question.tls,
         ):
             if not found[-1].startswith("2"):
                 break

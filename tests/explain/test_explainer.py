@@ -123,6 +123,8 @@ class ListenerTests(ExplainCase):
             ("size", 1.5),
             ("size", True),
             ("size", -1),
+            ("tls", "none"),
+            ("tls", None),
         ):
             question: dict[str, Any] = {"sender": "<>", "recipient": "ann@a.example", name: value}
             with self.assertRaisesRegex(CannotExplain, f"^{name} must be a "):
@@ -297,6 +299,43 @@ class WayTests(ExplainCase):
             "records of mx1.far.example (DANE))",
             self.hop().hosts[1].tls,
         )
+
+    def test_requiretls(self) -> None:
+        """The client has TLS, and hosts that nothing names securely get no copy."""
+        found = self.to("sue@far.example", tls="required")
+        self.assertEqual("MAIL FROM:<sue@far.example> REQUIRETLS", found.session[2].command)
+        self.assertTrue(found.client.tls)
+        self.assertEqual("250", found.session[2].reply[:3])
+        (hop,) = found.way.next_hops
+        text = "no mail is sent to it: neither DNSSEC nor an MTA-STS policy names mx1.far.example"
+        self.assertIn(text, hop.hosts[1].tls)
+        self.patch(RESOLVER, "secure", {"far.example"})
+        (hop,) = self.to("sue@far.example", tls="required").way.next_hops
+        self.assertEqual(
+            "TLS is required; a trusted authority must have issued the certificate for "
+            "mx1.far.example (decided by the demand of the sender (REQUIRETLS)); the host must "
+            "offer REQUIRETLS",
+            hop.hosts[1].tls,
+        )
+
+    def test_requiretls_by_a_route(self) -> None:
+        self.patch(RESOLVER, "_addresses", {"smart.example": ["192.0.2.11"]})
+        (hop,) = self.to("x@routed.example", tls="required").way.next_hops
+        self.assertIn("issued the certificate for smart.example (decided by the demand", hop.tls)
+        self.assertTrue(hop.tls.endswith("the host must offer REQUIRETLS"))
+
+    def test_requiretls_of_a_bounce_keeps_nothing_back(self) -> None:
+        (hop,) = self.explain("<>", "sue@far.example", tls="required").way.next_hops
+        self.assertIn("decided by opportunistic TLS", hop.tls)
+
+    def test_tls_that_is_optional(self) -> None:
+        sts = STSPolicy(Mode.ENFORCE, 86400, ("mx1.far.example",))
+        policies = TLSPolicies("far.example", sts=sts)
+        self.patch(self.relay, "known_policies", lambda next_hop: succeed(policies))
+        found = self.to("sue@far.example", tls="optional")
+        self.assertEqual("MAIL FROM:<sue@far.example>", found.session[2].command)
+        (hop,) = found.way.next_hops
+        self.assertIn("a failure is only reported (decided by the wish of", hop.hosts[1].tls)
 
     def test_a_domain_that_does_not_exist(self) -> None:
         (hop,) = self.to("x@gone.example").way.next_hops

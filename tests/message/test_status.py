@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.message.status import OK, Status
@@ -25,6 +27,13 @@ class StatusTests(SynchronousTestCase):
             self.assertEqual(
                 (status.ok, status.temporary, status.permanent), (ok, temporary, permanent)
             )
+
+    def test_own_words_besides_the_reply_of_another_host(self) -> None:
+        reply = Status(454, "4.7.0", "not now")
+        self.assertFalse(reply.says_more)
+        self.assertFalse(replace(reply, answer=replace(reply, enhanced="")).says_more)
+        self.assertFalse(Status(451, "4.7.0", f"no mail now: {reply}", answer=reply).says_more)
+        self.assertTrue(Status(451, "4.7.5", "TLS is required", answer=reply).says_more)
 
     def test_the_cause_is_apart(self) -> None:
         status = OK.because("the disk")

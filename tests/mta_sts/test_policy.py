@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+
 from hypothesis import given, strategies
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -40,6 +43,13 @@ class PolicyTests(SynchronousTestCase):
         for old, new, words in FAULTS:
             error = self.assertRaises(BadPolicy, parse_policy, TEXT.replace(old, new))
             self.assertIn(words, str(error))
+
+    def test_a_line_of_many_spaces_takes_no_time(self) -> None:
+        for line in (b"x: x" + b" " * 60_000 + b"x", b"x" + b" " * 60_000 + b":", b" " * 60_000):
+            began = time.process_time()
+            with contextlib.suppress(BadPolicy):
+                parse_policy(TEXT + line)
+            self.assertLess(time.process_time() - began, 1, line[:4])
 
     def test_names(self) -> None:
         policy = parse_policy(TEXT)

@@ -13,13 +13,14 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
+from twisted.test import iosim
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from mailhost.interfaces.counts import CONNECTIONS
+from mailhost.interfaces.counts import CONNECTIONS, HANDSHAKES
 from mailhost.interfaces.events import CountKey
 from mailhost.interfaces.wire import IEndsWhenIdle, IServerFactory
 from mailhost.net.limited import LimitedFactory
@@ -28,6 +29,7 @@ from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.net.tls.server import ServerTLS
 from mailhost.observe.counts import Counts
 from tests.fakes import RecordingEvents
+from tests.net.tls.handshakes import Making, Offering
 
 CLOSED = Failure(ConnectionDone())
 
@@ -115,6 +117,18 @@ class LimitedTests(SynchronousTestCase):
             outer.buildProtocol(address).makeConnection(transport)
         self.assertEqual([each.aborted for each in transports], [False, False, True])
         self.assertEqual((2, 2), (self.limits.total, self.factory.open_count))
+
+    def test_handshakes_are_counted_by_version(self) -> None:
+        tls = ServerTLS([make_self_signed(self.mktemp(), "a.example")])
+        self.factory.serve(Factory.forProtocol(Protocol))
+        for newest in ("1.3", "1.2"):
+            client = Offering("a.example", newest=newest)
+            here = TLSMemoryBIOFactory(client, True, Making(Protocol())).buildProtocol(None)
+            there = TLSMemoryBIOFactory(tls, False, self.factory).buildProtocol(None)
+            ends = iosim.FakeTransport(there, True), iosim.FakeTransport(here, False)
+            iosim.connect(there, ends[0], here, ends[1]).flush()
+        for version in ("TLSv1.3", "TLSv1.2"):
+            self.assertEqual(1, self.counts.events[CountKey(HANDSHAKES, "http", version)])
 
     def test_a_client_that_the_server_refuses_is_not_counted(self) -> None:
         refusing: Any = Factory()

@@ -173,6 +173,14 @@ class Late(RunnerCase):
         failed = [event.outcome for event in self.context.events.of(Attempted)]
         self.assertEqual([outcome.fate for outcome in failed], [Fate.FAILED])
 
+    def test_expiry_names_the_rule_besides_the_last_reply(self) -> None:
+        refused = Status(451, "4.7.5", "TLS is required by a policy", answer=BUSY)
+        self.context.transport.answer = lambda recipient: refused
+        self.context.accept(envelope(BOB))
+        self.context.pass_time(6 * DAY, 300.0)
+        text = " ".join(self.context.handover.taken[-1][1].decode().split())
+        self.assertIn(f"the last answer was: {BUSY}; 451 4.7.5 TLS is required by a policy", text)
+
     def test_expiry_of_a_bounce_is_silent(self) -> None:
         self.context.accept(envelope(BOB, sender=None))
         self.context.pass_time(6 * DAY, 300.0)

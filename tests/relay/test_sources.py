@@ -89,6 +89,17 @@ class ByDomainTests(RelayCase):
         self.assertEqual(hellos, ["EHLO mail.a.example", "EHLO us.example"])
         self.assertEqual(len(self.mx.mail), 4)
 
+    def test_each_ip_version_has_its_own_address(self) -> None:
+        """A connection by IPv6 that fails is followed by one by IPv4."""
+        both = settings_of(bind=["2001:db8::70", "192.0.2.70"], families="ipv6-first")
+        self.relay.sources = sources_of(both)
+        del self.net.hosts["192.0.2.1"]  # the first host
+        self.send("x@x.example")
+        self.assertEqual(
+            self.net.bound, [("192.0.2.70", 0), ("2001:db8::70", 0), ("192.0.2.70", 0)]
+        )
+        self.assertEqual(len(self.mx2.mail), 1)
+
     def test_a_host_of_another_version_waits(self) -> None:
         self.relay.sources = Sources(Source(versions=(6,)))
         work = self.begin("x@y.example")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import time
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.aggregate_reports import reader as reader_module
+from mailhost.aggregate_reports import received as aggregate_received
 from mailhost.aggregate_reports.reader import PERIOD, RETRY, ReportPlaces, ReportReader
+from mailhost.aggregate_reports.received import KEPT, forget_old
 from mailhost.aggregate_reports.report import DAY
 from mailhost.dkim.keys import make_ed25519_key
 from mailhost.dkim.sign import Signer
@@ -24,14 +27,14 @@ from mailhost.message.content import Content
 from mailhost.tls_reports import received
 from mailhost.tls_reports.advice import UNKNOWN, advice_for
 from mailhost.tls_reports.collected import CollectedTLSReports
+from mailhost.tls_reports.database import reports_database
 from mailhost.tls_reports.read import read_report
 from mailhost.tls_reports.received import (
-    KEPT,
     ReceivedReport,
-    forget_old,
     keep_report,
     reports_about,
 )
+from mailhost.tls_reports.report import FailureDetail
 from mailhost.tls_reports.summary import summarize
 from tests.dkim.messages import RSA, records_of, signed
 from tests.dmarc_reports.samples import NEW
@@ -247,8 +250,32 @@ class DatabaseTests(SynchronousTestCase):
         self.assertLessEqual(len(kept) * 3, 450)
         self.assertEqual([200, 100], [each.count for each in kept[-1].report.results[0].details])
 
+    def test_long_texts_do_not_fill_the_disk(self) -> None:
+        self.patch(
+            received,
+            "MOST_OCTETS",
+            1_000_000,
+        )
+        data = self.mktemp()
+        report = read_report(REPORT)
+        [result, *_] = report.results
+        text = "\N{GRINNING FACE}" * 500
+        details = tuple(FailureDetail("x", n, text, text, text, text, text) for n in range(20))
+        for number in range(30):
+            newer = replace(
+                report,
+                report_id=str(number),
+                end=report.end + number,
+                results=(replace(result, details=details),),
+            )
+            keep_report(data, ReceivedReport("far.net", newer))
+        self.assertLess(os.path.getsize(reports_database(data).path), 2_500_000)
+        kept = reports_about(data, "", 0)
+        self.assertEqual("29", kept[-1].report.report_id)
+        self.assertEqual(text, kept[-1].report.results[0].details[0].reason)
+
     def test_one_domain_does_not_push_out_others(self) -> None:
-        self.patch(received, "MOST_REPORTS", 3)
+        self.patch(aggregate_received, "MOST_REPORTS", 3)
         data = self.mktemp()
         report = read_report(REPORT)
         keep_report(data, ReceivedReport("far.net", replace(report, domain="b.org")))
@@ -261,7 +288,7 @@ class DatabaseTests(SynchronousTestCase):
 
     def test_no_database_is_made_to_read(self) -> None:
         data = self.mktemp()
-        forget_old(data, 0)
+        forget_old(reports_database(data), 0)
         self.assertEqual([], reports_about(data, "", 0))
         with self.assertRaises(FileNotFoundError), open(data):
             pass

@@ -69,12 +69,14 @@ class Poster:
     """Keeps what is posted; answers `status`, or fails with it."""
 
     def __init__(self) -> None:
-        self.status: int | str = 201
+        self.status: int | str | Exception = 201
         self.posted: list[tuple[str, bytes, str]] = []
 
     async def post(self, url: str, body: bytes, media_type: str) -> Fetched:
         """See IPoster."""
         self.posted.append((url, body, media_type))
+        if isinstance(self.status, Exception):
+            raise self.status
         if isinstance(self.status, str):
             raise FetchFailed(self.status)
         return Fetched(self.status, "", b"")
@@ -322,6 +324,20 @@ class WebTests(ReportCase):
         self.assertEqual([], self.waiting())
         why = "https://r.blue.com/v1: the certificate is for another name"
         self.assertIn(f"not sent, such as about blue.com: {why}", self.events.lines[-2])
+
+    def test_a_fault_of_one_report_keeps_no_other_back(self) -> None:
+        self.poster.status = RuntimeError("a bug")
+        self.ask_for("https://a.blue.com/")
+        self.resolver.records["TXT", "_smtp._tls.white.com"] = [
+            b"v=TLSRPTv1; rua=mailto:r@white.com"
+        ]
+        self.count(GOOD, replace(GOOD, domain="white.com"))
+        self.pass_hours(24)
+        self.assertEqual(1, len(self.mailed()))
+        self.assertEqual(["blue.com"], [each.domain for each in self.waiting()])
+        self.pass_hours(48)
+        self.assertIn("RuntimeError: a bug", str(self.events.lines))
+        self.assertEqual([], self.waiting())
 
     def test_redirects_are_not_followed(self) -> None:
         self.poster.status = 302

@@ -94,12 +94,14 @@ class SiteCase(SynchronousTestCase):
         self.clock = Clock()
         self.clock.advance(1_000_000_000)
 
-    def connect(self, respond: Respond, peer: str = "192.0.2.7") -> tuple[Channel, Transport]:
-        """Return a new connection of the peer."""
+    def connect(
+        self, respond: Respond, peer: str = "192.0.2.7", through: str = ""
+    ) -> tuple[Channel, Transport]:
+        """Return a new connection of the peer, by way of another address that passes it on with a
+        header of the PROXY protocol."""
         site = Site(respond, PROXIES, self.clock, self.clock.seconds)
-        address = IPv4Address("TCP", peer, 4711)
-        channel = site.buildProtocol(address)
-        transport = Transport(peerAddress=address)
+        channel = site.buildProtocol(IPv4Address("TCP", peer, 4711))
+        transport = Transport(peerAddress=IPv4Address("TCP", through or peer, 4711))
         channel.makeConnection(transport)
         return channel, transport
 

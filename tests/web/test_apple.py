@@ -27,7 +27,7 @@ class ProfileTests(SynchronousTestCase):
     def test_the_account(self) -> None:
         values = plistlib.loads(profile(OFFERS, "example.org", parse_address("ann@example.org")))
         self.assertEqual(values["PayloadType"], "Configuration")
-        self.assertEqual(values["PayloadIdentifier"], "org.example.mail")
+        self.assertTrue(values["PayloadIdentifier"].startswith("org.example.mail."))
         (account,) = values["PayloadContent"]
         self.assertEqual(account["PayloadType"], "com.apple.mail.managed")
         server = {
@@ -64,6 +64,18 @@ class ProfileTests(SynchronousTestCase):
 
         self.assertEqual(uuids("ann@example.org"), uuids("ann@example.org"))
         self.assertEqual(len({*uuids("ann@example.org"), *uuids("bob@example.org")}), 4)
+
+    def test_the_profile_of_another_account_does_not_replace_the_one_on_the_device(self) -> None:
+        """Devices tell profiles apart by PayloadIdentifier alone."""
+
+        def identifiers(address: str) -> tuple[str, str]:
+            values = plistlib.loads(profile(OFFERS, "example.org", parse_address(address)))
+            return values["PayloadIdentifier"], values["PayloadContent"][0]["PayloadIdentifier"]
+
+        self.assertEqual(identifiers("ann@example.org"), identifiers("ann@example.org"))
+        found = {*identifiers("ann@example.org"), *identifiers("bob@example.org")}
+        self.assertEqual(len(found), 4)
+        self.assertTrue(all(each.startswith("org.example.mail.") for each in found))
 
 
 class SignatureTests(SynchronousTestCase):

@@ -1,12 +1,16 @@
-"""The configuration of reverse proxies. That nginx and Caddy take these texts was tried by hand."""
+"""The configuration of reverse proxies. That nginx serves what it has is tested end to end."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import tomllib
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from mailhost.config.model import Certificate, Settings
+from mailhost.config.model import DEFAULT_LISTEN, Certificate, Settings
+from mailhost.config.protocol import ListenProtocol
 from mailhost.web.proxy_blocks import Behind, behind, caddy, nginx
 
 NGINX = r"""# mailhost needs these settings too:
@@ -95,6 +99,18 @@ class TextTests(SynchronousTestCase):
         self.assertNotIn("tls", without)
         self.assertIn("#   reverse_proxy @mail 127.0.0.1:8080\n", without)
 
+    def test_caddy_takes_it(self) -> None:
+        if shutil.which("caddy") is None:
+            raise SkipTest("caddy is not installed")
+        text = caddy(Behind(NAMES, ("example.org",), "127.0.0.1:8080"))
+        site = "".join(f"{line[4:]}\n" for line in text.splitlines() if line.startswith("#   "))
+        for config in (text, CADDY, f"example.org {{\n{site}}}\n"):
+            command = ["caddy", "adapt", "--adapter", "caddyfile", "--config", "/dev/stdin"]
+            done = subprocess.run(
+                command, input=config, capture_output=True, text=True, check=False
+            )
+            self.assertEqual(0, done.returncode, done.stderr)
+
 
 class FactsTests(SynchronousTestCase):
     def test_a_host_that_is_not_prepared(self) -> None:
@@ -105,6 +121,17 @@ class FactsTests(SynchronousTestCase):
             self.assertEqual(facts.names[:2], ("mx.example.org", "mail.example.org"))
             self.assertEqual(len(facts.names), len(set(facts.names)))
             self.assertIn('endpoint = "tcp:8080:interface=127.0.0.1"', facts.to_add)
+
+    def test_the_default_listeners_are_kept(self) -> None:
+        """A [[listen]] in the settings replaces all of them."""
+        for given, listed in ((settings(), True), (settings(listen=http("tcp:80")), False)):
+            added = behind(given, []).to_add
+            lines = "\n".join(line for line in added if not line.startswith("#"))
+            new = Settings.model_validate({**given.model_dump(), **tomllib.loads(lines)})
+            wanted = [each.protocol for each in DEFAULT_LISTEN] if listed else []
+            self.assertEqual(
+                [each.protocol for each in new.listen], [*wanted, ListenProtocol.HTTP], added
+            )
 
     def test_a_host_that_is_prepared(self) -> None:
         web = {"trusted_proxies": ["127.0.0.1"]}

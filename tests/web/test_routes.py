@@ -69,6 +69,12 @@ class RoutesTests(SynchronousTestCase):
             self.ask(host, path)
         self.assertEqual(self.events.lines, ["https GET example.org/one from []: 200"])
 
+    def test_unknown_tokens_at_names_of_others_are_no_events(self) -> None:
+        for host, token in (("a.example", "probe"), ("a.example", "tOken"), ("example.org", "x")):
+            self.ask(host, challenge.PATH + token)
+        codes = [line.rpartition(" ")[2] for line in self.events.lines]
+        self.assertEqual(codes, ["200", "404"])
+
     def test_404_says_whether_the_name_or_the_page_is_unknown(self) -> None:
         self.assertIn(b"does not serve the name", self.ask("other.example", "/").body)
         self.assertIn(b"has no page", self.ask("example.org", "/").body)

@@ -140,6 +140,13 @@ class SiteTests(HelloCase):
             seen = self.seen[0]
             self.assertEqual((seen.host, seen.secure, seen.proxied, seen.client), expected)
 
+    def test_the_client_of_a_header_of_the_proxy_protocol_is_no_trusted_proxy(self) -> None:
+        channel, _ = self.connect(self.hello, "192.0.2.7", through="198.51.100.1")
+        fields = b"X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n"
+        channel.dataReceived(b"GET / HTTP/1.1\r\nHost: a.example\r\n" + fields + b"\r\n")
+        seen = self.seen[-1]
+        self.assertEqual((seen.client, seen.proxied, seen.secure), ("192.0.2.7", False, False))
+
     def test_malformed_requests(self) -> None:
         host = "Host: a.example"
         for lines in (
@@ -159,6 +166,18 @@ class SiteTests(HelloCase):
             reply = self.ask(self.hello, *lines)
             self.assertEqual(reply.code, 400, lines)
             self.assertTrue(reply.body.endswith(b".\n"), lines)
+        self.assertEqual(self.seen, [])
+
+    def test_other_codings_of_a_body_are_refused(self) -> None:
+        """A proxy may find another end of such a request (RFC 9112 §6.1)."""
+        for coding in ("identity", "gzip, chunked", "chunked, identity", "xchunked", ""):
+            for more in ((), ("Transfer-Encoding: chunked",)):
+                lines = ("Host: a.example", f"Transfer-Encoding: {coding}", *more)
+                reply = self.ask(self.hello, "POST / HTTP/1.1", *lines, body=b"0\r\n\r\n")
+                self.assertEqual((reply.code, reply.header["connection"]), (400, "close"), coding)
+        lines = ("Host: a.example", "Transfer-Encoding: chunked")
+        reply = self.ask(self.hello, "POST / HTTP/1.0", *lines, body=b"0\r\n\r\n")
+        self.assertEqual(reply.code, 400)
         self.assertEqual(self.seen, [])
 
     def test_http_1_0_needs_no_host_and_its_connection_is_closed(self) -> None:

@@ -65,19 +65,15 @@ def published_caa(name: str) -> Lookups[tuple[str, Reply[CAARecord]]]:
 
 
 def may_issue(authority: Authority, records: Sequence[CAARecord]) -> bool:
-    """True if the records let the authority issue a certificate without wildcards to our account
-    (RFC 8659 §4.2, RFC 8657 §3)."""
+    """True if the records let the authority issue a certificate without wildcards to each of our
+    accounts (RFC 8659 §4.2, RFC 8657 §3)."""
     if any(each.flags & _CRITICAL and each.tag not in _UNDERSTOOD for each in records):
         return False
     issuers = [_parsed(each.value) for each in records if each.tag == _ISSUE]
-    return not issuers or any(
-        name in authority.names and _is_ours(parameters.get(_ACCOUNT), authority)
-        for name, parameters in issuers
-    )
-
-
-def _is_ours(account: str | None, authority: Authority) -> bool:
-    return account is None or not authority.account or account == authority.account
+    allowed = [found.get(_ACCOUNT) for name, found in issuers if name in authority.names]
+    if not issuers or None in allowed:
+        return True
+    return bool(allowed) and {*authority.accounts} <= {*allowed}
 
 
 def _parsed(value: str) -> tuple[str, dict[str, str]]:

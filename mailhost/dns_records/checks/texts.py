@@ -22,10 +22,10 @@ def check_dkim(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
         remedy = f"`mailhost dkim make {plan.signer}` makes keys, and prints their records."
         tried = f"DKIM keys of {plan.signer}"
         findings.append(DNSFinding(Topic.DKIM, tried, DNSVerdict.MISSING, seen, remedy))
-    return findings + (yield from _each(plan, Topic.DKIM, "DKIM key {}", txt_of, _key))
+    return findings + (yield from each_record(plan, Topic.DKIM, "DKIM key {}", txt_of, _key))
 
 
-def _each(
+def each_record(
     plan: DNSPlan,
     topic: Topic,
     tried: str,
@@ -144,7 +144,7 @@ def _recommended(policy: DMARCRecord) -> str:
 
 def check_reports(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
     """Check the consent of another domain to take reports (RFC 9990)."""
-    return (yield from _each(plan, Topic.REPORTS, "consent {}", txt_of, _consent))
+    return (yield from each_record(plan, Topic.REPORTS, "consent {}", txt_of, _consent))
 
 
 def _consent(tried: str, record: PlannedRecord, found: Sequence[bytes]) -> DNSFinding | None:
@@ -156,7 +156,7 @@ def _consent(tried: str, record: PlannedRecord, found: Sequence[bytes]) -> DNSFi
 def check_services(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
     """Check the SRV records for mail programs (RFC 6186)."""
     judge = partial(_service, plan.hostname)
-    return (yield from _each(plan, Topic.SERVICE, "SRV of {}", srv_of, judge))
+    return (yield from each_record(plan, Topic.SERVICE, "SRV of {}", srv_of, judge))
 
 
 def _service(

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mailhost.dane.records import DANE_EE, DANE_TA, PUBLIC_KEY, SHA256, text_of
-from mailhost.dns_records.finding import DNSFinding, DNSVerdict, SeenRecord, could_not_ask, missing
+from mailhost.dns_records.checks.texts import each_record
+from mailhost.dns_records.finding import DNSFinding, DNSVerdict, SeenRecord, could_not_ask
 from mailhost.dns_records.record import DNSPlan, PlannedRecord, Topic
 from mailhost.dns_records.zone import txt_data
 from mailhost.interfaces.dns import Found, Lookups, TLSARecord, ask, mx_of, tlsa_of, txt_of
@@ -24,19 +25,13 @@ _USED = (DANE_TA, DANE_EE)  # others are ignored (RFC 7672 §3.1.3)
 
 def check_mta_sts(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
     """Check that the id is that of the policy which this host serves."""
-    findings = []
-    for record in plan.about(Topic.MTA_STS):
-        tried = f"MTA-STS record of {plan.domain}"
-        reply = yield from ask(txt_of(record.name))
-        if reply.found is Found.FAILED:
-            findings.append(could_not_ask(Topic.MTA_STS, tried, reply.trouble))
-        else:
-            texts = [text for text in reply.records if is_sts(text)]
-            findings.append(_sts(tried, record, texts) if texts else missing(tried, record))
-    return findings
+    return (yield from each_record(plan, Topic.MTA_STS, "MTA-STS record {}", txt_of, _sts))
 
 
-def _sts(tried: str, record: PlannedRecord, found: Sequence[bytes]) -> DNSFinding:
+def _sts(tried: str, record: PlannedRecord, texts: Sequence[bytes]) -> DNSFinding | None:
+    found = [text for text in texts if is_sts(text)]
+    if not found:
+        return None
     shown = "; ".join(map(_shown, found))
     if len(found) == 1 and _tags(found[0]).get("id") == _tags(record.data.encode())["id"]:
         return DNSFinding(Topic.MTA_STS, tried, DNSVerdict.RIGHT, shown)
@@ -68,19 +63,13 @@ def check_sts_hosts(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
 
 def check_tls_reports(plan: DNSPlan) -> Lookups[list[DNSFinding]]:
     """Check that reports about TLS are sent to the address of this host, too."""
-    findings = []
-    for record in plan.about(Topic.TLS_RPT):
-        tried = f"TLS-RPT record of {plan.domain}"
-        reply = yield from ask(txt_of(record.name))
-        if reply.found is Found.FAILED:
-            findings.append(could_not_ask(Topic.TLS_RPT, tried, reply.trouble))
-        else:
-            texts = [each for each in reply.records if _shown(each).startswith(_TLS_RPT)]
-            findings.append(_reports(tried, record, texts) if texts else missing(tried, record))
-    return findings
+    return (yield from each_record(plan, Topic.TLS_RPT, "TLS-RPT record {}", txt_of, _reports))
 
 
-def _reports(tried: str, record: PlannedRecord, found: Sequence[bytes]) -> DNSFinding:
+def _reports(tried: str, record: PlannedRecord, texts: Sequence[bytes]) -> DNSFinding | None:
+    found = [text for text in texts if _shown(text).startswith(_TLS_RPT)]
+    if not found:
+        return None
     shown = "; ".join(map(_shown, found))
     if len(found) > 1:
         seen = f"several: {shown}; other hosts use none of them (RFC 8460 §3)"

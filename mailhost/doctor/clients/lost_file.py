@@ -10,8 +10,8 @@ from dataclasses import asdict
 from typing import Any
 
 from mailhost.doctor.clients.lost_address import LostAddress
-from mailhost.interfaces.changes import Change, NewFile, Results
-from mailhost.message.content import Content
+from mailhost.durable.replacing import replace_file
+from mailhost.interfaces.changes import Change, Results
 
 NAME = "lost-addresses.json"
 
@@ -37,10 +37,7 @@ class LostFile:
     def write(self, addresses: Iterable[LostAddress]) -> None:
         """Replace the file. Raises OSError."""
         text = json.dumps([asdict(each) for each in addresses], indent=1) + "\n"
-        content = Content((text.encode(),))
-        (fault,) = self._commit([NewFile(f"{self.path}.new", self.path, (content,), replaces=True)])
-        if fault is not None:
-            raise fault
+        replace_file(self._commit, self.path, text.encode())
 
 
 def _entry(value: Any) -> LostAddress:

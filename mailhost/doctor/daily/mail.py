@@ -8,11 +8,8 @@ from mailhost.doctor.daily.changes import Changes
 from mailhost.doctor.report import finding_text
 from mailhost.interfaces.outgoing import OwnMessage
 from mailhost.message.address import Address
-from mailhost.message.content import Content
-from mailhost.message.ids import new_id
-from mailhost.message.mime.encodings import encode_quoted_printable
 from mailhost.observe.log import printable
-from mailhost.own_messages import own_message
+from mailhost.own_messages import text_message
 
 KIND = "report of the doctor"
 WIDTH = 76
@@ -21,31 +18,11 @@ MOST_FINDINGS = 100  # findings of each kind in one message
 
 def compose(changed: Changes, to: Address, hostname: str) -> OwnMessage:
     """Return the message. Its author is the postmaster of the host."""
-    identity = new_id()
-    content = Content((_header(changed, to, hostname), _body(changed, hostname)))
-    return own_message(to, content, identity, KIND, identity, not str(to).isascii())
-
-
-def _header(changed: Changes, to: Address, hostname: str) -> bytes:
     counts = ((len(changed.appeared), "new"), (len(changed.gone), "gone"))
-    subject = ", ".join(f"{count} {word}" for count, word in counts if count)
-    lines = (
-        f"From: mailhost doctor <postmaster@{hostname}>",
-        f"To: <{to}>",
-        f"Subject: Doctor of {hostname}: {subject}",
-        "Auto-Submitted: auto-generated",
-        "MIME-Version: 1.0",
-        "Content-Type: text/plain; charset=utf-8",
-        "Content-Transfer-Encoding: quoted-printable",
-        "",
-        "",
-    )
-    return "\r\n".join(lines).encode()
-
-
-def _body(changed: Changes, hostname: str) -> bytes:
-    text = "\r\n".join(map(printable, _lines(changed, hostname))) + "\r\n"
-    return encode_quoted_printable(text.encode("utf-8", "replace"))
+    changes = ", ".join(f"{count} {word}" for count, word in counts if count)
+    subject = f"Doctor of {hostname}: {changes}"
+    lines = map(printable, _lines(changed, hostname))
+    return text_message(to, hostname, "mailhost doctor", subject, lines, KIND)
 
 
 def _lines(changed: Changes, hostname: str) -> Iterator[str]:

@@ -11,12 +11,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from mailhost.doctor.daily.changes import KnownFinding
-from mailhost.interfaces.changes import Change, NewFile, Results
-from mailhost.message.content import Content
+from mailhost.durable.replacing import replace_file
+from mailhost.interfaces.changes import Change, Results
 
 NAME = "doctor.json"
 VERSION = 1
@@ -52,13 +51,7 @@ class DoctorMemory:
         """Replace the last run. Raises OSError."""
         findings = [asdict(each) for each in run.findings]
         text = json.dumps({"version": VERSION, "at": run.at, "findings": findings})
-        temporary = f"{self._path}.new"
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)  # a crash left it
-        new = NewFile(temporary, self._path, (Content((text.encode(),)),), replaces=True)
-        (error,) = self._commit([new])
-        if error is not None:
-            raise error
+        replace_file(self._commit, self._path, text.encode())
 
 
 def _run(text: bytes) -> LastRun:

@@ -20,7 +20,8 @@ MTA_STS_POLICY = Fault(
     "mta-sts-policy", "Senders that get no valid policy may send mail without TLS."
 )
 MTA_STS_MX = Fault(
-    "mta-sts-mx", "Senders do not deliver to an MX host that the policy does not name."
+    "mta-sts-mx",
+    "In the mode enforce senders do not deliver to an MX host that the policy does not name.",
 )
 Fetch = Callable[[str], Awaitable[Fetched]]
 OK = 200

@@ -20,6 +20,10 @@ CERTIFICATE_NOT_YET_VALID = Fault(
     "Mail programs refuse a certificate before its first day.",
     explained_by=(CLOCK_WRONG,),
 )
+CERTIFICATE_MUST_STAPLE = Fault(
+    "certificate-must-staple",
+    "Clients refuse a certificate that demands OCSP responses from a host that sends none.",
+)
 CERTIFICATE_NAME = Fault(
     "certificate-name", "Mail programs refuse a certificate that is for another name."
 )
@@ -39,6 +43,7 @@ _FAULTS = MappingProxyType(
         CertificateFault.EXPIRED: CERTIFICATE_EXPIRED,
         CertificateFault.EXPIRES: CERTIFICATE_EXPIRES,
         CertificateFault.NOT_YET_VALID: CERTIFICATE_NOT_YET_VALID,
+        CertificateFault.MUST_STAPLE: CERTIFICATE_MUST_STAPLE,
         CertificateFault.NAME: CERTIFICATE_NAME,
         CertificateFault.UNUSABLE: CERTIFICATE_UNUSABLE,
         CertificateFault.KEY_OPEN: KEY_OPEN,
@@ -46,11 +51,13 @@ _FAULTS = MappingProxyType(
 )
 _REMEDIES = MappingProxyType(
     {
-        CERTIFICATE_EXPIRED: "Run `mailhost certificates renew`; or renew it with your own ACME "
-        "client, whose new files the host uses itself.",
-        CERTIFICATE_EXPIRES: "Run `mailhost certificates`, which says why the host could not renew "
-        "it; or read the log of your own ACME client, and renew it there.",
+        CERTIFICATE_EXPIRED: "If the host has ordered it, run `mailhost certificates renew`. Else "
+        "renew it with the ACME client that made it; the host uses the new files by itself.",
+        CERTIFICATE_EXPIRES: "If the host has ordered it, `mailhost certificates` says why it was "
+        "not renewed. Else read the log of the ACME client that made it, and renew it there.",
         CERTIFICATE_NOT_YET_VALID: "Compare the clock of this machine with another one.",
+        CERTIFICATE_MUST_STAPLE: "Have your ACME client order the certificate anew without this "
+        "extension (OCSP Must-Staple).",
         CERTIFICATE_NAME: "Get a certificate for the name that mail programs connect to.",
         CERTIFICATE_UNUSABLE: "Name the files of one certificate in [[tls.certificate]].",
         KEY_OPEN: "Remove the access of other users with the chmod command above.",

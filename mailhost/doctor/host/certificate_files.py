@@ -95,6 +95,7 @@ def _unreadable(loaded: Loaded) -> Iterator[CertificateFinding]:
     paths = [
         loaded.path,
         *secrets,
+        *loaded.settings.tls.acme.files,
         *(path for each in certificates for path in (each.chain, each.key)),
     ]
     try:

@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from mailhost.certificates.folder import is_ordered
 from mailhost.concurrency.threads import InThread
 from mailhost.config.model import Settings
+from mailhost.config.protocol import ListenProtocol
 from mailhost.dns_records.own_domain import OwnDomain
 from mailhost.doctor.checks import Check
 from mailhost.doctor.finding import Fault, Finding, failure, ok, warning
@@ -16,8 +18,8 @@ from mailhost.doctor.host.certificate_files import read_certificates
 from mailhost.doctor.host.chain import chain_fault, is_self_signed
 from mailhost.doctor.host.data_folder import DISK_SLOW
 from mailhost.mta_sts.policy import Mode
-from mailhost.net.tls.certificate import BadCertificate, CertificateFiles, current_time
-from mailhost.net.tls.certificate_checks import CertificateFinding, is_for
+from mailhost.net.tls.certificate import BadCertificate, CertificateFiles, current_time, rank
+from mailhost.net.tls.certificate_checks import CertificateFinding
 
 CERTIFICATE_SELF_SIGNED = Fault(
     "certificate-self-signed",
@@ -66,41 +68,64 @@ def chain_findings(settings: Settings, enforcing: Sequence[str] = ()) -> list[Fi
         certificates = read_certificates(settings)
     except BadCertificate:
         return []
-    at_port_25 = [each for each in certificates if is_for(each, settings.hostname)]
+    at_port_25 = min(
+        certificates, key=lambda each: rank(each.names, settings.hostname), default=None
+    )
     return [
-        _chain_finding(each, settings.demo is not None, enforcing if each in at_port_25[:1] else ())
+        _chain_finding(settings, each, enforcing if each is at_port_25 else ())
         for each in certificates
     ]
 
 
-def _chain_finding(files: CertificateFiles, demo: bool, enforcing: Sequence[str]) -> Finding:
+def _chain_finding(
+    settings: Settings, files: CertificateFiles, enforcing: Sequence[str]
+) -> Finding:
     """A certificate of the demo comes from no authority."""
     tried = f"certificate in {files.paths[0]}"
     names = f"for {', '.join(files.names[:MOST_NAMES])}"
-    if demo:
+    if settings.demo is not None:
         return ok(tried, names)
     self_signed = is_self_signed(files.chain[0])
     untrusted = self_signed or bool(chain_fault(files.chain, current_time()))
     if enforcing and untrusted:
         return _enforced(tried, enforcing, self_signed)
     if self_signed:
-        remedy = (
-            "Let the host order a certificate by the two lines below, once port 80 or 443 can be "
-            "reached; or name the files of your own ACME client as [[tls.certificate]]."
-        )
-        lines = ("[tls.acme]", "agree = true")
-        return warning(
-            CERTIFICATE_SELF_SIGNED,
-            tried,
-            "the certificate is signed by its own key",
-            remedy,
-            *lines,
-        )
+        return _self_signed(settings, files.paths[0], tried)
     why = chain_fault(files.chain, current_time())
     if not why:
         return ok(tried, f"{names}; its chain leads to an authority that this machine trusts")
     remedy = "Name the file with the whole chain (fullchain.pem), not that with one certificate."
+    if is_ordered(settings.data, files.paths[0]):
+        remedy = (
+            "Correct directory in [tls.acme], or install the root certificate of this authority on "
+            "all machines that connect."
+        )
     return warning(CERTIFICATE_CHAIN, tried, why, remedy)
+
+
+def _self_signed(settings: Settings, path: str, tried: str) -> Finding:
+    """Names of certificates in the settings are not ordered."""
+    seen = "the certificate is signed by its own key"
+    if path in {pair.chain for pair in settings.tls.certificate}:
+        remedy = (
+            "Name the files of a certificate from an authority instead. Or remove this "
+            "[[tls.certificate]], and let the host order one:"
+        )
+        return warning(CERTIFICATE_SELF_SIGNED, tried, seen, remedy, *_lines(settings))
+    if settings.tls.acme.agree:
+        remedy = "The host orders one; if it has not got it after some minutes, this says why:"
+        return warning(CERTIFICATE_SELF_SIGNED, tried, seen, remedy, "mailhost certificates")
+    remedy = (
+        "Let the host order a certificate by the lines below, once ports 80 and 443 can be "
+        "reached; or name the files of your own ACME client as [[tls.certificate]]."
+    )
+    return warning(CERTIFICATE_SELF_SIGNED, tried, seen, remedy, *_lines(settings))
+
+
+def _lines(settings: Settings) -> tuple[str, ...]:
+    """Return the settings by which the host orders certificates."""
+    web = ListenProtocol.HTTP in {each.protocol for each in settings.listen}
+    return (*(() if web else ("[web]",)), "[tls.acme]", "agree = true")
 
 
 def _enforced(tried: str, domains: Sequence[str], self_signed: bool) -> Finding:

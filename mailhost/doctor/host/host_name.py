@@ -67,7 +67,7 @@ def host_name_check(
         name = settings.hostname
         if not is_in_dns(settings, name):
             return [ok(f"name {name}", "a name for tests: DNS was not asked")]
-        forward = await run_lookups(_addresses(name), resolver, clock, LOOKUP_SECONDS)
+        forward = await run_lookups(addresses_of(name), resolver, clock, LOOKUP_SECONDS)
         if forward is None:
             return [unanswered(f"addresses of {name}", "")]
         known = settings.dns.addresses or [each for each in forward if ip_address(each).is_global]
@@ -90,7 +90,7 @@ def _senders(settings: Settings, own: Callable[[], Sequence[str]]) -> Sequence[s
     return [each for each in (bound or own()) if ip_address(each).is_global]
 
 
-def _addresses(name: str) -> Lookups[list[str] | None]:
+def addresses_of(name: str) -> Lookups[list[str] | None]:
     """Return the addresses of a name, None if DNS does not say."""
     v4 = yield from ask(ipv4_of(name))
     v6 = yield from ask(ipv6_of(name))
@@ -101,7 +101,7 @@ def _addresses(name: str) -> Lookups[list[str] | None]:
 
 def _no_addresses(name: str, addresses: Sequence[str]) -> Finding:
     remedy = "Publish the public addresses of this host in DNS, as A and AAAA records of its name."
-    lines = [_record(name, each) for each in addresses]
+    lines = [address_record(name, each) for each in addresses]
     seen = "DNS has no address for this name"
     return failure(HOST_NAME_MISSING, f"addresses of {name}", seen, remedy, *lines)
 
@@ -112,22 +112,22 @@ def _not_of_name(name: str, address: str) -> Finding:
         "[relay], or correct dns.addresses:"
     )
     seen = f"DNS has other addresses for {name}"
-    record = _record(name, address)
+    record = address_record(name, address)
     return failure(ADDRESS_NOT_OF_NAME, f"address {address}", seen, remedy, record)
 
 
 def _of_address(name: str, forward: Sequence[str], address: str) -> Lookups[list[Finding]]:
     """Return the findings about one address. `forward` are those that the name leads to."""
     reply = yield from ask(ptr_of(ip_address(address).reverse_pointer))
-    if _has(forward, address):
-        return [(yield from _reverse(name, address, reply))]
+    if has_address(forward, address):
+        return [(yield from reverse_name(name, address, reply))]
     missing = _not_of_name(name, address)
     if name in reply.records:
         return [missing]  # the reverse name leads back once the address is published
-    return [missing, (yield from _reverse(name, address, reply))]
+    return [missing, (yield from reverse_name(name, address, reply))]
 
 
-def _reverse(name: str, address: str, reply: Reply[str]) -> Lookups[Finding]:
+def reverse_name(name: str, address: str, reply: Reply[str]) -> Lookups[Finding]:
     """Return the finding about the reverse name of an address."""
     tried = f"reverse name of {address}"
     line = f"{ip_address(address).reverse_pointer}. PTR {name}."
@@ -154,13 +154,15 @@ def _reverse(name: str, address: str, reply: Reply[str]) -> Lookups[Finding]:
 
 def _leads_to(name: str, address: str) -> Lookups[bool]:
     reply = yield from ask(ipv6_of(name) if ":" in address else ipv4_of(name))
-    return _has(reply.records, address)
+    return has_address(reply.records, address)
 
 
-def _has(addresses: Sequence[str], address: str) -> bool:
+def has_address(addresses: Sequence[str], address: str) -> bool:
+    """True if the address is there, perhaps in another form."""
     wanted = ip_address(address)
     return any(ip_address(each) == wanted for each in addresses)
 
 
-def _record(name: str, address: str) -> str:
+def address_record(name: str, address: str) -> str:
+    """Return the line of a zone file for an address of a name."""
     return f"{name}. {'AAAA' if ':' in address else 'A'} {address}"

@@ -16,6 +16,7 @@ from mailhost.doctor.finding import Fault, Finding, failure, warning
 from mailhost.doctor.host.queue_files import QueueFiles
 from mailhost.doctor.replies.explain import explain
 from mailhost.doctor.replies.explanation import Actor, Explanation
+from mailhost.doctor.replies.own import OWN
 from mailhost.message.status import Status
 from mailhost.queue.entry import Entry, Progress, Recipient
 from mailhost.queue.spool import FoundEntry
@@ -60,12 +61,14 @@ class _Waiting:
 @dataclass(frozen=True, slots=True)
 class _Reason:
     """The common part of replies with one reason: their meaning, None before the first attempt, and
-    the codes. `for_us` says that another host asks for a change of this one. `link` is its page."""
+    the codes. `for_us` says that another host asks for a change of this one. `link` is its page.
+    `ours` says that this host does not send the mail, by a rule about TLS."""
 
     advice: Explanation | None
     codes: str
     for_us: bool = False
     link: str = ""
+    ours: bool = False
 
 
 def waiting_findings(files: QueueFiles, now: float) -> Iterator[Finding]:
@@ -114,11 +117,13 @@ def _reason(reply: Status | None, of_another_host: bool) -> _Reason:
     if reply is None:
         return _Reason(None, "not tried yet")
     explained = explain(str(reply))
+    ours = explained.known in OWN
     return _Reason(
         explained.advice,
         f"{reply.code} {reply.enhanced}".rstrip(),
-        of_another_host and explained.advice.actor is Actor.US,
+        of_another_host and not ours and explained.advice.actor is Actor.US,
         explained.known.link if explained.known else "",
+        ours,
     )
 
 
@@ -131,7 +136,7 @@ def _finding(reason: _Reason, waiting: Sequence[_Waiting], now: float) -> Findin
         seen += ", without an attempt so far"
         remedy = "Start the host; if it runs, look for warnings about the queue in its log."
     else:
-        by = f"{oldest.by} said: " if oldest.by else "the last result: "
+        by = f"{oldest.by} said: " if oldest.by and not reason.ours else "the last result: "
         cause = f" ({oldest.reply.cause})" if oldest.reply.cause else ""
         seen += f"; {by}{oldest.reply}{cause}. {reason.advice.meaning}"
         remedy = f"{reason.advice.remedy} Responsible is {reason.advice.actor}. {reason.link}"

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from mailhost.doctor.replies.basic import BASIC
 from mailhost.doctor.replies.enhanced import ENHANCED
-from mailhost.doctor.replies.explanation import Actor, Explanation
-from mailhost.doctor.replies.receivers import KNOWN, KnownReply
+from mailhost.doctor.replies.explanation import Actor, Explanation, KnownReply
+from mailhost.doctor.replies.own import OWN
+from mailhost.doctor.replies.receivers import KNOWN
 from mailhost.doctor.replies.reply import Reply, parse_reply
 
 NO_EXPLANATION = Explanation(
@@ -59,4 +60,4 @@ def explain(text: str) -> Explained:
 
 def _known(reply: Reply) -> KnownReply | None:
     text = f"{reply.enhanced} {reply.text}"
-    return next((each for each in KNOWN if each.pattern.search(text)), None)
+    return next((each for each in (*OWN, *KNOWN) if each.pattern.search(text)), None)

@@ -7,10 +7,7 @@ registry does.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
-from mailhost.doctor.replies.explanation import Actor, Explanation
+from mailhost.doctor.replies.explanation import Actor, KnownReply, known_reply
 
 _RECORDS = "`mailhost dns DOMAIN --check` shows what DNS lacks."
 _SLOWER = (
@@ -19,39 +16,21 @@ _SLOWER = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class KnownReply:
-    """A reply that is known by its text. `receiver` is the receiver that sends it. `link` is a page
-    of the receiver about it, empty for none."""
-
-    receiver: str
-    pattern: re.Pattern[str]
-    explanation: Explanation
-    link: str = ""
-
-
-def _known(
-    receiver: str, pattern: str, meaning: str, actor: Actor, remedy: str, link: str = ""
-) -> KnownReply:
-    compiled = re.compile(pattern, re.IGNORECASE | re.DOTALL)
-    return KnownReply(receiver, compiled, Explanation(meaning, actor, remedy), link)
-
-
 _GMAIL = "https://support.google.com/mail/answer/81126"
 _YAHOO = "https://senders.yahooinc.com/smtp-error-codes/"
 _OUTLOOK = "https://sendersupport.olc.protection.outlook.com/pm/troubleshooting"
 
 
 def _gmail(code: str, meaning: str, remedy: str, actor: Actor = Actor.US) -> KnownReply:
-    return _known("Gmail", rf"[45]\.{code}\b.*gsmtp", meaning, actor, remedy, _GMAIL)
+    return known_reply("Gmail", rf"[45]\.{code}\b.*gsmtp", meaning, actor, remedy, _GMAIL)
 
 
 def _yahoo(words: str, meaning: str, remedy: str, actor: Actor = Actor.US) -> KnownReply:
-    return _known("Yahoo", words, meaning, actor, remedy, _YAHOO)
+    return known_reply("Yahoo", words, meaning, actor, remedy, _YAHOO)
 
 
 def _outlook(words: str, meaning: str, remedy: str, actor: Actor = Actor.US) -> KnownReply:
-    return _known("Microsoft", words, meaning, actor, remedy, _OUTLOOK)
+    return known_reply("Microsoft", words, meaning, actor, remedy, _OUTLOOK)
 
 
 KNOWN = (
@@ -96,7 +75,7 @@ KNOWN = (
         "alignment).",
         "Sign with a key of the From domain; see `mailhost dkim list`.",
     ),
-    _known(
+    known_reply(
         "Gmail",
         r"unusual rate of unsolicited mail.*gsmtp|likely unsolicited mail.*gsmtp",
         "Gmail takes this message, or mail from this address, for spam.",
@@ -104,21 +83,21 @@ KNOWN = (
         _SLOWER,
         _GMAIL,
     ),
-    _known(
+    known_reply(
         "Gmail",
         r"receiving mail (too quickly|at a rate).*gsmtp",
         "The recipient's mailbox gets too much mail at the moment.",
         Actor.NO_ONE,
         "The queue tries again by itself.",
     ),
-    _known(
+    known_reply(
         "Gmail",
         r"(over quota|out of storage space|inbox is out of storage).*gsmtp",
         "The recipient's mailbox is full.",
         Actor.RECIPIENT,
         "Tell the recipient by other means.",
     ),
-    _known(
+    known_reply(
         "Gmail",
         r"\bgcdp\b",
         "A rule that the administrator of the recipient's domain made refuses the message.",
@@ -175,7 +154,7 @@ KNOWN = (
         "Ask the administrator of the recipient's domain.",
         Actor.THEM,
     ),
-    _known(
+    known_reply(
         "Apple",
         r"\[(HM|CS|HC)[0-9]{2}\]|icloud\.com.*local policy|support\.apple\.com",
         "iCloud refuses the message by its rules about reputation or content.",
@@ -183,7 +162,7 @@ KNOWN = (
         "Check SPF, DKIM and PTR; then write to icloudadmin@apple.com.",
         "https://support.apple.com/en-us/102322",
     ),
-    _known(
+    known_reply(
         "Spamhaus",
         r"spamhaus",
         "The sending address is on a list of Spamhaus. PBL lists addresses of home connections, "
@@ -194,7 +173,7 @@ KNOWN = (
         "must act.",
         "https://check.spamhaus.org/",
     ),
-    _known(
+    known_reply(
         "Barracuda",
         r"barracuda|b\.barracudacentral",
         "The sending address is on Barracuda's list.",
@@ -202,7 +181,7 @@ KNOWN = (
         "Mend the cause, then ask for removal there.",
         "https://www.barracudacentral.org/lookups",
     ),
-    _known(
+    known_reply(
         "SpamCop",
         r"spamcop",
         "The sending address is on SpamCop's list, which forgets it a day after the last report.",
@@ -210,7 +189,7 @@ KNOWN = (
         "Mend the cause, and wait for a day.",
         "https://www.spamcop.net/bl.shtml",
     ),
-    _known(
+    known_reply(
         "Proofpoint",
         r"proofpoint|ipcheck\.proofpoint",
         "The sending address has a bad reputation at Proofpoint.",
@@ -218,7 +197,7 @@ KNOWN = (
         "Mend the cause, then ask for removal there.",
         "https://ipcheck.proofpoint.com/",
     ),
-    _known(
+    known_reply(
         "T-Online",
         r"t-online|IP=\S+ - (A problem|None/bad reputation)",
         "T-Online takes mail from addresses alone that it knows, with a PTR record and an imprint "
@@ -227,7 +206,7 @@ KNOWN = (
         "Set the PTR record, and write to tobr@rx.t-online.de.",
         "https://postmaster.t-online.de/",
     ),
-    _known(
+    known_reply(
         "the receiving host",
         r"gr[ea]y-?list|postgrey|please (try|come back).*(minutes|seconds)",
         "The receiving host greylists: it defers the first mail of an unknown sender.",
@@ -235,14 +214,14 @@ KNOWN = (
         "The queue tries again by itself, and the message is accepted after minutes. Do not send "
         "it again by hand.",
     ),
-    _known(
+    known_reply(
         "the receiving host",
         r"block(ed)? (using|by)|listed (at|in|by|on)|dnsbl|\brbl\b|blacklist|blocklist",
         "The sending address, or its name, is on a blocklist.",
         Actor.US,
         "Follow the link in the reply, mend the cause, and ask for removal there.",
     ),
-    _known(
+    known_reply(
         "the receiving host",
         r"relay(ing)? (access )?(is )?(denied|not (permitted|allowed))|unable to relay|"
         r"not (a )?local domain|we do not relay",
@@ -251,7 +230,7 @@ KNOWN = (
         "In a mail program: switch on the login for outgoing mail. Between hosts: the MX record of "
         "the domain leads to a host that does not serve it.",
     ),
-    _known(
+    known_reply(
         "the receiving host",
         r"(reverse|ptr|rdns)\b.*(record|hostname|name|dns|lookup|not found|missing)|"
         r"cannot find your (reverse )?hostname",
@@ -259,35 +238,35 @@ KNOWN = (
         Actor.US,
         "Have the provider of the address set its PTR record to the host's name.",
     ),
-    _known(
+    known_reply(
         "the receiving host",
         r"helo.*(reject|invalid|need|fully|qualified|not found)|host not found.*helo",
         "The receiving host does not accept the name that this host gives in EHLO.",
         Actor.US,
         "Set `hostname` to a name with an A or AAAA record of this host.",
     ),
-    _known(
+    known_reply(
         "the receiving host",
         r"dmarc",
         "The message fails the DMARC policy of its From domain.",
         Actor.US,
         f"Sign with a key of the From domain, or send by one of its hosts. {_RECORDS}",
     ),
-    _known(
+    known_reply(
         "the receiving host",
         r"\bspf\b",
         "SPF does not allow this host to send for the domain of the envelope sender.",
         Actor.US,
         f"Add this host's addresses to the SPF record. {_RECORDS}",
     ),
-    _known(
+    known_reply(
         "the receiving host",
         r"(mailbox|quota).*(full|exceed|over)|over ?quota|out of storage",
         "The recipient's mailbox is full.",
         Actor.RECIPIENT,
         "Tell the recipient by other means.",
     ),
-    _known(
+    known_reply(
         "the receiving host",
         r"(user|mailbox|recipient|account|address)\b.*"
         r"(unknown|not exist|not found|no such|unavailable|invalid|disabled|inactive)|"
@@ -297,14 +276,14 @@ KNOWN = (
         Actor.SENDER,
         "Ask the recipient for the right address.",
     ),
-    _known(
+    known_reply(
         "the receiving host",
         r"too (many|much)|rate limit|throttl|slow down|exceeded.*(limit|rate)",
         "The receiving host limits how much it takes from this host or for this recipient.",
         Actor.NO_ONE,
         "The queue tries again by itself. If the reply stays, send less.",
     ),
-    _known(
+    known_reply(
         "the receiving host",
         r"spam|unsolicited|content (rejected|refused)|virus|malware|phish",
         "The receiving host takes the content for spam or for malware.",

@@ -50,7 +50,9 @@ class QuestionMessage:
 
     def _plain(self) -> bytes:
         """The message without EDNS0."""
-        message = dns.Message(self._id, recDes=int(self._recursion))
+        # AD asks whether the answer is authenticated, also without EDNS0 (RFC 6840 §5.7)
+        asked = int(self._recursion)
+        message = dns.Message(self._id, recDes=asked, authenticData=asked)
         message.queries = [self._query]
         return bytes(message.toStr())
 

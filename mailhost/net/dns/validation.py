@@ -15,18 +15,20 @@ from mailhost.net.dns.servers import Server
 
 
 class Validation(StrEnum):
-    """What is known of a resolver. The value completes a sentence that begins with its name."""
+    """The knowledge about a resolver. The value completes a sentence that begins with its name."""
 
     VALIDATES = "validates DNSSEC"
     DOES_NOT = "does not validate DNSSEC"
     REMOTE = "is not on this machine, so that its word about DNSSEC is not believed"
+    MIXED = "are not all on this machine"
     UNKNOWN = "gives no answer about the root of DNS"
 
 
 async def validation_of(resolver: ILookUp, servers: Sequence[Server]) -> Validation:
     """Return whether `resolver`, which asks `servers`, validates. Raises nothing."""
-    if not all(ip_address(address).is_loopback for address, _ in servers):
-        return Validation.REMOTE
+    here = {ip_address(address).is_loopback for address, _ in servers}
+    if False in here:
+        return Validation.MIXED if True in here else Validation.REMOTE
     reply = await resolver.look_up(ROOT_SERVERS)
     if reply.found is Found.FAILED:
         return Validation.UNKNOWN
@@ -38,6 +40,11 @@ def validation_line(found: Validation, servers: Sequence[Server]) -> str:
     names = ", ".join(dict.fromkeys(address for address, _ in servers))
     if found is Validation.VALIDATES:
         return f"the resolver {names} {found}: TLSA records (DANE) of other domains are obeyed"
+    if found is Validation.MIXED:
+        return (
+            f"the resolvers {names} {found}: TLSA records (DANE) of other domains are obeyed only "
+            "if one on this machine answers; name no others in dns.servers"
+        )
     return (
         f"the resolver {names} {found}: TLSA records (DANE) of other domains are not obeyed; run a "
         "resolver that validates, such as unbound, on this machine, and name it in dns.servers"

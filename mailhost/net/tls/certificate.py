@@ -7,6 +7,7 @@ is no fault here (see `certificate_checks`): it serves mail better than none.
 from __future__ import annotations
 
 import os
+from collections.abc import Container
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -114,6 +115,18 @@ def normal_name(name: str) -> str:
         return parse_domain(name.removesuffix("."))
     except BadAddress:
         return name.lower()
+
+
+def covers(names: Container[str], name: str) -> bool:
+    """True where a certificate with these names is for a name (RFC 9525 §6.3): by the same name, or
+    by `*` for its first label."""
+    return rank(names, name) < 2
+
+
+def rank(names: Container[str], name: str) -> int:
+    """Return 0 for a certificate with this very name, 1 for one with `*` for its first label, else
+    2. Listeners offer the first certificate of the lowest rank to a client that asks for a name."""
+    return 0 if name in names else 1 if f"*.{name.partition('.')[2]}" in names else 2
 
 
 def _read(path: str) -> tuple[bytes, Mark]:

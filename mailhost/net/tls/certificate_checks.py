@@ -15,7 +15,7 @@ from enum import Enum, auto
 
 from cryptography import x509
 
-from mailhost.net.tls.certificate import CertificateFiles
+from mailhost.net.tls.certificate import CertificateFiles, covers
 
 WARNING_TIME = timedelta(days=14)  # ACME clients renew 30 days before the end of 90
 WARNING_SHARE = 4  # short-lived certificates: the last quarter of their life
@@ -27,6 +27,7 @@ class CertificateFault(Enum):
     EXPIRED = auto()
     EXPIRES = auto()  # soon
     NOT_YET_VALID = auto()
+    MUST_STAPLE = auto()  # it demands OCSP responses
     NAME = auto()  # none is for the host's name
     KEY_OPEN = auto()  # others can read or write the key
     UNUSABLE = auto()  # the files are no certificate and its key
@@ -36,11 +37,17 @@ class CertificateFault(Enum):
 @dataclass(frozen=True, slots=True)
 class CertificateFinding:
     """`serious` means that clients which verify certificates cannot connect, or will not be able
-    to after a reload."""
+    to after a reload. `path` is the file, empty where several matter, or none."""
 
     text: str
     fault: CertificateFault
     serious: bool = False
+    path: str = ""
+
+    @property
+    def is_end(self) -> bool:
+        """True for a certificate that has expired, or does so soon."""
+        return self.fault in (CertificateFault.EXPIRED, CertificateFault.EXPIRES)
 
 
 def findings(
@@ -51,6 +58,7 @@ def findings(
     for files in certificates:
         chain_path, key_path = files.paths or ("memory", "")
         found += _validity(chain_path, files.chain[0], now)
+        found += _must_staple(chain_path, files.chain[0])
         found += _exposure(key_path)
     if not any(is_for(files, hostname) for files in certificates):
         found.append(_no_name(certificates, hostname))
@@ -58,8 +66,8 @@ def findings(
 
 
 def is_for(files: CertificateFiles, hostname: str) -> bool:
-    """True where a certificate is for a host (RFC 6125 §6.4): by name, or by `*` for one label."""
-    return hostname in files.names or f"*.{hostname.partition('.')[2]}" in files.names
+    """True where a certificate is for a host."""
+    return covers(files.names, hostname)
 
 
 def _validity(
@@ -69,18 +77,33 @@ def _validity(
     left = ends - now
     if left <= timedelta(0):
         text = f"the certificate in {path} expired on {ends:%Y-%m-%d}; renew it"
-        yield CertificateFinding(text, CertificateFault.EXPIRED, serious=True)
+        yield CertificateFinding(text, CertificateFault.EXPIRED, serious=True, path=path)
     elif left < min(WARNING_TIME, (ends - begins) / WARNING_SHARE):
         days = f"{left.days} day{'s' * (left.days != 1)}" if left.days else "hours"
         yield CertificateFinding(
             f"the certificate in {path} expires within {days}, at {ends:%Y-%m-%d %H:%M} UTC; "
             "`mailhost certificates` or the log of your ACME client says why it was not renewed",
             CertificateFault.EXPIRES,
+            path=path,
         )
     if begins > now:
         text = f"the certificate in {path} is not valid before {begins:%Y-%m-%d %H:%M} UTC"
         text += "; check this machine's clock"
         yield CertificateFinding(text, CertificateFault.NOT_YET_VALID, serious=True)
+
+
+def _must_staple(path: str, certificate: x509.Certificate) -> Iterator[CertificateFinding]:
+    """Clients refuse such a certificate without an OCSP response in the handshake (RFC 7633)."""
+    try:
+        features = certificate.extensions.get_extension_for_class(x509.TLSFeature).value
+    except (x509.ExtensionNotFound, ValueError):
+        return
+    if x509.TLSFeatureType.status_request in features:
+        text = (
+            f"the certificate in {path} demands an OCSP response (Must-Staple), which the host "
+            "does not send, so clients that obey this refuse it; get one without that extension"
+        )
+        yield CertificateFinding(text, CertificateFault.MUST_STAPLE, serious=True)
 
 
 def _exposure(path: str) -> Iterator[CertificateFinding]:

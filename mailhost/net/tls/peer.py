@@ -72,8 +72,8 @@ class PeerProblem:
 
 @dataclass(frozen=True, slots=True)
 class SeenPeer:
-    """What a handshake showed of the peer. Each kind of problem is there at most once; there is
-    none where the certificate passes the check."""
+    """The certificates that a handshake showed. Each kind of problem is there at most once; there
+    is none where the certificate passes the check."""
 
     chain: Chain
     problems: tuple[PeerProblem, ...] = ()
@@ -150,7 +150,7 @@ class PeerHandshake:
 
     @property
     def peer(self) -> SeenPeer | None:
-        """What the handshake showed of the peer; None before it is complete."""
+        """The certificates and their problems; None before it is complete."""
         return self._connection.peer if self._connection is not None else None
 
 

@@ -198,17 +198,6 @@ EVENT_ROWS = (
     ),
     EventRow(
         _counter(
-            "mailhost_web_answers_total",
-            "Pages of the web listener that clients asked for; requests for other paths do not "
-            "count.",
-            "protocol",
-            "class",
-        ),
-        "web answered",
-        lambda key: (key.protocol, key.result),
-    ),
-    EventRow(
-        _counter(
             "mailhost_dns_lookups_total",
             "Questions to the DNS servers. Answers from the cache are not counted.",
             "result",

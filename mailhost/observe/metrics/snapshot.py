@@ -14,7 +14,8 @@ from mailhost.queue.census import Census
 
 @dataclass(frozen=True, slots=True)
 class WorkerMeasures:
-    """What a worker measures itself: its open connections by protocol, and its lag in seconds."""
+    """The measurements of a worker about itself: its open connections by protocol, and its lag in
+    seconds."""
 
     sessions: Mapping[str, int]
     lag: float

@@ -45,7 +45,7 @@ WHERE = "MTA-STS policies"
 
 @dataclass(slots=True)
 class _Entry:
-    """What is known of one domain, until DNS is asked again at the time `check` of the clock."""
+    """The state of one domain, until DNS is asked again at the time `check` of the clock."""
 
     known: KnownPolicy | None
     check: float

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from twisted.internet.defer import DeferredSemaphore
-from twisted.internet.ssl import Certificate
 
 from mailhost.interfaces.dns import IResolver
 from mailhost.interfaces.reactor import IReactor
@@ -14,10 +13,11 @@ from mailhost.mta_sts.lookups import PolicyId, find_id, policy_in_reply
 from mailhost.mta_sts.policy import LARGEST_POLICY, BadPolicy, STSPolicy, policy_url
 from mailhost.net.dns.lookups import run_lookups
 from mailhost.net.https_fetch import Fetcher, FetchFailed
+from mailhost.net.tls.peer import PeerTLS
 
 DNS_SECONDS = 10.0
 FETCH_SECONDS = 30.0
-MOST_FETCHES = 10  # at a time; others wait
+MOST_FETCHES = 50  # at a time; others wait, and so does their mail
 
 
 class PolicyUnavailable(Exception):
@@ -38,9 +38,9 @@ class PolicyHosts:
         self._fetcher: Fetcher
         self._port = 443
 
-    def reconfigure(self, port: int, authority: Certificate | None, allow_loopback: bool) -> None:
-        """Fetch from `port` from now on. `authority` replaces the authorities that this machine
-        trusts. Policy hosts at loopback addresses are asked only with `allow_loopback`."""
+    def reconfigure(self, port: int, peers: PeerTLS, allow_loopback: bool) -> None:
+        """Fetch from `port` from now on. `peers` has the authorities that may issue certificates.
+        Policy hosts at loopback addresses are asked only with `allow_loopback`."""
         self._port = port
 
         def may_try(address: str) -> bool:
@@ -53,7 +53,7 @@ class PolicyHosts:
             FETCH_SECONDS,
             LARGEST_POLICY,
             may_try,
-            authority,
+            peers,
         )
 
     async def id_of(self, domain: str) -> PolicyId:

@@ -62,7 +62,7 @@ class TLSPolicies:
 
 @dataclass(frozen=True, slots=True)
 class HostFacts:
-    """What is known of one host of a destination, besides its addresses.
+    """The facts about one host of a destination, besides its addresses.
 
     `tlsa` is the answer about its TLSA records, None where DANE does not apply. `names` are those
     besides the host's own that a certificate may be for if a TLSA record names its authority: the

@@ -1,4 +1,4 @@
-"""What the sender of a message, and the memory of a host, change in the decision about TLS.
+"""Changes the decision about TLS by the demand of a message, and by the memory of a host.
 
 - REQUIRETLS (RFC 8689 §4.2.1): the host must be found securely, which means that DNSSEC or the
   MTA-STS policy of the domain names it, or that it is the domain itself or a route of the settings.
@@ -65,7 +65,8 @@ def _required(decision: TLSDecision, policies: TLSPolicies, host: HostFacts) -> 
     if policies.route is not None or _is_named(policies, host):
         return strict
     text = f"neither DNSSEC nor an MTA-STS policy names {host.name} as a mail host of the domain"
-    return replace(strict, problem=PeerProblem(TLSFailure.DNSSEC_INVALID, text))
+    # no fault of a policy of the domain, so that nothing is reported to it
+    return replace(strict, applied=None, problem=PeerProblem(TLSFailure.DNSSEC_INVALID, text))
 
 
 def _is_named(policies: TLSPolicies, host: HostFacts) -> bool:

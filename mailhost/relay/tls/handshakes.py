@@ -11,22 +11,22 @@ from mailhost.relay.tls.decision import TLSDecision
 
 
 class Handshakes:
-    """`authority` replaces the authorities that this machine trusts."""
+    """`authority` replaces the authorities that this machine trusts. `peers` has those in use."""
 
     def __init__(self, authority: Certificate | None = None) -> None:
-        self._peers = PeerTLS(authority)
+        self.peers = PeerTLS(authority)
 
     def prepare(self) -> None:
         """Read the authorities, which blocks for some 20 ms; the first handshake does so
         otherwise. May be called in a thread."""
-        self._peers.handshake("", PeerCheck())
+        self.peers.handshake("", PeerCheck())
 
     def begin(self, host: str, decision: TLSDecision) -> IOpenSSLClientConnectionCreator:
         """Return what a client hands to `transport.startTLS`. The host gets the first name that
         its certificate may be for: that of its TLSA records (RFC 7672), or its own."""
         if not decision.verified:  # a check that is of no use takes a fifth of the handshake's time
             return client_tls(host, verify=False)
-        return self._peers.handshake(decision.names[0], decision.check)
+        return self.peers.handshake(decision.names[0], decision.check)
 
 
 def problem_of(handshake: object) -> PeerProblem | None:

@@ -13,7 +13,7 @@ from mailhost.interfaces.dns import IResolver
 from mailhost.message.address import literal_address
 from mailhost.mta_sts.policy import STSPolicy
 from mailhost.net.dns.lookups import run_lookups
-from mailhost.relay.mx import RelayHost
+from mailhost.relay.mx import RelayHost, is_localhost
 from mailhost.relay.nexthop import Destination
 from mailhost.relay.sts.policies import STSPolicies
 from mailhost.relay.tls.decision import HostFacts, TLSPolicies
@@ -45,7 +45,9 @@ class PolicyFinder:
         route, domain = destination.route, destination.name
         if route is not None:
             return TLSPolicies(domain, route.tls, bool(route.user))
-        if self._sts is None or not self.settings.tls.mta_sts or literal_address(domain):
+        if self._sts is None or not self.settings.tls.mta_sts:
+            return TLSPolicies(domain)
+        if literal_address(domain) or is_localhost(domain):
             return TLSPolicies(domain)
         found = self._sts.of(domain)
         if found is None:

@@ -1,4 +1,4 @@
-"""What became of TLS on one connection to another host: the event, and the deferral if there is no
+"""The result of TLS on one connection to another host: the event, and the deferral if there is no
 such TLS as is required."""
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 
 from mailhost.interfaces.changes import NewFile, WrittenFile
 from mailhost.interfaces.folders import Added, NewMessage
@@ -48,15 +47,15 @@ def add(
                 bits, known = flag_bits(known, message.flags, source)
                 flags.append(bits)
             numbered = source.numbered(names, known.row.uid_next, sync=False)
-            row = numbered_row(known.row, source)
             finals = [
                 f"{path}/cur/{name}{info_of(bits)}" for name, bits in zip(names, flags, strict=True)
             ]
             _make_files(work, path, messages, finals, source.path)
             uids = {name: uid for uid, name in numbered}
-            added = Added(row.uid_validity, [uids[name] for name in names])
+            added = Added(known.row.uid_validity, [uids[name] for name in names])
             work.files_changed = True
-        _enter(work, known.with_row(row), list(uids.items()), messages, flags)
+        row = numbered_row(known.row, source, work.next_modseq())
+        _enter(work, KnownFolder(row, dict(known.pages)), list(uids.items()), messages, flags)
     return added
 
 
@@ -93,9 +92,10 @@ def _enter(
     messages: Sequence[NewMessage],
     flags: Sequence[int],
 ) -> None:
-    """Enter new messages into the cache."""
+    """Enter new messages into the cache. `known` has the row with their MODSEQ; its pages are
+    changed."""
     now = int(work.disk.now())
-    row, pages = replace(known.row, modseq=work.next_modseq()), dict(known.pages)
+    row, pages = known.row, known.pages
     order = sorted(range(len(messages)), key=lambda index: numbered[index][1])
     entries = Entries(
         [numbered[index][1] for index in order],

@@ -123,10 +123,10 @@ def _listed(work: AccountWork, known: KnownFolder) -> UidList:
     return uid_list
 
 
-def numbered_row(row: FolderRow, source: UidSource) -> FolderRow:
-    """Return the row after UIDs were taken from its list."""
+def numbered_row(row: FolderRow, source: UidSource, modseq: int = 0) -> FolderRow:
+    """Return the row after UIDs were taken from its list, with a MODSEQ unless that is 0."""
     uid_next = max(row.uid_next, source.part.uid_list.next_uid)
-    return replace(row, uid_next=uid_next, place=source.place)
+    return replace(row, uid_next=uid_next, place=source.place, modseq=modseq or row.modseq)
 
 
 def settled(work: AccountWork, row: FolderRow, again: bool = False) -> FolderRow:

@@ -147,7 +147,7 @@ class UidSource:
         """How far the list was read, as text to keep."""
         place = self.part.place
         numbers = (place.device, place.inode, place.size, place.last_uid, place.lines, place.check)
-        return str(list(numbers))  # as JSON has it
+        return json.dumps(numbers)
 
     @property
     def mailbox_id(self) -> str:

@@ -28,14 +28,17 @@ _Values = dict[str, Any]
 
 def profile(offers: Offers, domain: str, address: Address | None) -> bytes:
     """Return the profile for a domain, and for an address in it. A new profile of the same address
-    replaces the one on the device, so its identifiers stay the same."""
+    replaces the one on the device, so its identifiers stay the same; those of another address
+    differ, so that a device can have several accounts of a domain."""
     login = str(address) if address else ""
     content = _account(offers, domain, login)
-    name = ".".join(reversed(domain.split(".")))
+    name = ".".join((*reversed(domain.split(".")), "mail"))
+    if login:
+        name += f".{_uuid(offers.host, domain, login, 'identifier')}"
     values = {
         "PayloadType": "Configuration",
         "PayloadVersion": 1,
-        "PayloadIdentifier": f"{name}.mail",
+        "PayloadIdentifier": name,
         "PayloadUUID": _uuid(offers.host, domain, login, "profile"),
         "PayloadDisplayName": f"Mail of {login or domain}",
         "PayloadDescription": f"Sets up the mail account {login}".rstrip() + f" at {offers.host}.",
@@ -44,7 +47,7 @@ def profile(offers: Offers, domain: str, address: Address | None) -> bytes:
             {
                 "PayloadType": "com.apple.mail.managed",
                 "PayloadVersion": 1,
-                "PayloadIdentifier": f"{name}.mail.account",
+                "PayloadIdentifier": f"{name}.account",
                 "PayloadUUID": _uuid(offers.host, domain, login, "account"),
                 "PayloadDisplayName": login or domain,
                 **content,

@@ -98,6 +98,11 @@ class FilesTests(CertificateCase):
         self.write(*self.issued("other.example.test"))
         self.only(self.found(), "certificate-name", Verdict.WARNING)
 
+    def test_ocsp(self) -> None:
+        made = issue(NAME, self.root, self.root_key, ca=False, life=life(60), must_staple=True)
+        self.write(*made)
+        self.only(self.found(), "certificate-must-staple")
+
     def test_a_key_that_others_can_read(self) -> None:
         os.chmod(os.path.join(self.folder, "key.pem"), 0o604)
         self.only(self.found(), "certificate-key-open", Verdict.WARNING)
@@ -181,6 +186,21 @@ class OrderedTests(CertificateCase):
         self.order(days=5)
         found = self.only(self.found(), "certificate-expires-soon", Verdict.WARNING)
         self.assertIn("mailhost certificates", found.remedy)
+
+    def test_one_of_an_authority_that_this_machine_does_not_trust(self) -> None:
+        self.order()
+        self.root, self.root_key = issue("another root", life=life(900))
+        found = self.only(self.found(), "certificate-chain", Verdict.WARNING)
+        self.assertIn("directory in [tls.acme]", found.remedy)
+        self.assertNotIn("fullchain", found.remedy)
+
+    def test_the_self_signed_one_while_orders_fail(self) -> None:
+        make_self_signed(os.path.join(self.settings.data, "tls"), NAME)
+        found = self.only(self.found(), "certificate-self-signed", Verdict.WARNING)
+        self.assertEqual(("[web]", "[tls.acme]", "agree = true"), found.copy)
+        self.settings = self.load("[web]\n[tls.acme]\nagree = true\n").settings
+        found = self.only(self.found(), "certificate-self-signed", Verdict.WARNING)
+        self.assertEqual(("mailhost certificates",), found.copy)
 
     def test_the_self_signed_one_counts_until_there_is_one_for_the_hosts_name(self) -> None:
         own = make_self_signed(os.path.join(self.settings.data, "tls"), NAME)

@@ -83,6 +83,16 @@ class QueueTests(HostCase):
         self.assertIn("Yahoo defers mail from this address", finding.seen)
         self.assertTrue(finding.remedy.endswith("senders.yahooinc.com/smtp-error-codes/"))
 
+    def test_mail_that_is_not_sent_without_tls(self) -> None:
+        text = "No mail is sent to mx.far.test without the TLS that the MTA-STS policy of far.test "
+        text += "(mode enforce) requires: the certificate has expired"
+        self.add("bob@far.test", reply=Status(451, "4.7.5", text))
+        self.assert_fine(self.found())
+        self.now += 2 * HOUR
+        finding = self.only(self.found(), "mail-waits", Verdict.WARNING)
+        self.assertIn(f"the last result: 451 4.7.5 {text}", finding.seen)
+        self.assertIn("Responsible is the operator of the receiving host", finding.remedy)
+
     def test_one_reason_is_one_finding_for_all_destinations(self) -> None:
         for number in range(9):
             self.add(f"bob@{number}.test", reply=FULL)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailhost.config.model import RouteTLS
 from mailhost.doctor.replies.basic import BASIC
 from mailhost.doctor.replies.enhanced import ENHANCED
 from mailhost.doctor.replies.explain import NO_EXPLANATION, explain
 from mailhost.doctor.replies.explanation import Actor
+from mailhost.doctor.replies.own import OWN
 from mailhost.doctor.replies.receivers import KNOWN
+from mailhost.message.tls_demand import TLSDemand
+from mailhost.mta_sts.policy import Mode, STSPolicy
+from mailhost.relay.tls.decision import HostFacts, TLSPolicies
+from mailhost.relay.tls.demands import decide_for_message
+from mailhost.relay.tls.memory import BestTLS, ExpectedTLS
+from mailhost.relay.tls.session import unusable
 
 REPLIES = (
     ("421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred", "Yahoo", "complaints"),
@@ -58,6 +68,25 @@ class Explain(SynchronousTestCase):
             self.assertTrue(found.known.receiver.startswith(receiver), (text, found.known.receiver))
             self.assertIn(words, found.advice.meaning, text)
 
+    def test_deferrals_of_this_host(self) -> None:
+        """As the relay words them, for each rule that decides about TLS."""
+        host = HostFacts("mx.far.test", secure=True)
+        sts = STSPolicy(Mode.ENFORCE, 86400, ("mx.far.test",))
+        remembered = replace(host, expected=ExpectedTLS(BestTLS(20_000), True))
+        for decision, actor in (
+            (decide_for_message(TLSPolicies("far.test", sts=sts), host), Actor.THEM),
+            (decide_for_message(TLSPolicies("far.test", RouteTLS.REQUIRE), host), Actor.US),
+            (
+                decide_for_message(TLSPolicies("far.test", demand=TLSDemand.REQUIRED), host),
+                Actor.SENDER,
+            ),
+            (decide_for_message(TLSPolicies("far.test"), remembered), Actor.THEM),
+        ):
+            found = explain(str(unusable("mx.far.test", decision, "no STARTTLS")))
+            assert found.known is not None, decision
+            self.assertEqual("this host", found.known.receiver)
+            self.assertIs(actor, found.advice.actor, decision.decided)
+
     def test_a_code_of_gmail_is_not_taken_for_that_of_others(self) -> None:
         found = explain("550 5.7.30 REQUIRETLS support required")
         self.assertIsNone(found.known)
@@ -88,7 +117,11 @@ class Explain(SynchronousTestCase):
         self.assertTrue(explain(text).advice.remedy)
 
     def test_each_explanation_is_in_whole_sentences(self) -> None:
-        tables = (*BASIC.values(), *ENHANCED.values(), *(each.explanation for each in KNOWN))
+        tables = (
+            *BASIC.values(),
+            *ENHANCED.values(),
+            *(each.explanation for each in (*OWN, *KNOWN)),
+        )
         for each in tables:
             for text in (each.meaning, each.remedy):
                 self.assertTrue(text.endswith("."), text)

@@ -41,6 +41,15 @@ def malformed(question: QuestionMessage) -> bytes:
     return bytes(answer) + bytes([0xC0, len(answer)]) + bytes(10)
 
 
+class Asking(SynchronousTestCase):
+    def test_a_resolver_is_asked_whether_the_answer_is_authenticated(self) -> None:
+        """With EDNS0 and without (RFC 6840 §5.7)."""
+        for edns in (True, False):
+            message = dns.Message()
+            message.fromStr(bytes(QuestionMessage(QUERY, edns)))
+            self.assertEqual((1, 1), (message.recDes, message.authenticData))
+
+
 class Reading(SynchronousTestCase):
     def setUp(self) -> None:
         self.question = QuestionMessage(QUERY)

@@ -43,6 +43,18 @@ class ValidationTests(TestCase):
         self.assertIn("the resolver 192.0.2.53 is not on this machine", line)
         self.assertIn("are not obeyed; run a resolver that validates, such as unbound", line)
 
+    async def test_some_on_other_machines(self) -> None:
+        """The answers of the one on this machine are believed, and it is not always asked."""
+        servers = [("127.0.0.1", 53), ("192.0.2.53", 53)]
+        resolver = Resolver(installed, DNS(servers=("127.0.0.1",)))  # type: ignore[arg-type]
+        self.assertIs(Validation.MIXED, await validation_of(resolver, servers))
+        self.assertEqual(
+            "the resolvers 127.0.0.1, 192.0.2.53 are not all on this machine: TLSA records (DANE) "
+            "of other domains are obeyed only if one on this machine answers; name no others in "
+            "dns.servers",
+            validation_line(Validation.MIXED, servers),
+        )
+
     def test_the_line_of_one_that_validates(self) -> None:
         line = validation_line(Validation.VALIDATES, [("127.0.0.1", 53)])
         text = "TLSA records (DANE) of other domains are obeyed"

@@ -120,6 +120,7 @@ def issue(
     ca: bool = True,
     life: tuple[datetime, datetime] | None = None,
     names: x509.ExtensionType | None = None,
+    must_staple: bool = False,
 ) -> tuple[x509.Certificate, Key]:
     """Make a certificate, signed by itself or by another. `names` are its subject's alternative
     names in place of `name`."""
@@ -127,7 +128,7 @@ def issue(
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
     begins, ends = life or (now - timedelta(days=1), now + timedelta(days=1))
-    certificate = (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(by.subject if by else subject)
@@ -137,9 +138,11 @@ def issue(
         .not_valid_after(ends)
         .add_extension(names or x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        .sign(by_key or key, hashes.SHA256())
     )
-    return certificate, key
+    if must_staple:
+        feature = x509.TLSFeature([x509.TLSFeatureType.status_request])
+        builder = builder.add_extension(feature, critical=False)
+    return builder.sign(by_key or key, hashes.SHA256()), key
 
 
 def key_pem(key: Key) -> bytes:

@@ -17,10 +17,15 @@ DAY = timedelta(days=1)
 
 class Checks(SynchronousTestCase):
     def files(
-        self, name: str = "mx.example.org", begins: datetime = NOW - DAY, days: float = 90
+        self,
+        name: str = "mx.example.org",
+        begins: datetime = NOW - DAY,
+        days: float = 90,
+        must_staple: bool = False,
     ) -> CertificateFiles:
         """A certificate and its key on the disk."""
-        certificate, key = issue(name, life=(begins, begins + days * DAY))
+        life = begins, begins + days * DAY
+        certificate, key = issue(name, life=life, must_staple=must_staple)
         folder = self.mktemp()
         os.mkdir(folder)
         paths = os.path.join(folder, "chain.pem"), os.path.join(folder, "key.pem")
@@ -59,6 +64,11 @@ class Checks(SynchronousTestCase):
         fresh = self.files(begins=NOW - 4 * DAY, days=6)
         self.assertEqual([], findings([fresh], "mx.example.org", NOW))
         self.assertIn("within 1 day,", self.one(self.files(begins=NOW - 4.9 * DAY, days=6)).text)
+
+    def test_a_certificate_that_demands_ocsp(self) -> None:
+        found = self.one(self.files(must_staple=True))
+        self.assertIn("demands an OCSP response (Must-Staple), which the host does not", found.text)
+        self.assertTrue(found.serious)
 
     def test_no_certificate_has_the_hosts_name(self) -> None:
         found = self.one(self.files("mail.example.com"), self.files("*.example.com"))

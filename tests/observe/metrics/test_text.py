@@ -38,6 +38,10 @@ def after_all_events() -> Page:
 
 
 class CountTests(SynchronousTestCase):
+    def test_the_events_of_a_kind_are_counted_by_one_metric(self) -> None:
+        twice = [event for event, rows in Counter(e.event for e in EVENT_ROWS).items() if rows > 1]
+        self.assertEqual(twice, [])
+
     def test_one_event_of_each_kind(self) -> None:
         page = after_all_events()
         for name, labels, value in (
@@ -63,7 +67,7 @@ class CountTests(SynchronousTestCase):
                 {"protocol": "submission", "mechanism": "PLAIN", "class": "5xx"},
                 1,
             ),
-            ("web_answers", {"protocol": "https", "class": "2xx"}, 1),
+            ("web_responses", {"protocol": "https", "class": "2xx"}, 1),
             ("faults", {"part": "other"}, 1),
         ):
             self.assertEqual(value, page.value(f"mailhost_{name}_total", **labels), name)

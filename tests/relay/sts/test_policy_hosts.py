@@ -12,9 +12,11 @@ from twisted.trial.unittest import TestCase
 
 from mailhost.interfaces.tls_sessions import TLSFailure
 from mailhost.mta_sts.policy import Mode, STSPolicy
+from mailhost.net.https_fetch import Fetched
 from mailhost.net.tls.certificate import PEM
+from mailhost.net.tls.peer import PeerTLS
 from mailhost.net.tls.server import ServerTLS
-from mailhost.relay.sts.policy_hosts import PolicyHosts, PolicyUnavailable
+from mailhost.relay.sts.policy_hosts import MOST_FETCHES, PolicyHosts, PolicyUnavailable
 from tests.authority import Authority
 from tests.relay.fake_resolver import FakeResolver
 
@@ -43,7 +45,8 @@ class FetchingPolicies(TestCase):
         self.addCleanup(port.stopListening)
         resolver = FakeResolver(addresses={"mta-sts.example.org": ["127.0.0.1"]})
         hosts = PolicyHosts(cast("Any", reactor), resolver)
-        hosts.reconfigure(port.getHost().port, self.authority.trust_root, loopback)
+        peers = PeerTLS(self.authority.trust_root)
+        hosts.reconfigure(port.getHost().port, peers, loopback)
         return await hosts.fetch("example.org")
 
     def setUp(self) -> None:
@@ -62,9 +65,9 @@ class FetchingPolicies(TestCase):
 
     async def test_certificates(self) -> None:
         for pem, text in (
-            (self.authority.issue("example.org"), "another name"),
-            (self.authority.issue("mta-sts.example.org", begins=-9, ends=-1), "verify failed"),
-            (Authority.new("Stranger").issue("mta-sts.example.org"), "verify failed"),
+            (self.authority.issue("example.org"), "is not for mta-sts.example.org"),
+            (self.authority.issue("mta-sts.example.org", begins=-9, ends=-1), "has expired"),
+            (Authority.new("Stranger").issue("mta-sts.example.org"), "unknown authority"),
         ):
             await self.assert_fails(TLSFailure.STS_WEBPKI, text, pem)
 
@@ -80,6 +83,26 @@ class FetchingPolicies(TestCase):
     async def test_a_policy_that_is_too_large(self) -> None:
         reply = GOOD + "x: y\n" * 20_000
         await self.assert_fails(TLSFailure.STS_FETCH, "more than 65536", self.good, reply)
+
+    def test_many_domains_at_once(self) -> None:
+        """A flood of them opens few connections; the others wait for their turn."""
+        fetched: list[Deferred[Fetched]] = []
+
+        class SlowFetcher:
+            def fetch(self, url: str) -> Deferred[Fetched]:
+                fetched.append(Deferred())
+                return fetched[-1]
+
+        hosts = PolicyHosts(cast("Any", reactor), FakeResolver())
+        hosts._fetcher = cast("Any", SlowFetcher())
+        work = [
+            Deferred.fromCoroutine(hosts.fetch(f"d{number}.example.org"))
+            for number in range(3 * MOST_FETCHES)
+        ]
+        self.assertEqual(MOST_FETCHES, len(fetched))
+        for each in fetched:  # grows meanwhile
+            each.callback(Fetched(200, "text/plain", POLICY.encode()))
+        self.assertEqual([Mode.ENFORCE] * len(work), [self.successResultOf(w).mode for w in work])
 
     async def test_loopback_is_for_tests(self) -> None:
         text = "no public server"

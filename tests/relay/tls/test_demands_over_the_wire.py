@@ -3,6 +3,7 @@ bounce's text."""
 
 from __future__ import annotations
 
+from mailhost.interfaces.events import Attempted
 from mailhost.interfaces.tls_sessions import BY_SENDER, TLSFailure
 from mailhost.message.outcome import Fate, Outcome
 from mailhost.message.tls_demand import TLSDemand
@@ -31,9 +32,14 @@ class DemandCase(WireCase):
         self.assertTrue(all((*self.one.secure, *self.two.secure)))
 
     def assert_bounced(self, outcome: Outcome, code: str, *texts: str) -> None:
-        """No host has the message, and a report says why."""
+        """No host has the message, and a report and the log say why: the log has the first text."""
         self.assertEqual(([], []), (self.one.mail, self.two.mail))
         self.assertEqual((Fate.FAILED, code), (outcome.fate, outcome.status.enhanced))
+        self.assertIn(texts[0], Attempted("m", outcome).line)
+        self.assert_reported(outcome, *texts)
+
+    def assert_reported(self, outcome: Outcome, *texts: str) -> None:
+        """A report to the sender has these texts."""
         report = " ".join(explain([outcome], "us.example.org", 0.0, None).split())
         for text in texts:
             self.assertIn(text, report)
@@ -43,7 +49,8 @@ class DemandCase(WireCase):
         self.assertEqual(([], []), (self.one.mail, self.two.mail))
         self.assertEqual((Fate.DEFERRED, "4.7.5"), (outcome.fate, outcome.status.enhanced))
         for text in texts:
-            self.assertIn(text, outcome.status.text)
+            self.assertIn(text, Attempted("m", outcome).line)
+        self.assert_reported(outcome, *texts)
 
 
 class RequiredTests(DemandCase):
@@ -62,6 +69,8 @@ class RequiredTests(DemandCase):
         self.one.pem = self.two.pem = Authority.new("Stranger").issue(MX1, MX2)
         text = "the certificate comes from an unknown authority"
         self.assert_waits(await self.required(), REQUIRETLS, text)
+        self.assertIn(f"decided by {REQUIRETLS}", self.sessions[0].line)
+        self.assertIn(text, self.sessions[0].line)
 
     async def test_no_host_supports_it(self) -> None:
         self.one.requiretls = self.two.requiretls = False
@@ -125,6 +134,8 @@ class DowngradeTests(DemandCase):
         outcome = await self.downgraded("enforce")
         self.assert_waits(outcome, "it does not offer STARTTLS, though it had TLS on", "forget-tls")
         self.assertEqual([False, False], [each.delivered for each in self.sessions])
+        for session in self.sessions:
+            self.assertIn("no mail is sent, decided by its TLS of ", session.line)
 
     async def test_warned_of(self) -> None:
         outcome = await self.downgraded("warn")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mailhost.config.model import Relay
 from mailhost.config.secrets import Secrets
 from mailhost.interfaces.tls_sessions import PolicyType, TLSFailure, TLSSession
+from mailhost.message.tls_demand import TLSDemand
+from tests.fakes import envelope as envelope_to
 from tests.relay.carrying import RelayCase
 
 
@@ -46,6 +50,12 @@ class Sessions(RelayCase):
         (session,) = self.sessions
         self.assertEqual(TLSFailure.STARTTLS_NOT_SUPPORTED, session.failure)
         self.assertIn("it offers STARTTLS and refuses it", session.line)
+
+    def test_none_for_a_demand_of_the_sender_that_no_policy_meets(self) -> None:
+        """It is no failure of the domain's TLS, about which reports are sent."""
+        envelope = replace(envelope_to("a@y.example"), tls=TLSDemand.REQUIRED)
+        self.assertIn("delayed 451", self.send(envelope=envelope)[0])
+        self.assertEqual([], self.sessions)
 
     def test_none_where_no_tls_was_tried(self) -> None:
         self.mx.offers = ()

@@ -213,8 +213,8 @@ class WireCase(TestCase):
         dns = DNS(servers=(f"127.0.0.1:{self.dns_port}",), timeout=5)
         self.resolver = Resolver(reactor, dns)
         hosts = PolicyHosts(reactor, self.resolver)
-        root = self.authority.trust_root
-        hosts.reconfigure(self.policy_port, root, allow_loopback=True)
+        handshakes = Handshakes(self.authority.trust_root)
+        hosts.reconfigure(self.policy_port, handshakes.peers, allow_loopback=True)
         store = PolicyStore(self.folder)
         self.sts = STSPolicies(reactor, threads_of(reactor), hosts, store, self.events)
         self.relay = RelayTransport(
@@ -224,7 +224,7 @@ class WireCase(TestCase):
             Secrets({}),
             "us.example.org",
             self.events,
-            Handshakes(root),
+            handshakes,
             sts=self.sts,
         )
         self.addCleanup(self.relay.stop)

@@ -1,6 +1,7 @@
-"""Certificates that the head orders itself: the keeper, its parts, and what these need of the host.
+"""Orders of certificates in the head: the keeper, its parts, and what these need of the host.
 
-The libraries for ACME are imported with the first order, and so only after the operator has agreed.
+This module is imported when the operator has agreed, and by commands. The libraries for ACME are
+imported with the first order.
 """
 
 from __future__ import annotations
@@ -60,9 +61,9 @@ def make_authority(wanted: AccountWanted) -> IAuthority:
     return Authority(wanted)
 
 
-class HeadCertificates:
+class CertificateOrders:
     """`loaded` and `services` return those of the present generation of the settings; `used` has
-    all processes use the certificates in the folder."""
+    all processes use the certificates in the folder. `answers` are those to challenges."""
 
     def __init__(
         self,
@@ -71,12 +72,13 @@ class HeadCertificates:
         loaded: Callable[[], Loaded],
         services: Callable[[], Services],
         used: Callable[[], Awaitable[None]],
+        answers: ChallengeAnswers,
     ) -> None:
         self._reactor = reactor
         self._base = base
         self._loaded = loaded
         self._services = services
-        self.answers = ChallengeAnswers()
+        self._answers = answers
         self._last: tuple[tuple[object, ...], Setup] | None = None
         self._in_thread = own_threads(reactor)
         folder = CertificateFolder(base.data, base.commit_now.commit)
@@ -100,14 +102,6 @@ class HeadCertificates:
                 NextKeys(base.data, base.commit_now.commit, self._in_thread, self._tlsa),
             ),
         )
-
-    def start(self) -> None:
-        """Begin, if the operator has agreed; also later, when the settings say so."""
-        self.keeper.start()
-
-    async def stop(self) -> None:
-        """Begin nothing more, and end what is under way."""
-        await self.keeper.stop()
 
     def staging(self) -> AccountWanted | None:
         """Return the account for orders whose certificates are not used; None if the operator has
@@ -174,10 +168,10 @@ class HeadCertificates:
         protocols = {listen.protocol for listen in settings.listen}
         if kind is ChallengeKind.HTTP_01:
             http = ListenProtocol.HTTP in protocols
-            return HTTPProver(self.answers) if http else None
+            return HTTPProver(self._answers) if http else None
         if kind is ChallengeKind.TLS_ALPN_01:
             https = ListenProtocol.HTTPS in protocols
-            return TLSProver(self.answers, self._in_thread) if https else None
+            return TLSProver(self._answers, self._in_thread) if https else None
         changer = self._changer(settings.tls.acme)
         if changer is None:
             return None
