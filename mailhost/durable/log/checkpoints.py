@@ -4,23 +4,34 @@ A checkpoint takes the position where the log ends, syncs the file system in a t
 writes a CHECKPOINT record with that position. Until this record is safe nothing of the log is free,
 and no name leaves the window.
 
-If a write to the log failed, the log is not used until a checkpoint into another segment succeeds:
-that covers whatever the failed write has left. If a sync of the file system fails, the kernel may
-have dropped what it could not write, and a second sync would succeed without it. So the log is not
-used until its files were compared with their records (`repair`), and written again where the disk
-has lost them.
+A write that fails is repeated once, in another segment, which makes the failed one void. If that
+fails too, the log is not used until a checkpoint succeeds. If a sync of the file system fails, the
+kernel may have dropped what it could not write, and a second sync would succeed without it. So the
+log is not used until its files were compared with their records (`repair`), and written again where
+the disk has lost them.
+
+Names of files whose rename has failed are in the window too: the disk may have either name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import os
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 from mailhost.durable.log.log import Log, LogFull
+from mailhost.durable.log.names import base_name
+from mailhost.durable.log.records import NewRecord
 from mailhost.durable.log.window import Window
 
 INTERVAL = 1.0  # seconds from the first record to the next checkpoint
 RETRY = 10.0  # seconds between two attempts to use the log again
+_UNCERTAIN = (
+    "the log cannot be written: what was refused just now may be there after a power cut, until the"
+    " log is used again"
+)
 
 
 class IBackground(Protocol):
@@ -56,9 +67,9 @@ class Checkpoints:
         self._repair = repair
         self._clock = clock
         self._log_line = log_line
-        self._window = Window()
+        self._logged = Window()
+        self._in_doubt = Window()
         self._due: float | None = None  # when a checkpoint is to begin
-        self._segment = log.end.segment  # the segment in use at the last checkpoint
         self._at = log.end
         self._sync_failed = False
         self.on = True  # False while changes are made without the log
@@ -83,57 +94,99 @@ class Checkpoints:
             return
         self._due = None
         self._at = self._log.end
-        self._segment = self._at.segment
-        self._window.mark()
-        self._background.start(self._repair if self._sync_failed else self._sync)
+        self._logged.mark()
+        self._in_doubt.mark()
+        sync = self._repair if self._sync_failed else self._sync
+        self._background.start(partial(self._sync_and_grow, sync))
 
     def end(self) -> Exception | None:
         """Wait for the checkpoint under way, and return why it failed."""
         error = self._background.end()
-        if error is not None:
-            self._sync_failed = True
-        else:
-            self._sync_failed = False
-            try:
-                self._note()
-            except (OSError, LogFull) as fault:
-                error = fault
+        self._sync_failed = error is not None
+        error = error or self._note()
         if error is not None:
             self.fail(error)
-        elif not self.on and not self._log.broken:
+        elif not self.on:
             self.on = True
             self._log_line("the log is used again")
         return error
 
-    def _note(self) -> None:
-        """Write the CHECKPOINT record, and forget what it covers. Raises OSError, LogFull."""
-        if self.on and not self._log.broken:
+    def _note(self) -> Exception | None:
+        """Write the CHECKPOINT record, and forget what it covers. Return why that failed."""
+        try:
             self._log.checkpoint(self._at)
-        elif self._window.grew:  # before it broke: these records need a checkpoint of their own
-            self._due = self._clock()
-            return
-        else:
-            self._log.restart()
-        self._window.drop()
-        if self._window.grew and self._due is None:
-            self._due = self._clock() + INTERVAL
+        except (OSError, LogFull) as error:
+            return error
+        self._logged.drop()
+        self._in_doubt.drop()
+        if self._logged.grew or self._in_doubt.grew:
+            self._be_due()
+        return None
 
-    # --- for the batches -------------------------------------------------------------------------
-
-    def add(self, names: Collection[str]) -> None:
-        """Records with these base names are about to be written."""
-        self._window.add(names)
+    def _be_due(self) -> None:
         if self._due is None:
             self._due = self._clock() + INTERVAL
 
+    # --- in the thread ---------------------------------------------------------------------------
+
+    def _sync_and_grow(self, sync: Callable[[], None]) -> None:
+        sync()
+        with suppress(OSError):  # a small log is slower where much is written, and that is all
+            self._log.grow()
+
+    # --- for the batches -------------------------------------------------------------------------
+
+    def append(self, records: Sequence[NewRecord]) -> bool:
+        """Write records to the log. False if that failed, or the log is not used; then parts of
+        them may count until `void`."""
+        if not self.on:
+            return False
+        error = self._tried(records)
+        if isinstance(error, LogFull) and self.now() is None:
+            error = self._tried(records)
+        if isinstance(error, OSError) and self._tried(records) is None:
+            self._log_line(f"a write to the log failed, and was repeated elsewhere: {error}")
+            return True
+        if error is not None:
+            self.fail(error)
+        return error is None
+
+    def _tried(self, records: Sequence[NewRecord]) -> OSError | LogFull | None:
+        self._logged.add({base_name(os.fsdecode(record.path)) for record in records})
+        self._be_due()
+        try:
+            self._log.append(records)
+        except (OSError, LogFull) as error:
+            return error
+        return None
+
     def written(self) -> None:
-        """Records were written: begin a checkpoint when a segment is full."""
-        if self._log.end.segment != self._segment:
+        """A batch was written: begin a checkpoint if little room is left for others."""
+        if self.on and self._log.is_crowded:
             self.begin()
+
+    def void(self) -> None:
+        """What a failed write has left is not to count, as its changes have failed too."""
+        if self._log.broken and not self._log.void():
+            self._log_line(_UNCERTAIN)
+
+    def cover(self) -> None:
+        """Records of changes that have failed are not to count: make a checkpoint."""
+        if self.now() is not None:
+            self._log_line(_UNCERTAIN)
+
+    def doubt(self, names: Collection[str]) -> None:
+        """After a failed rename the disk may have either of these base names."""
+        self._in_doubt.add(names)
+        self._be_due()
+
+    def is_in_doubt(self, name: str) -> bool:
+        """True until a checkpoint was made after `doubt`."""
+        return self._in_doubt.has((name,))
 
     def has(self, names: Collection[str]) -> bool:
         """True while one of these base names is in the window; any, where there are none."""
-        return self._window.has(names)
+        return self._logged.has(names) or self._in_doubt.has(names)
 
     def now(self) -> Exception | None:
         """Make a whole checkpoint of all that the log has now, and return why it failed."""

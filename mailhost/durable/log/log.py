@@ -1,15 +1,17 @@
 """The log as the writer appends to it. One process has it open, by a lock.
 
 Each write is safe when it returns. One that fails may have left any part of its octets on the disk,
-so nothing is appended behind it: the log is `broken` until `restart` begins another segment with a
-checkpoint of everything before. One segment is kept free for that.
+so nothing is appended behind it: the next write begins another segment, whose head says where the
+records end that count. One segment is kept free for that.
+
+A new log is small. `grow` makes more files, where a checkpoint ends with little room left.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from errno import ENOSPC
@@ -31,6 +33,7 @@ FOLDER = "log"
 ID = "log-id"
 LOCK = "lock"
 FEWEST_SEGMENTS = 3  # two for records, and a free one
+MOST_SEGMENTS = 24
 RESERVE = 1024  # octets at the end of a segment that are left for checkpoints
 _ID_SIZE = 16
 _TIMES_FREE = 4  # the size of a new log that must be free on the disk
@@ -44,12 +47,14 @@ class LogFull(Exception):
 class _File:
     path: str
     fd: int
-    number: int  # of the segment that it has, 0 for a free one
+    number: int = 0  # of the segment that it has, 0 for a free one
+    tried: int = 0  # the number of the last segment that was to be begun in it
 
 
 class Log:
     """`contents` is what the log in `folder` has. `make_files` and `restart` must be called before
-    anything is appended. `lock` is a descriptor that `close` closes, -1 for none."""
+    anything is appended. `lock` is a descriptor that `close` closes, -1 for none. `end` is behind
+    the last record that counts."""
 
     def __init__(
         self,
@@ -66,28 +71,44 @@ class Log:
         self.lock = -1
         self._size = segment
         self._files: list[_File] = []
-        self._needed = contents.needed
         self._current: _File | None = None
+        self._needed = contents.needed
+        self._newest = contents.newest  # the highest number of a segment
         self.end = Position(contents.newest, contents.end)
-        self.broken = True
+        self.broken = True  # nothing can be appended to the present segment
 
     # --- files -----------------------------------------------------------------------------------
 
     def make_files(self) -> None:
         """Open all segments, and make those that are missing. Raises OSError."""
         paths = segment_files(self._system, self._folder)
-        present = set(paths)
-        free = len(present - self._needed)
-        missing = max(FEWEST_SEGMENTS - len(paths), 1 - free)
-        room = _TIMES_FREE * missing * self._size
-        if missing > 0 and self._system.free_space(self._folder) < room:
+        self._open(paths)
+        for file in self._files:
+            file.number = int(file.path in self._needed)
+        self._make(max(FEWEST_SEGMENTS - len(paths), 0 if self._free_files() else 1))
+        self._system.sync_folder(self._folder)
+
+    def grow(self) -> None:
+        """Make twice as many files, where little room is left. May run in a thread, while the log
+        is used. Raises OSError."""
+        if self._is_below(4):
+            self._make(min(len(self._files), MOST_SEGMENTS - len(self._files)))
+            self._system.sync_folder(self._folder)
+
+    def _make(self, missing: int) -> None:
+        """Make new files."""
+        if missing <= 0:
+            return
+        if self._system.free_space(self._folder) < _TIMES_FREE * missing * self._size:
             raise OSError(ENOSPC, "the disk has too little room for the log", self._folder)
+        present = set(segment_files(self._system, self._folder))
         names = (os.path.join(self._folder, str(number)) for number in count())
-        paths += islice((name for name in names if name not in present), max(missing, 0))
+        self._open(islice((name for name in names if name not in present), missing))
+
+    def _open(self, paths: Iterable[str]) -> None:
         for path in paths:
             fd = make_segment(self._system, path, self._id, self._size)
-            self._files.append(_File(path, fd, int(path in self._needed)))
-        self._system.sync_folder(self._folder)
+            self._files.append(_File(path, fd))
 
     def close(self) -> None:
         """Close all files, and release the lock."""
@@ -97,39 +118,66 @@ class Log:
         if self.lock >= 0:
             self._system.close(self.lock)
 
-    # --- writing ---------------------------------------------------------------------------------
+    # --- room ------------------------------------------------------------------------------------
 
     @property
     def largest(self) -> int:
         """How many octets of records fit into one segment."""
         return self._size - START - RESERVE
 
+    @property
+    def is_crowded(self) -> bool:
+        """True if a checkpoint should begin: less than half of the room is left."""
+        return self._is_below(2)
+
+    def _is_below(self, part: int) -> bool:
+        """True if less than one part of so many is left of the room for records."""
+        free = len(self._free_files()) - 1
+        left = free * self.largest
+        if not self.broken:
+            left += self._size - RESERVE - self.end.place
+        return left * part < (len(self._files) - 1) * self.largest
+
+    def _free_files(self) -> list[_File]:
+        return [file for file in self._files if file.number == 0]
+
+    # --- writing ---------------------------------------------------------------------------------
+
     def append(self, records: Sequence[NewRecord]) -> None:
         """Write records by one write, safe when this returns. Raises OSError, and LogFull with
         nothing written."""
         size = sum(record.size for record in records)
-        if self.end.place + size > self._size - RESERVE:
+        if self.broken or self.end.place + size > self._size - RESERVE:
             self._begin_segment(records, size, spared=1)
         else:
-            self._write(records, size)
+            self._write(self._current, self.end, records)
 
     def checkpoint(self, position: Position) -> None:
         """Note that the file system has what all records before `position` say. Their segments are
         free then. Raises OSError, LogFull."""
         record = NewRecord(Kind.CHECKPOINT, pieces=(position.octets(),))
-        if self.end.place + record.size > self._size:
+        if self.broken or self.end.place + record.size > self._size:
             self._begin_segment([record], record.size, spared=0)
         else:
-            self._write([record], record.size)
+            self._write(self._current, self.end, [record])
         self._free(position.segment)
 
     def restart(self) -> None:
         """Begin a segment with a checkpoint of all before it: the file system has everything.
         Raises OSError, LogFull."""
-        position = Position(self.end.segment + 1, START)
+        position = Position(self._newest + 1, START)
         record = NewRecord(Kind.CHECKPOINT, pieces=(position.octets(),))
         self._begin_segment([record], record.size, spared=0)
         self._free(position.segment)
+
+    def void(self) -> bool:
+        """Begin a segment, so that records of writes that failed do not count. False if all files
+        fail that are free."""
+        for _ in self._free_files():
+            if self.broken:
+                with suppress(OSError):
+                    self._begin_segment([], 0, spared=0)
+        return not self.broken
 
     def _free(self, below: int) -> None:
         for file in self._files:
@@ -137,30 +185,29 @@ class Log:
                 file.number = 0
 
     def _begin_segment(self, records: Sequence[NewRecord], size: int, spared: int) -> None:
-        free = [file for file in self._files if file.number == 0]
+        free = self._free_files()
         if len(free) <= spared or size > self.largest:
             raise LogFull
-        number = self.end.segment + 1
-        file = free[0]
-        run = self._system.run_of(file.fd)
-        head = SegmentHead(number, self.end.place, run).octets(self._id)
-        file.number = number
-        self.end = Position(number, START)
+        file = min(free, key=lambda each: each.tried)  # after a failure another one
+        self._newest = file.tried = self._newest + 1
+        head = SegmentHead(self._newest, self.end, self._system.run_of(file.fd))
+        self._write(file, Position(self._newest, START), records, head.octets(self._id))
+        file.number = self._newest
         self._current = file
-        self._write(records, size, head)
 
-    def _write(self, records: Sequence[NewRecord], size: int, head: bytes = b"") -> None:
-        segment, start = self.end.segment, self.end.place
+    def _write(
+        self, file: _File | None, at: Position, records: Sequence[NewRecord], head: bytes = b""
+    ) -> None:
+        assert file is not None
         octets = [head] if head else []
-        place = start
+        place = at.place
         for record in records:
-            octets += record.octets(self._seed, segment, place, start)
+            octets += record.octets(self._seed, at.segment, place, at.place)
             place += record.size
-        assert self._current is not None
         self.broken = True
-        self._system.write_durably(self._current.fd, octets, start - len(head))
+        self._system.write_durably(file.fd, octets, at.place - len(head))
         self.broken = False
-        self.end = Position(segment, place)
+        self.end = Position(at.segment, place)
 
 
 def why_no_log(system: OperatingSystem, data: str) -> str:

@@ -13,13 +13,14 @@ import os
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from mailhost.durable.batch import Batch, fault_of
 from mailhost.durable.folders import Folders
-from mailhost.durable.kinds import NewFileWork, RemovedFileWork, Work
+from mailhost.durable.kinds import Work, work_of
 from mailhost.durable.log.checkpoints import Checkpoints
-from mailhost.durable.log.log import Log, LogFull
-from mailhost.durable.log.names import base_name
+from mailhost.durable.log.log import Log
+from mailhost.durable.log.names import IN_DOUBT, base_name
 from mailhost.durable.log.records import LONGEST_PATH, Kind, NewRecord
 from mailhost.durable.log.settled import settled_batch
 from mailhost.durable.system import OperatingSystem
@@ -28,18 +29,14 @@ from mailhost.interfaces.changes import Change, NewFile, RemovedFile
 LARGEST_LOGGED = 1 << 18  # octets of a file whose content goes to the log
 
 
+@dataclass(slots=True)
 class _Logged:
     """A change on its way through the log. `index` is its place in the batch."""
 
-    __slots__ = ("change", "index", "record", "work")
-
-    def __init__(self, index: int, change: NewFile | RemovedFile, record: NewRecord) -> None:
-        self.index = index
-        self.change = change
-        self.record = record
-        self.work: Work = (
-            NewFileWork(change) if isinstance(change, NewFile) else RemovedFileWork(change)
-        )
+    index: int
+    change: Change
+    record: NewRecord
+    work: Work
 
 
 class LoggedBatches:
@@ -64,45 +61,35 @@ class LoggedBatches:
 
     def run(self, changes: Sequence[Change]) -> list[OSError | None]:
         """Return one result for each change, None for one that is safe."""
-        errors: list[OSError | None] = [None] * len(changes)
         folders = Folders(self._system, self._durable_names)
-        was_broken = self._log.broken
-        logged = self._prepared(changes, folders, errors) if self._checkpoints.on else []
-        begun = {each.index for each in logged}
+        logged = self._prepared(changes, folders) if self._checkpoints.on else []
+        not_written: list[_Logged] = []
         for group in self._groups([each for each in logged if each.work.error is None]):
-            if self._append([each.record for each in group]):
-                self._name(group, folders, errors)
+            if self._checkpoints.append([each.record for each in group]):
+                self._name(group, folders)
             else:
-                for each in group:
-                    with suppress(OSError):
-                        each.work.undo(folders)
-                begun -= {each.index for each in group}
+                self._undo(group, folders)
+                not_written += group
         self._checkpoints.written()
-        others = [index for index in range(len(changes)) if index not in begun]
-        self._make_others(changes, others, errors)
-        if self._log.broken and not was_broken and any(errors[index] for index in others):
-            self._checkpoints.now()  # the failed write may have left records of what has failed
-        return errors
+        errors = {each.index: each.work.error for each in logged}
+        others = [index for index in range(len(changes)) if index not in errors]
+        errors |= self._without_log(changes, others + [each.index for each in not_written])
+        if any(errors[each.index] for each in not_written):
+            self._checkpoints.void()
+        return [errors[index] for index in range(len(changes))]
 
-    # --- with the log ----------------------------------------------------------------------------
+    # --- what goes to the log --------------------------------------------------------------------
 
-    def _prepared(
-        self, changes: Sequence[Change], folders: Folders, errors: list[OSError | None]
-    ) -> list[_Logged]:
-        """Write the files of those changes that go to the log."""
+    def _prepared(self, changes: Sequence[Change], folders: Folders) -> list[_Logged]:
+        """Return the changes that go to the log, with their files written, without a sync."""
         logged = []
         now = time.time_ns()
         for index, change in enumerate(changes):
             record = self._record_of(change, now)
-            if record is None:
-                continue
-            assert isinstance(change, NewFile | RemovedFile)
-            each = _Logged(index, change, record)
-            error = fault_of(self._prepare, each, folders)
-            if isinstance(error, _NotLogged):
-                continue
-            errors[index] = each.work.error = error
-            logged.append(each)
+            if record is not None:
+                each = _Logged(index, change, record, work_of(change))
+                each.work.error = fault_of(self._prepare, each.work, folders)
+                logged.append(each)
         return logged
 
     def _record_of(self, change: Change, now: int) -> NewRecord | None:
@@ -115,22 +102,32 @@ class LoggedBatches:
             modified = now if change.modified is None else _nanoseconds(change.modified, now)
             return None if path is None else NewRecord(Kind.FILE, path, pieces, modified)
         if isinstance(change, RemovedFile):
+            if self._checkpoints.is_in_doubt(base_name(change.path)):
+                return None
             path = self._logged_path(change.path)
             return None if path is None else NewRecord(Kind.GONE, path)
         return None
 
     def _logged_path(self, path: str) -> bytes | None:
-        if not path.startswith(self._prefix):
+        """Return a path as it is in a record, None for one that no record can have."""
+        if not path.startswith(self._prefix) or not self._is_ours(os.path.dirname(path)):
             return None
         name = os.fsencode(path[len(self._prefix) :])
         return name if len(name) <= LONGEST_PATH else None
 
-    def _prepare(self, each: _Logged, folders: Folders) -> None:
-        """Write the file, without a sync. Raises OSError, with nothing left behind."""
-        work = each.work
+    def _is_ours(self, folder: str) -> bool:
+        """True for a folder that is there, on the file system of the log. The name of a new one is
+        to be durable before another process relies on it."""
+        if folder not in self._ours:
+            if not self._system.is_folder(folder) or self._system.device(folder) != self._device:
+                return False
+            self._ours.add(folder)
+        return True
+
+    def _prepare(self, work: Work, folders: Folders) -> None:
+        """Write the file. Raises OSError, with nothing left behind."""
         try:
             work.prepare(folders)
-            self._check_folder(each)
         except BaseException:
             with suppress(OSError):
                 self._close(work)
@@ -143,18 +140,6 @@ class LoggedBatches:
         if work.fd >= 0:
             fd, work.fd = work.fd, -1
             self._system.close(fd)
-
-    def _check_folder(self, each: _Logged) -> None:
-        """Raise _NotLogged for a folder that is on another file system, or missing: its name is to
-        be durable before another process relies on it."""
-        work = each.work
-        folder = work.gains or work.loses
-        if folder in self._ours:
-            return
-        system = self._system
-        if not system.is_folder(folder) or system.device(folder) != self._device:
-            raise _NotLogged
-        self._ours.add(folder)
 
     def _groups(self, logged: Sequence[_Logged]) -> Iterator[list[_Logged]]:
         """Yield groups that fit into a segment."""
@@ -169,73 +154,57 @@ class LoggedBatches:
         if group:
             yield group
 
-    def _append(self, records: Sequence[NewRecord]) -> bool:
-        """Write records to the log. False if it failed."""
-        checkpoints = self._checkpoints
-        if not checkpoints.on:
-            return False
-        checkpoints.add({base_name(os.fsdecode(record.path)) for record in records})
-        try:
-            try:
-                self._log.append(records)
-            except LogFull:
-                if checkpoints.now() is not None:
-                    return False
-                checkpoints.add({base_name(os.fsdecode(record.path)) for record in records})
-                self._log.append(records)
-        except (OSError, LogFull) as error:
-            checkpoints.fail(error)
-            return False
-        return True
+    # --- names -----------------------------------------------------------------------------------
 
-    def _name(
-        self, group: Sequence[_Logged], folders: Folders, errors: list[OSError | None]
-    ) -> None:
-        """Make the changes visible. The record of one that fails is made void."""
-        failed = []
+    def _name(self, group: Sequence[_Logged], folders: Folders) -> None:
+        """Make the changes visible, whose records are safe."""
         for each in group:
-            error = fault_of(each.work.name, folders)
-            if error is not None:
-                with suppress(OSError):
-                    each.work.undo(folders)
-                errors[each.index] = error
-                failed.append(each)
-        void = [
+            each.work.error = fault_of(each.work.name, folders)
+        failed = [each for each in group if each.work.error is not None]
+        if failed:
+            self._undo(failed, folders)
+            self._take_back(failed)
+
+    def _undo(self, group: Sequence[_Logged], folders: Folders) -> None:
+        for each in group:
+            with suppress(OSError):
+                each.work.undo(folders)
+
+    def _take_back(self, failed: Sequence[_Logged]) -> None:
+        """Have the records of failed changes not count: a new file is recorded as removed, a
+        removal needs a checkpoint. A file that replaces another one keeps its record, as either of
+        them may be there after an error."""
+        gone = [
             NewRecord(Kind.GONE, each.record.path)
             for each in failed
             if isinstance(each.change, NewFile) and not each.change.replaces
         ]
-        if void and self._append(void):
-            failed = [each for each in failed if isinstance(each.change, RemovedFile)]
-        if any(not getattr(each.change, "replaces", False) for each in failed):
-            self._checkpoints.now()  # a failure is logged; then the log cannot be made void
+        is_recorded = not gone or self._checkpoints.append(gone)
+        if not is_recorded or any(isinstance(each.change, RemovedFile) for each in failed):
+            self._checkpoints.cover()
 
     # --- without the log -------------------------------------------------------------------------
 
-    def _make_others(
-        self, changes: Sequence[Change], places: Sequence[int], errors: list[OSError | None]
-    ) -> None:
-        """Make the changes at these places without the log."""
+    def _without_log(
+        self, changes: Sequence[Change], places: Sequence[int]
+    ) -> dict[int, OSError | None]:
+        """Make the changes at these places without the log, and return their results."""
         if not places:
-            return
-        some = [changes[place] for place in places]
-        results = settled_batch(self._settle, self._run_batch, some)
-        for place, error in zip(places, results, strict=True):
-            errors[place] = error
+            return {}
+        results = settled_batch(self._settle, self._run_batch, [changes[each] for each in places])
+        return dict(zip(places, results, strict=True))
 
     def _run_batch(self, changes: Sequence[Change]) -> list[OSError | None]:
         return Batch(self._system, changes, self._durable_names).run()
 
     def _settle(self, names: Collection[str]) -> None:
         """See Settle."""
+        if IN_DOUBT in names:
+            self._checkpoints.doubt(names)
         if self._checkpoints.has(names):
             error = self._checkpoints.now()
             if error is not None:
                 raise OSError(f"the log cannot be settled: {error}")
-
-
-class _NotLogged(OSError):
-    """A change is to be made without the log."""
 
 
 def _nanoseconds(seconds: float, now: int) -> int:

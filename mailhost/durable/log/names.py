@@ -15,6 +15,10 @@ Settle = Callable[[Collection[str]], None]
 are no names: from then on a power cut takes nothing of them, and brings nothing of them back.
 Blocks. Raises OSError."""
 
+IN_DOUBT = "/"
+"""Among the names for a Settle: the disk may have either of these names of a file. A checkpoint is
+made in any case, and until one has succeeded the log takes no removal of such a file."""
+
 _MAILDIR = ("new", "cur")
 
 
@@ -41,6 +45,14 @@ def names_to_settle(change: Change) -> tuple[str, ...]:
     if isinstance(change, RenamedFile):
         old, new = base_name(change.old), base_name(change.new)
         return () if old == new else (old, new)
+    return ()
+
+
+def names_in_doubt(change: Change, error: OSError | None) -> tuple[str, ...]:
+    """Return what to settle after a change was made without the log. A rename that has failed may
+    be on the disk, and the rename that took it back may not."""
+    if isinstance(change, RenamedFile) and not isinstance(error, FileNotFoundError | None):
+        return (IN_DOUBT, base_name(change.old), base_name(change.new))
     return ()
 
 

@@ -16,16 +16,16 @@ from mailhost.durable.log.records import (
     records_of,
     seed_of,
 )
-from mailhost.durable.log.segments import START, SegmentHead, head_of, segment_files
+from mailhost.durable.log.segments import START, head_of, segment_files
 from mailhost.durable.system import OperatingSystem
 
 
 @dataclass(slots=True)
 class _Segment:
-    """A segment that was read. `before` is where the segment before it ended, -1 if unknown."""
+    """A segment that was read. `before` is where the records before it end, None if unknown."""
 
     path: str
-    before: int
+    before: Position | None
     run: bytes = b""
     octets: memoryview = field(default_factory=lambda: memoryview(b""))
     records: list[Record] = field(default_factory=list)
@@ -62,13 +62,18 @@ def read_log(system: OperatingSystem, folder: str, id: bytes) -> LogContents:
     """Read the log in a folder. `id` is that of the data folder. Raises OSError, BadLog."""
     segments = _segments(system, folder, id)
     checkpoint: Position | None = None
+    limit: Position | None = None  # what is behind it does not count, by the segment read before
     read: dict[int, _Segment] = {}
     for number in sorted(segments, reverse=True):
+        if limit is not None and number > limit.segment:
+            continue
         segment = read[number] = segments[number]
-        _read(system, segment, number, seed_of(id))
+        end = limit.place if limit is not None and number == limit.segment else None
+        _read(system, segment, number, seed_of(id), end)
         checkpoint = checkpoint or _last_checkpoint(segment)
         if checkpoint is not None and checkpoint.segment >= number:
             break
+        limit = segment.before
     if not read:
         return LogContents()
     start = checkpoint or Position(min(read), 0)
@@ -99,15 +104,19 @@ def _segments(system: OperatingSystem, folder: str, id: bytes) -> dict[int, _Seg
     for path in segment_files(system, folder):
         head = head_of(system.read_head(path, START), path, id)
         if head is None:
-            head = SegmentHead(number_in(system.read(path), seed_of(id)), -1)
-        number = head.number
-        if number and (number not in found or found[number].before < 0):
-            found[number] = _Segment(path, head.before, head.run)
+            number = number_in(system.read(path), seed_of(id))
+            if number and number not in found:
+                found[number] = _Segment(path, None)
+        elif head.number:
+            found[head.number] = _Segment(path, head.before, head.run)
     return found
 
 
-def _read(system: OperatingSystem, segment: _Segment, number: int, seed: int) -> None:
-    segment.octets = memoryview(system.read(segment.path))
+def _read(
+    system: OperatingSystem, segment: _Segment, number: int, seed: int, limit: int | None
+) -> None:
+    """Read the records of a segment up to the place `limit`."""
+    segment.octets = memoryview(system.read(segment.path))[:limit]
     for each in records_of(segment.octets, seed, number, START):
         if isinstance(each, Damage):
             segment.damages.append(each)
@@ -128,7 +137,7 @@ def _damages(needed: Mapping[int, _Segment], start: Position) -> list[str]:
     if start.segment not in needed:
         said.append(f"the segment {start.segment} is missing")
     for number, segment in needed.items():
-        if segment.before < 0:
+        if segment.before is None:
             said.append(f"the head of {segment.path} is damaged")
         said += [
             f"{segment.path} is damaged at the octets {each.at.place} to {each.end}"
@@ -136,8 +145,9 @@ def _damages(needed: Mapping[int, _Segment], start: Position) -> list[str]:
             if Position(number, each.end) > start
         ]
     for (one, segment), (other, following) in pairwise(needed.items()):
-        if other != one + 1:
+        before = following.before
+        if one != (other - 1 if before is None else before.segment):
             said.append(f"a segment behind {segment.path} is missing")
-        elif segment.end < following.before:
+        elif before is not None and segment.end < before.place:
             said.append(f"{segment.path} is damaged behind the octet {segment.end}")
     return said

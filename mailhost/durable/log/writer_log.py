@@ -6,15 +6,17 @@ while the log cannot be used, each file is synced.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from mailhost.durable.batch import Batch
 from mailhost.durable.log.checkpoints import RETRY, Checkpoints, IBackground
-from mailhost.durable.log.log import Log
+from mailhost.durable.log.log import FOLDER, Log
 from mailhost.durable.log.logged import LoggedBatches
+from mailhost.durable.log.names import IN_DOUBT
 from mailhost.durable.log.recovery import begin, is_empty, repair
-from mailhost.durable.log.segments import SEGMENT, BadLog
+from mailhost.durable.log.segments import SEGMENT, BadLog, segment_files
 from mailhost.durable.log.settled import settled_batch
 from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.changes import Change
@@ -49,7 +51,7 @@ class WriterLog:
         self._checkpoints: Checkpoints | None = None
         self._batches: LoggedBatches | None = None
         self._retry = clock()  # when the log is made ready
-        self._said = False
+        self._has_failed = False
         self._waiting: list[tuple[Collection[str], Answer]] = []
 
     @property
@@ -88,9 +90,11 @@ class WriterLog:
 
     def settle(self, names: Collection[str], answer: Answer) -> None:
         """Call `answer` once the log is settled for files with these base names, see Settle."""
-        if self._checkpoints is not None and not self._checkpoints.has(names):
-            answer(None)
-            return
+        if self._checkpoints is not None:
+            self._doubt(names)
+            if not self._checkpoints.has(names):
+                answer(None)
+                return
         self._waiting.append((names, answer))
         if not self._background.busy:
             self._work()
@@ -120,9 +124,11 @@ class WriterLog:
         return Batch(self._system, changes, self._durable_names).run()
 
     def _settle_now(self, names: Collection[str]) -> None:
-        """See Settle. There is no log yet."""
+        """See Settle. There is no log yet. One that could not be begun may seem to be empty, by
+        what the failed write has left in the memory of the kernel."""
+        segments = segment_files(self._system, os.path.join(self._data, FOLDER))
         try:
-            if is_empty(self._system, self._data):
+            if not segments or (not self._has_failed and is_empty(self._system, self._data)):
                 return
         except BadLog as bad:
             raise OSError(str(bad)) from bad
@@ -136,8 +142,8 @@ class WriterLog:
     def _begun(self, error: Exception | None) -> None:
         if error is not None:
             self._retry = self._clock() + RETRY
-            if not self._said:
-                self._said = True
+            if not self._has_failed:
+                self._has_failed = True
                 self._log_line(f"the log cannot be used, each file is synced instead: {error}")
             return
         assert self._found is not None
@@ -155,7 +161,14 @@ class WriterLog:
             self._system, self._data, log, self._checkpoints, self._durable_names
         )
 
+        for names, _ in self._waiting:  # they may have come after the sync
+            self._doubt(names)
+
     # --- settling --------------------------------------------------------------------------------
+
+    def _doubt(self, names: Collection[str]) -> None:
+        if self._checkpoints is not None and IN_DOUBT in names:
+            self._checkpoints.doubt(names)
 
     def _work(self) -> None:
         if self._checkpoints is None:

@@ -6,8 +6,8 @@ file that was not synced may be there, or a part of them, or zeros. A durable wr
 returned, or has failed, may be there in any of its sectors. After a sync that failed, the kernel
 takes some octets for durable that are not.
 
-At call number `fail_at` it raises `error`, once or `failures` times; at call number `crash_at` the
-process is dead.
+At call number `fail_at` it raises `error`, once or `failures` times; so do the next calls of the
+kinds in `failing`, as often as that says. At call number `crash_at` the process is dead.
 """
 
 from __future__ import annotations
@@ -108,6 +108,7 @@ class ForgetfulDisk(OneByOne):
         self.fail_at = self.crash_at = -1
         self.failures = 1
         self.only = ""  # the kind of call that fails
+        self.failing: dict[str, int] = {}
         self.error: OSError = OSError(errno.EIO, "broken")
 
     # --- what happens to it ----------------------------------------------------------------------
@@ -143,6 +144,11 @@ class ForgetfulDisk(OneByOne):
         """Have no call fail."""
         self.fail_at = self.crash_at = -1
         self.only = ""
+        self.failing = {}
+
+    def may_have(self, path: str) -> bool:
+        """True if a power cut may leave something of this name, without a log."""
+        return path in self.safe_names or any(path in dict(each.made) for each in self.pending)
 
     def files(self) -> dict[str, bytes]:
         """The files that a process sees."""
@@ -186,6 +192,9 @@ class ForgetfulDisk(OneByOne):
         self.calls.append(f"{name} {about}")
         fits = not self.only or self.only == name
         if 0 <= self.fail_at <= number < self.fail_at + self.failures and fits:
+            raise OSError(self.error.errno, self.error.strerror, about)
+        if self.failing.get(name):
+            self.failing[name] -= 1
             raise OSError(self.error.errno, self.error.strerror, about)
 
     def _fd(self, what: Inode | str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -74,6 +74,15 @@ class Rig:
         self.writer.turn()
         if self.writer.wait is None:
             self.writer.end()
+
+    def settle(self, names: Collection[str]) -> None:
+        """Settle names, as another process does."""
+        answers: list[OSError | None] = []
+        self.writer.settle(names, answers.append)
+        while not answers:
+            self.writer.end()
+        if answers[0] is not None:
+            raise answers[0]
 
     def files(self) -> dict[str, bytes]:
         """What is there after a power cut."""

@@ -8,7 +8,7 @@ from random import Random
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.durable.log.writer_log import WriterLog
-from mailhost.interfaces.changes import NewFile, RenamedFile
+from mailhost.interfaces.changes import NewFile, RemovedFile, RenamedFile
 from mailhost.message.content import Content
 from tests.durable.log.forgetful_disk import ForgetfulDisk
 from tests.durable.log.world import DATA, SEGMENT, Later
@@ -121,6 +121,26 @@ class WriterLogTests(SynchronousTestCase):
         self.assertEqual(10.0, self.log.wait)
         self.disk.cut_power()
         self.assertEqual(b"octets", self.disk.files()[f"{INBOX}/new/one"])
+
+    def test_a_log_that_could_not_be_begun_is_not_taken_for_empty(self) -> None:
+        """The memory of the kernel has the checkpoint, the disk may not."""
+        self.begin()
+        self.deliver("one")
+        self.disk.kill()  # the writer dies
+        self.log = WriterLog(
+            self.disk, DATA, set(), self.later, self.lines.append, lambda: self.now, SEGMENT
+        )
+        self.disk.failing = {"write_durably": 1}
+        self.log.turn()
+        self.log.end()
+        self.assertFalse(self.log.on)
+        path = f"{INBOX}/new/one"
+        (error,) = self.log.run([RemovedFile(path)])
+        self.assertIn("not settled yet", str(error))
+        self.now += 10.0
+        self.log.turn()
+        self.log.end()
+        self.assertEqual([None], self.log.run([RemovedFile(path)]))
 
     def test_the_end_makes_a_checkpoint(self) -> None:
         self.begin()

@@ -22,6 +22,7 @@ ACCOUNTS = (f"{DATA}/mail/a/ann", f"{DATA}/mail/a/bob")
 QUEUE = f"{DATA}/queue"
 SEGMENT = 8192  # octets
 LARGEST = 600  # octets of a file that goes to the log
+KINDS = ("write_durably", "sync_everything", "rename", "create", "sync_folder", "sync")  # that fail
 
 
 class Later:
@@ -70,8 +71,6 @@ class World:
         self.number = 0
         self.messages: dict[str, Message] = {}
         self.states: dict[str, set[bytes | None]] = {}  # what a file of the queue may be
-        # messages whose move has failed: the old name came back, and is not durable
-        self.unsettled: set[str] = set()
         self.lines: list[str] = []
         self.start()
 
@@ -110,6 +109,7 @@ class World:
         changes, done, failed = self._changes()
         for each in failed:
             each(None)
+        self.lines.clear()
         for index, error in enumerate(commit(changes)):
             if error is None:
                 done[index](None)
@@ -151,7 +151,7 @@ class World:
             (Content((message.content,)),),
             beside=f"{folder}/cur",
         )
-        return change, self._become(message, "there"), self._become(message, "unsure")
+        return change, self._become(message, "there"), self._refuse(message, change.final)
 
     def _state(self) -> tuple[Change, Callable[..., None], Callable[..., None]]:
         path = f"{QUEUE}/{self.random.randint(1, 3)}.state"
@@ -167,12 +167,22 @@ class World:
             return RemovedFile(path), self._set(path, None, False), self._set(path, None, True)
         path, name = self.random.choice(present)
         message = self.messages[name]
-        state = "unsure" if name in self.unsettled else "gone"
-        return RemovedFile(path), self._become(message, state), self._become(message, "unsure")
+        return RemovedFile(path), self._become(message, "gone"), self._become(message, "unsure")
 
     def _become(self, message: Message, state: str) -> Callable[..., None]:
         def become(error: OSError | None) -> None:
             message.state = state
+
+        return become
+
+    def _refuse(self, message: Message, path: str) -> Callable[..., None]:
+        """If the file system alone cannot bring a refused message back, nothing may, unless the
+        operator was told that it may be there."""
+
+        def become(error: OSError | None) -> None:
+            told = any("may be there after a power cut" in line for line in self.lines)
+            unsure = error is None or told or self.disk.may_have(path)
+            message.state = "unsure" if unsure else "gone"
 
         return become
 
@@ -208,13 +218,12 @@ class World:
         """A reader moves a message to another folder by another base name."""
         present = [each for each in self.present() if "mailhost-expunged" not in each[0]]
         if present:
-            path, name = self.random.choice(present)
+            path, _ = self.random.choice(present)
             maildir = os.path.dirname(os.path.dirname(path))
             account = maildir.removesuffix("/.Folder")
             target = self.random.choice((f"{account}/.Other", account))
-            (error,) = self.others.commit([RenamedFile(path, f"{target}/cur/{self._name()}x:2,")])
-            if error is not None:
-                self.unsettled.add(name)
+            commit = self.random.choice((self.others.commit, self.writer.run))
+            commit([RenamedFile(path, f"{target}/cur/{self._name()}x:2,")])
 
     def expunge(self) -> None:
         """A reader expunges a message, which is kept."""
@@ -294,12 +303,16 @@ class World:
         disk.fail_at = len(disk.calls) + self.random.randint(0, 30)
         disk.failures = self.random.choice((1, 1, 2, 10))
         disk.only = self.random.choice(("", "write_durably", "sync_everything", "rename"))
+        for _ in range(self.random.choice((0, 1, 2, 3))):
+            disk.failing[self.random.choice(KINDS)] = self.random.choice((1, 1, 2, 10))
+            disk.fail_at = -1
         number = self.random.choice((errno.EIO, errno.ENOSPC))
         disk.error = OSError(number, os.strerror(number))
 
     def heal(self) -> None:
         """No call fails any more."""
         self.disk.fail_at = -1
+        self.disk.failing = {}
 
     # --- what must hold --------------------------------------------------------------------------
 
