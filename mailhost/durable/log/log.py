@@ -242,7 +242,22 @@ def open_log(system: OperatingSystem, data: str, segment: int = SEGMENT) -> Log:
     id = data_id(system, data)
     if id is None:
         id = _make_id(system, data)
-    return Log(system, folder, id, read_log(system, folder, id), segment)
+    contents = read_log(system, folder, id)
+    _confirm(system, contents)
+    return Log(system, folder, id, contents, segment)
+
+
+def _confirm(system: OperatingSystem, contents: LogContents) -> None:
+    """Write the newest segment again as it was read: if the last write to it has failed, the kernel
+    may have octets that the disk has not."""
+    path = contents.newest_path
+    if path:
+        octets = system.read(path)[: contents.end]
+        fd = system.open_segment(path)
+        try:
+            system.write_durably(fd, [octets], 0)
+        finally:
+            system.close(fd)
 
 
 def data_id(system: OperatingSystem, data: str) -> bytes | None:

@@ -385,7 +385,9 @@ class ForgetfulDisk(OneByOne):
             self._call("sync_everything", str(fd))
         except OSError:
             for inode in inodes:
-                inode.stuck = bytes(inode.data) != inode.safe and self.random.random() < 0.5
+                inode.stuck |= bytes(inode.data) != inode.safe and self.random.random() < 0.5
+            self.errors += 1
+            self.seen[fd] = self.reported = self.errors
             raise
         self._sync_names(set(range(len(self.pending))))
         for inode in inodes:

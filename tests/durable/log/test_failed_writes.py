@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailhost.durable.blocking import BlockingCommitter
-from mailhost.interfaces.changes import Change, RemovedFile, RenamedFile
-from tests.durable.log.test_faults import INBOX, Rig, new
+from mailhost.interfaces.changes import Change, NewFile, RemovedFile, RenamedFile
+from mailhost.message.content import Content
+from tests.durable.log.test_faults import INBOX, QUEUE, Rig, new
 
 CUTS = 40  # of the power, each with other losses
 OTHER = f"{INBOX}/.Other/cur/2:2,"
@@ -118,6 +119,24 @@ class FailedWriteTests(SynchronousTestCase):
             rig.disk.heal()
             rig.pass_time(10.0)
             self.assertTrue(rig.writer.on, rig.lines)
+
+
+class FailedBeginTests(SynchronousTestCase):
+    def test_a_log_that_is_needed_is_not_written_over(self) -> None:
+        """The memory of the kernel has a begun segment, and the disk may not."""
+        path = f"{QUEUE}/1.state"
+        for seed in range(CUTS):
+            rig = Rig(seed)
+            for text in (b"first", b"second"):
+                rig.start_writer()
+                self.assertTrue(rig.writer.on)
+                change = NewFile(f"{path}.tmp", path, (Content((text,)),), replaces=True)
+                self.assertEqual([None], rig.writer.run([change]))
+            for _ in range(2):
+                rig.disk.failing = {"write_durably": 1}
+                rig.start_writer()
+                self.assertFalse(rig.writer.on)
+            self.assertEqual(b"second", rig.files()[path], seed)
 
 
 class FailedRenameTests(SynchronousTestCase):

@@ -48,20 +48,20 @@ class Rig:
         self.disk.sync_file_system(fd)
         self.lines: list[str] = []
         self.now = 0.0
-        self.writer = WriterLog(
-            self.disk,
-            DATA,
-            set(),
-            Later(self.random),
-            self.lines.append,
-            lambda: self.now,
-            SEGMENT,
-        )
-        self.writer.turn()
-        self.writer.end()
+        self.start_writer()
         assert self.writer.on
         self.results: dict[Change, OSError | None] = {}
         self.disk.calls.clear()
+
+    def start_writer(self) -> None:
+        """Start a writer; the one before it is dead."""
+        self.disk.locks.clear()
+        later = Later(self.random)
+        self.writer = WriterLog(
+            self.disk, DATA, set(), later, self.lines.append, lambda: self.now, SEGMENT
+        )
+        self.writer.turn()
+        self.writer.end()
 
     def run(self, steps: Sequence[Sequence[Change]] = STEPS, seconds: float = 1.0) -> None:
         """Make all changes, with a checkpoint between the steps if a second passes."""
