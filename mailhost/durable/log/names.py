@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from mailhost.interfaces.changes import Change, NewFile, RemovedFile, RenamedFile
+from mailhost.interfaces.changes import Change, LinkedFile, NewFile, RemovedFile, RenamedFile
 
 Settle = Callable[[Collection[str]], None]
 """Returns when the log has no records of files with these base names, or of any file where there
@@ -34,9 +34,11 @@ def base_name(path: str) -> str:
 def names_to_settle(change: Change) -> tuple[str, ...]:
     """Return the base names that the log must not have when a change is made without the log.
 
-    A new message of a Maildir has a name that no file had before. A file that is linked or written
-    to keeps its name, and a link gets a new one.
+    A new message of a Maildir has a name that no file had before. A file that is written to keeps
+    its name. If a sync has failed, a link could get octets that only the log has, by another name.
     """
+    if isinstance(change, LinkedFile):
+        return (base_name(change.source),)
     if isinstance(change, RemovedFile):
         return (base_name(change.path),)
     if isinstance(change, NewFile):

@@ -36,7 +36,7 @@ class NameTests(SynchronousTestCase):
             (RemovedFile("/a/cur/1.x:2,S"), ("1.x",)),
             (RenamedFile("/a/new/1.x", "/a/cur/1.x:2,S"), ()),
             (RenamedFile("/a/cur/1.x:2,S", "/a/.F/cur/2.y:2,S"), ("1.x", "2.y")),
-            (LinkedFile("/a/cur/1.x:2,S", "/a/.F/cur/2.y:2,S"), ()),
+            (LinkedFile("/a/cur/1.x:2,S", "/a/.F/cur/2.y:2,S"), ("1.x",)),
             (MadeFolder("/a/.F"), ()),
             (WrittenFile("/a/list"), ()),
         )
