@@ -112,8 +112,7 @@ class Replay:
     def _is_whole(self, path: str, body: memoryview) -> bool | None:
         """True for a file that has these octets, False for another one, None for none."""
         try:
-            if self._running:
-                self._system.forget_cached(path)
+            self._system.forget_cached(path)
             return self._system.read(path) == body
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -142,7 +141,7 @@ class Replay:
         finally:
             system.close(fd)
         system.rename(temporary, path)
-        self._places.forget(folder)
+        self._places.made(path)
         self._done.seen.add(path)
 
     def _write_over(self, path: str, body: memoryview) -> None:
@@ -165,5 +164,5 @@ class Replay:
                 with suppress(FileNotFoundError, NotADirectoryError):
                     self._system.remove(each)
                     self._done.removed += 1
-                self._places.forget(os.path.dirname(each))
+                self._places.removed(each)
             self._done.seen.add(os.path.dirname(path))
