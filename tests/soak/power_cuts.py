@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from random import Random
 from unittest.mock import patch
 
-from mailhost.durable.log import logged
+from mailhost.durable.log import logged, recovery
 from mailhost.durable.log.recovery import recover
 from mailhost.durable.log.segments import BadLog
 from tests.durable.log.test_power_cuts import step
@@ -57,7 +57,7 @@ def power_cuts(
 ) -> PowerCuts:
     """Run worlds until they had so many steps."""
     done = PowerCuts()
-    with patch.object(logged, "LARGEST_LOGGED", LARGEST):
+    with patch.multiple(logged, LARGEST_LOGGED=LARGEST), patch.multiple(recovery, LOCK_TIMEOUT=0.0):
         while done.steps < steps:
             try:
                 _world(seed + done.worlds, done)
