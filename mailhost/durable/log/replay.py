@@ -38,10 +38,11 @@ class Replayed:
 
 @dataclass(slots=True)
 class _File:
-    """The last record of a file, and all paths that its records have."""
+    """The last record of a file, all paths that its records have, and the last one with octets."""
 
     record: Record
     paths: list[str]
+    content: Record | None
 
 
 class Replay:
@@ -69,6 +70,8 @@ class Replay:
                     self._restore(path, file.record)
                 elif not self._running:
                     self._remove(file.paths)
+                elif file.content is not None:  # the write of the removal may have failed
+                    self._restore(path, file.content)
             except OSError as error:
                 raise OSError(error.errno, error.strerror or str(error), path) from error
         return self._done
@@ -84,7 +87,9 @@ class Replay:
             account = account_of(path)
             key = (account, base_name(path)) if account else ("", path)
             before = files.pop(key, None)
-            files[key] = _File(record, [*before.paths, path] if before else [path])
+            paths = [*before.paths, path] if before else [path]
+            content = before.content if before else None
+            files[key] = _File(record, paths, record if record.kind == Kind.FILE else content)
         return list(files.values())
 
     # --- files that are there --------------------------------------------------------------------
@@ -118,7 +123,7 @@ class Replay:
             return None
         except OSError as error:
             if error.errno == EIO:  # the disk cannot read what it has
-                return False
+                return False if self._system.exists(path) else None
             raise
 
     def _write(self, path: str, body: memoryview, record: Record) -> None:

@@ -48,3 +48,32 @@ class SecondStarts(SynchronousTestCase):
         disk.kill()
         disk.run += 1
         self.recover(disk)
+
+    def test_a_removal_whose_write_failed_does_not_keep_a_file_from_being_mended(self) -> None:
+        for seed in range(40):
+            disk = self.disk(seed)
+            log = begin(disk, DATA, SEGMENT)
+            log.append([RECORD])
+            fd = disk.create(f"{DATA}/{PATH}")
+            disk.write(fd, [b"octets"])
+            disk.fail_at, disk.failures = len(disk.calls), 1 << 30
+            self.assertRaises(OSError, disk.sync, fd)  # the kernel has the octets, the disk not
+            self.assertRaises(OSError, log.append, [NewRecord(Kind.GONE, PATH.encode())])
+            disk.heal()
+            log.close()
+            begin(disk, DATA, SEGMENT).close()  # another writer
+            disk.cut_power()
+            self.recover(disk)
+            self.assertEqual(b"octets", disk.files().get(f"{DATA}/{PATH}"), seed)
+
+    def test_a_folder_that_cannot_be_read_makes_no_second_copy(self) -> None:
+        disk = self.disk(1)
+        moved = f"{DATA}/mail/a/ann/cur/one:2,S"
+        fd = disk.create(moved)
+        disk.write(fd, [b"octets"])
+        disk.sync_file_system(fd)
+        begin(disk, DATA, SEGMENT).append([RECORD])
+        disk.cut_power()
+        disk.fail_at, disk.failures, disk.only = 0, 1 << 30, "forget_cached"
+        self.recover(disk)
+        self.assertEqual([moved], [path for path in disk.files() if "/mail/" in path])
