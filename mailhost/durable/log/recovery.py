@@ -60,7 +60,7 @@ def recover_by(
         for damage in contents.damages:
             log_line(f"{damage}; the records around the damage are used, compare with a backup")
         running = not _has_crashed(system, contents)
-        if running:
+        if not why_no_log(system, data):
             with suppress(OSError):  # an error that nobody saw yet; then files are compared
                 _sync_all(system, data)
         replayed = Replay(system, data, contents, running).run()

@@ -7,6 +7,7 @@ while the log cannot be used, each file is synced.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from mailhost.durable.batch import Batch
@@ -20,6 +21,16 @@ from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.changes import Change
 
 Answer = Callable[[OSError | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request to settle `names`. One for all files is settled by the checkpoint number
+    `checkpoint` too: while the host is busy, the window is never empty."""
+
+    names: Collection[str]
+    checkpoint: int
+    answer: Answer
 
 
 class WriterLog:
@@ -50,7 +61,7 @@ class WriterLog:
         self._batches: LoggedBatches | None = None
         self._retry = clock()  # when the log is made ready
         self._said = False
-        self._waiting: list[tuple[Collection[str], Answer]] = []
+        self._waiting: list[_Request] = []
 
     @property
     def on(self) -> bool:
@@ -88,10 +99,12 @@ class WriterLog:
 
     def settle(self, names: Collection[str], answer: Answer) -> None:
         """Call `answer` once the log is settled for files with these base names, see Settle."""
-        if self._checkpoints is not None and not self._checkpoints.has(names):
+        checkpoints = self._checkpoints
+        if checkpoints is not None and not checkpoints.has(names):
             answer(None)
             return
-        self._waiting.append((names, answer))
+        number = 0 if checkpoints is None else checkpoints.next
+        self._waiting.append(_Request(names, number, answer))
         if not self._background.busy:
             self._work()
 
@@ -166,15 +179,21 @@ class WriterLog:
     def _answer_waiting(self, error: Exception | None) -> None:
         """Answer the requests that are settled, or cannot be; begin again for the others."""
         waiting, self._waiting = self._waiting, []
-        for names, answer in waiting:
+        for each in waiting:
             if error is not None:
-                answer(self._fault(names, error))
-            elif self._checkpoints is not None and self._checkpoints.has(names):
-                self._waiting.append((names, answer))
+                each.answer(self._fault(each.names, error))
+            elif self._is_settled(each):
+                each.answer(None)
             else:
-                answer(None)
+                self._waiting.append(each)
         if self._waiting and not self._background.busy:
             self._work()
+
+    def _is_settled(self, request: _Request) -> bool:
+        if self._checkpoints is None:
+            return True
+        made = not request.names and self._checkpoints.is_made(request.checkpoint)
+        return made or not self._checkpoints.has(request.names)
 
     def _fault(self, names: Collection[str], error: Exception) -> OSError | None:
         if self._checkpoints is not None:
