@@ -7,7 +7,7 @@ BIN     := $(VENV)/bin
 TESTS   ?= tests
 # the source archive that has the test suite of RFC 7208; it is read, not installed
 SUITE   := pyspf==2.0.14
-JOBS    ?= 3
+JOBS    ?= 4
 # all but those that start hosts
 UNITS   := $(filter-out tests.end_to_end tests.soak tests.upgrade,$(subst /,.,$(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py)) \
            $(basename $(wildcard tests/test_*.py))))
