@@ -10,10 +10,12 @@ from pathlib import Path
 
 from bench.far_end import FarEnd
 from bench.load import ADDRESS, DOMAIN, PASSWORD, USERS
+from bench.preload import sitecustomize
 from mailhost.application.head import MOST_BY_DEFAULT
 from mailhost.logins.stored_secret import hash_password
 from tests.end_to_end.running import free_port
 
+PRELOAD = str(Path(sitecustomize.__file__).parent)
 SETTINGS = """version = 1
 hostname = "mailhost.example.org"
 data = "data"
@@ -51,12 +53,18 @@ def accounts_in(folder: Path, users: Iterable[str]) -> str:
 class Mailhost:
     """`sink` is the port of the host that foreign mail goes to, or the MX host of its domain.
     `programs` is the folder of the `twistd` to start: that of another checkout's virtual
-    environment measures that checkout."""
+    environment measures that checkout. `syncs` are the milliseconds that each sync takes longer, or
+    SKIP for no syncs; see `preload.sitecustomize`."""
 
     name = "mailhost"
 
     def __init__(
-        self, folder: Path, sink: int | FarEnd, workers: int = 0, programs: Path | None = None
+        self,
+        folder: Path,
+        sink: int | FarEnd,
+        workers: int = 0,
+        programs: Path | None = None,
+        syncs: str = "",
     ) -> None:
         self.port = free_port(ADDRESS)
         self.submission_port = free_port(ADDRESS)
@@ -71,6 +79,9 @@ class Mailhost:
         if isinstance(sink, FarEnd):
             port, relay, self._environment = sink.port, sink.settings, sink.environment
             sink.write_policy(folder / "data")
+        if syncs:
+            changed = {sitecustomize.VARIABLE: syncs, "PYTHONPATH": PRELOAD}
+            self._environment = {**self._environment, **changed}
         settings = SETTINGS.format(
             workers=workers,
             smtp=f"tcp:{self.port}:interface={ADDRESS}",

@@ -1,10 +1,10 @@
 """Compares two checkouts of mailhost: the same load on each in turn, and one against itself.
 
-`python -m bench.trees OTHER [--rounds N] [--only WORDS]`. OTHER is a checkout with a `.venv` of its
-own. Each round measures the other, this one, and the other again, on fresh hosts. Two figures are
-compared for each kind of load: deliveries a second, and the processor time of all processes of the
-host for a delivery. The last column is the other against itself: a difference between the trees
-that is smaller than that one means nothing.
+`python -m bench.trees OTHER [--rounds N] [--only WORDS] [--folder PATH]`. OTHER is a checkout with
+a `.venv` of its own. Each round measures the other, this one, and the other again, on fresh hosts.
+Two figures are compared for each kind of load: deliveries a second, and the processor time of all
+processes of the host for a delivery. The last column is the other against itself: a difference
+between the trees that is smaller than that one means nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import os
 import shutil
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,11 +24,12 @@ from rich.table import Table
 
 from bench.far_end import FarEnd
 from bench.host import Mailhost
-from bench.load import POLICIES, WORKS, Sink, Work
-from bench.run import apart, measure
+from bench.load import POLICIES, SLOW, WORKS, Sink, Work
+from bench.place import add_folder_option, file_system, make_place
+from bench.run import measure, port_for
 from tests.child_processes import children
 
-ROWS = (*WORKS, *POLICIES)
+ROWS = (*WORKS, *POLICIES, *SLOW)
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -77,12 +77,14 @@ def wait_until_idle(pid: int) -> None:
 
 def run(folder: Path, programs: Path, work: Work, sink: Sink) -> Figures:
     """Measure one fresh host."""
-    host = Mailhost(folder, sink if isinstance(sink, FarEnd) else sink.port, programs=programs)
+    to = sink if isinstance(sink, FarEnd) else sink.port
+    syncs = str(work.sync_delay) if work.sync_delay else ""
+    host = Mailhost(folder, to, programs=programs, syncs=syncs)
     host.start()
     wait_until_idle(host.pid)
     try:
         before = processor_seconds(host.pid)
-        rate = measure(host, work, sink)
+        rate = measure(host, work, sink, port_for(work, host))
         spent = processor_seconds(host.pid) - before
     finally:
         host.stop()
@@ -126,13 +128,14 @@ def main() -> None:
     parser.add_argument("other", type=Path)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--only", default="")
+    add_folder_option(parser)
     wanted = parser.parse_args()
     programs = wanted.other.resolve() / ".venv" / "bin"
     if not (programs / "twistd").exists():
         sys.exit(f"bench: {programs} has no twistd: run `make test` in {wanted.other} once")
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir="/var/tmp"))
-    apart(folder)
-    shown = Table(title=f"this checkout against {wanted.other}, {wanted.rounds} rounds")
+    folder = make_place(wanted.folder)
+    title = f"this checkout against {wanted.other}, {wanted.rounds} rounds"
+    shown = Table(title=f"{title}; {file_system(folder)}")
     for column in ("work", "other/s", "this", "itself", "other ms", "this ms", "itself ms"):
         shown.add_column(column, justify="left" if column == "work" else "right")
     sink, far_end = Sink(), FarEnd()

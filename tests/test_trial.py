@@ -31,6 +31,10 @@ class GroupTests(SynchronousTestCase):
         groups = groups_of([ONE, OTHER, SAME, self, self])
         self.assertEqual([[ONE, SAME], [OTHER], [self, self]], groups)
 
+    def test_those_that_start_hosts_begin_first(self) -> None:
+        host = type("HostTests", (), {"__module__": "tests.end_to_end.test_web"})()
+        self.assertEqual([[host], [self], [ONE]], groups_of([self, ONE, host]))
+
     def test_each_process_gets_whole_groups(self) -> None:
         runner = cast(Any, GroupedRunner)(None, 2, [])
         first, second = FakeWorker(), FakeWorker()

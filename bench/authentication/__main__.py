@@ -1,6 +1,6 @@
 """Measures signing and judging in turn with Postfix, and DKIM on large messages alone.
 
-`python -m bench.authentication [--rounds N] [--only WORDS]`
+`python -m bench.authentication [--rounds N] [--only WORDS] [--folder PATH]`
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from rich.table import Table
 from bench.authentication.hosts import Host, Mailhost, Postfix, dns_server, missing
 from bench.authentication.large import rates
 from bench.load import ADDRESS, DOMAIN, FOREIGN, PASSWORD, Sink, delivered, wait_until
-from bench.run import apart
+from bench.place import add_folder_option, file_system, make_place
 from mailhost.dkim.body import hash_body
 from mailhost.dkim.keys import SigningKey, make_rsa_key
 from mailhost.dkim.sign import BODY_FORM, Signer, sign
@@ -131,12 +130,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="")
+    add_folder_option(parser)
     wanted = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir="/var/tmp"))
-    folder.chmod(0o755)
-    apart(folder)
+    folder = make_place(wanted.folder)
     key = make_rsa_key()
-    shown = Table(title="messages a second, medians; the worst round in brackets")
+    title = "messages a second, medians; the worst round in brackets"
+    shown = Table(title=f"{title}; {file_system(folder)}")
     for column in ("work", "mailhost", "Postfix", "ratio"):
         shown.add_column(column, justify="left" if column == "work" else "right")
     sink, dns = Sink(), dns_server(records(key), folder)

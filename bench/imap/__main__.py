@@ -1,7 +1,7 @@
 """Runs every work on both hosts in turn, A B A B, and prints medians, and the ratios.
 
-`python -m bench.imap [--rounds N] [--scale 0.1] [--only WORDS] [--json FILE]`. Both hosts run all
-the time; one is idle while the other is measured.
+`python -m bench.imap [--rounds N] [--scale 0.1] [--only WORDS] [--json FILE] [--folder PATH]`.
+Both hosts run all the time; one is idle while the other is measured.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import platform
 import shutil
 import statistics
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from bench.imap.connections import Idle, idle_memory, latency
 from bench.imap.hosts import Dovecot, Host, Mailhost, can_run_dovecot
 from bench.imap.mail import Filler
 from bench.imap.works import Sizes, Work, fill, users, works
-from bench.run import apart
+from bench.place import add_folder_option, file_system, make_place
 
 Result = dict[str, object]
 
@@ -47,11 +46,15 @@ def compare(work: Work, hosts: Sequence[Host], sizes: Sizes, rounds: int) -> Res
     return {**result, "least": work.least, "aim": work.aim}
 
 
-def table(results: Sequence[Result]) -> Table:
-    """Return the results for people. The worst of a round's ratios stands in brackets."""
+def table(results: Sequence[Result], disk: str) -> Table:
+    """Return the results for people. The worst of a round's ratios stands in brackets.
+
+    `disk` is the kind of file system.
+    """
     python = f"Python {platform.python_version()} of {sys.base_prefix}"
     load = os.getloadavg()[1]
-    shown = Table(title=f"milliseconds, medians; {python}; load {load:.1f} of other work included")
+    conditions = f"{disk}; load {load:.1f} of other work included"
+    shown = Table(title=f"milliseconds, medians; {python}; {conditions}")
     for column in ("work", "mailhost", "Dovecot", "ratio (worst)", "least", "aim"):
         shown.add_column(column, justify="left" if column == "work" else "right")
     for result in results:
@@ -89,7 +92,7 @@ def measure(wanted: argparse.Namespace, folder: Path) -> list[Result]:
         for work in works(sizes):
             if wanted.only in work.name:
                 results.append(compare(work, hosts, sizes, wanted.rounds))
-        Console(width=120).print(table(results))
+        Console(width=120).print(table(results, file_system(folder)))
         if wanted.only in "memory":
             results.append(idle_memory(hosts, idle))
         if wanted.only in "latency":
@@ -107,12 +110,11 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="0.1 for a run of two minutes")
     parser.add_argument("--only", default="", help="part of a work's name, or memory, or latency")
     parser.add_argument("--json", type=Path, default=Path("bench-imap.json"))
+    add_folder_option(parser)
     wanted = parser.parse_args()
     if not can_run_dovecot():
         print("Dovecot is measured only by root: mailhost alone is.", file=sys.stderr)
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir="/var/tmp"))
-    folder.chmod(0o755)
-    apart(folder)
+    folder = make_place(wanted.folder)
     try:
         results = measure(wanted, folder)
     finally:

@@ -21,6 +21,8 @@ from mailhost.cli.context import Fail, load_settings
 from mailhost.cli.views import whole_directory
 from mailhost.config.model import Settings
 from mailhost.durable.blocking import BlockingCommitter
+from mailhost.durable.log.recovery import is_empty, recover
+from mailhost.durable.log.segments import BadLog
 from mailhost.durable.log.settling import Settling
 from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.folders import StoreRefusal
@@ -81,6 +83,7 @@ def open_mail(config: str | None, address: Address) -> Iterator[OpenMail]:
                 f"there is no account {address}; `mailhost account list` shows those there are"
             )
         system = OperatingSystem()
+        _recover(system, settings.data)
         settle = Settling(system, settings.data)
         disk = Disk(
             system,
@@ -95,3 +98,20 @@ def open_mail(config: str | None, address: Address) -> Iterator[OpenMail]:
             yield OpenMail(owner, settings, work)
         finally:
             work.close()
+
+
+def _recover(system: OperatingSystem, data: str) -> None:
+    """Make again what a power cut has taken, before mail is read. A host that runs has done so at
+    its start. Raises Fail."""
+    try:
+        if is_empty(system, data):
+            return
+        host = system.try_lock(os.path.join(data, "lock"))
+        if host is None:
+            return
+        try:
+            recover(system, data, lambda text: click.echo(f"Warning: {text}", err=True))
+        finally:
+            system.close(host)
+    except (BadLog, OSError) as error:
+        raise Fail(str(error)) from error

@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Sequence
 from hashlib import sha256
+from struct import unpack_from
 
 # file systems whose syncfs(2) waits for the disk and reports the errors of all files: ext, XFS,
 # Btrfs, tmpfs. overlayfs does not report errors of its upper layer; FUSE and 9p do not pass a sync
@@ -20,6 +21,10 @@ from hashlib import sha256
 REPORTING_FILE_SYSTEMS = (0xEF53, 0x58465342, 0x9123683E, 0x01021994)
 NO_SHARING = -1
 MOST_PIECES = 1000  # that one pwritev(2) takes
+_AT_EMPTY_PATH = 0x1000  # for statx(2)
+_STATX_MNT_ID_UNIQUE = 0x4000
+_STATX_SIZE = 256  # octets of a struct statx
+_STX_MNT_ID = 144  # where it has the number of the mount
 
 
 class OperatingSystem:
@@ -83,15 +88,31 @@ class OperatingSystem:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def run_of(self, fd: int) -> bytes:
-        """Return 16 octets that change when the machine starts again, and that another file does
-        not have, such as a copy of this one; empty where that is not known."""
+        """Return 16 octets that change when the machine starts again or the file system is mounted
+        again, and that another file does not have, such as a copy of this one; empty where that is
+        not known."""
+        mount = self._mount_of(fd)
         try:
             with open("/proc/sys/kernel/random/boot_id", "rb") as file:
                 boot = file.read()
         except OSError:
             return b""
         found = os.fstat(fd)
-        return sha256(b"%s %d %d" % (boot, found.st_dev, found.st_ino)).digest()[:16]
+        run = b"%s %d %d %d" % (boot, mount, found.st_dev, found.st_ino)
+        return sha256(run).digest()[:16] if mount else b""
+
+    def _mount_of(self, fd: int) -> int:
+        """Return the number of the mount that a file is in, which no later mount gets; 0 where the
+        kernel does not tell it (before Linux 6.8)."""
+        found = ctypes.create_string_buffer(_STATX_SIZE)
+        libc = self._libc
+        if libc is None or not hasattr(libc, "statx"):
+            return 0
+        if libc.statx(fd, b"", _AT_EMPTY_PATH, _STATX_MNT_ID_UNIQUE, found) != 0:
+            return 0
+        (mask,) = unpack_from("=I", found)
+        (mount,) = unpack_from("=Q", found, _STX_MNT_ID)
+        return int(mount) if mask & _STATX_MNT_ID_UNIQUE else 0
 
     def size_of(self, fd: int) -> int:
         """Return the octets of an open file."""

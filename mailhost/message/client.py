@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from mailhost.message.address import Address
@@ -52,7 +53,7 @@ class Client:
     @property
     def local_machine(self) -> bool:
         """True for loopback addresses and unix sockets."""
-        return not self.ip or ip_address(self.ip.partition("%")[0]).is_loopback
+        return not self.ip or _without_zone(self.ip).is_loopback
 
     def trusted(self, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
         """True where the client has logged in, or its IP address is in one of `networks`."""
@@ -67,7 +68,7 @@ class Client:
             return self.account
         if not self.ip:
             return None
-        address = ip_address(self.ip.partition("%")[0])
+        address = _without_zone(self.ip)
         return next((network for network in networks if address in network), None)
 
     def __str__(self) -> str:
@@ -77,6 +78,11 @@ class Client:
 def plain_address(ip: str) -> IPv4Address | IPv6Address:
     """Return an IP address without its zone; one of IPv4 that is mapped into IPv6 (RFC 4291
     §2.5.5.2) is returned as one of IPv4. Raises ValueError."""
-    address = ip_address(ip.partition("%")[0])
+    address = _without_zone(ip)
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
+
+
+@lru_cache(1000)  # each message of a client asks for it
+def _without_zone(ip: str) -> IPv4Address | IPv6Address:
+    return ip_address(ip.partition("%")[0])

@@ -79,7 +79,7 @@ class FakeUpstream:
                     self._content(connection, file.readline)
 
     def _content(self, connection: socket.socket, readline: Callable[[], bytes]) -> None:
-        content = b""
+        content = bytearray()
         while (line := readline()) not in (b".\r\n", b""):
             content += line
             if CONTENT in self._replies and len(content) > 1000:
@@ -87,7 +87,7 @@ class FakeUpstream:
                 self._over.wait()  # whatever else comes, it is not read
         if line:
             if (self._replies[END] or b"").startswith(b"2"):
-                self.taken.append(content)
+                self.taken.append(bytes(content))
             self._answer(connection, END)
 
     def _answer(self, connection: socket.socket, what: str) -> bytes:

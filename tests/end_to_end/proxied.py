@@ -18,7 +18,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 from mailhost.net.tls.selfsigned import make_self_signed
 from tests.end_to_end.postfix import ADDRESS, HOSTNAME, Postfix, Service, installed
 from tests.end_to_end.running import RunningHost, free_port, remove_folder, until
-from tests.end_to_end.shared import Raw, memory_of, new_folder
+from tests.end_to_end.shared import Raw, any_certificate, memory_of, new_folder
 
 SENDER = "sue@elsewhere.example"
 DOMAIN = "example.com"
@@ -154,10 +154,7 @@ def message(subject: str, *lines: str | bytes) -> bytes:
 
 def trusting(chain: Path | None = None) -> ssl.SSLContext:
     """Trusts a certificate for the name in it; without one, any for any name."""
-    context = ssl.create_default_context(cafile=chain)
-    if chain is None:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
+    return ssl.create_default_context(cafile=chain) if chain else any_certificate()
 
 
 def without_trace(stored: bytes) -> bytes:

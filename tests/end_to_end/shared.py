@@ -75,9 +75,7 @@ class Raw:
 
     def start_tls(self, name: str = "mx.example.org") -> None:
         """The handshake; any certificate will do."""
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        self.socket = context.wrap_socket(self.socket, server_hostname=name)
+        self.socket = any_certificate().wrap_socket(self.socket, server_hostname=name)
         self._file = self.socket.makefile("rb")
 
     def rest(self) -> bytes:
@@ -91,6 +89,14 @@ class Raw:
         """Vanish."""
         self._file.close()
         self.socket.close()
+
+
+def any_certificate() -> ssl.SSLContext:
+    """A context that accepts each certificate, and so reads no authorities: these would take 20 ms
+    each time."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def new_folder() -> Path:

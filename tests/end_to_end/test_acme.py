@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import ssl
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from twisted.trial.unittest import TestCase
 from tests.certificates.named import Named
 from tests.certificates.pebble import HOST, Pebble
 from tests.end_to_end.running import RunningHost, free_port, short_folder
-from tests.end_to_end.shared import Raw
+from tests.end_to_end.shared import Raw, any_certificate
 
 NAMES = ("mx.a", "mail.a", "mta-sts.a", "mail.b")
 ZONE = "".join(f"{name} A {HOST}\n" for name in NAMES) + "autoconfig.a A 192.0.2.9\n"
@@ -176,10 +175,8 @@ class AcmeTests(TestCase):
         return found[0]
 
     def certificate(self, name: str, protocol: str) -> x509.Certificate:
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         client = Raw((HOST, self.host.ports[protocol]))
-        with context.wrap_socket(client.socket, server_hostname=name) as tls:
+        with any_certificate().wrap_socket(client.socket, server_hostname=name) as tls:
             octets = tls.getpeercert(binary_form=True)
         assert octets is not None
         return x509.load_der_x509_certificate(octets)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import imaplib
-import ssl
 import zlib
 from collections.abc import Callable
 from poplib import POP3
@@ -15,13 +14,7 @@ from imapclient import IMAPClient
 
 from tests.end_to_end.imap_host import MESSAGES, PASSWORD, ImapHost
 from tests.end_to_end.running import PATIENCE
-
-
-def any_certificate() -> ssl.SSLContext:
-    """A context that accepts the certificate which the host made for itself."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
+from tests.end_to_end.shared import any_certificate
 
 
 class ImaplibTests(ImapHost):

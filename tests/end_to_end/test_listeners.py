@@ -21,7 +21,7 @@ from mailhost.net.tls.selfsigned import make_self_signed
 from mailhost.store.maildir.filename import arrival
 from tests.authority import Authority, write_pem
 from tests.end_to_end.running import RunningHost, free_port, remove_folder
-from tests.end_to_end.shared import DOMAINS, MAIL, Raw, SharedHost, new_folder
+from tests.end_to_end.shared import DOMAINS, MAIL, Raw, SharedHost, any_certificate, new_folder
 
 PASSWORD = "correct horse battery"
 LOOPBACK = "127.0.0.1"
@@ -382,7 +382,7 @@ class Reloaded(Listening):
         before = self.certificates(smtps)
         kept = smtplib.SMTP(LOOPBACK, self.port, timeout=30)
         self.addCleanup(kept.close)
-        kept.starttls(context=untrusting())
+        kept.starttls(context=any_certificate())
         shutil.rmtree(tls)
         shutil.move(self.folder / "first", tls)
         self.assertIn("reloaded", host.reload())
@@ -399,20 +399,14 @@ class Reloaded(Listening):
         """The certificates after STARTTLS and with implicit TLS."""
         found = []
         with closing(smtplib.SMTP(LOOPBACK, self.port, timeout=30)) as client:
-            client.starttls(context=untrusting())
+            client.starttls(context=any_certificate())
             assert isinstance(client.sock, ssl.SSLSocket)
             found.append(client.sock.getpeercert(True) or b"")
-        with closing(smtplib.SMTP_SSL(LOOPBACK, smtps, timeout=30, context=untrusting())) as client:
+        context = any_certificate()
+        with closing(smtplib.SMTP_SSL(LOOPBACK, smtps, timeout=30, context=context)) as client:
             assert isinstance(client.sock, ssl.SSLSocket)
             found.append(client.sock.getpeercert(True) or b"")
         return found
-
-
-def untrusting() -> ssl.SSLContext:
-    """Takes any certificate."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
 
 
 class Curl(Listening):

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, TestCase
 
+from mailhost.durable.log.log import why_no_log
+from mailhost.durable.log.recovery import begin
+from mailhost.durable.system import OperatingSystem
 from tests.end_to_end.running import BIN, RunningHost, remove_folder, until
 from tests.end_to_end.shared import DOMAINS, Raw, new_folder
 
@@ -46,6 +49,15 @@ class Refusing(Starting):
         (self.host.data / "queue").mkdir(parents=True, mode=0o700)
         self.refuses("directory.sqlite is missing from a data folder in use")
         self.assertEqual(["queue"], os.listdir(self.host.data))
+
+    def test_the_log_of_another_data_folder(self) -> None:
+        self.host.set_up()
+        data = self.host.data
+        if why_no_log(OperatingSystem(), str(data)):
+            raise SkipTest("the file system here takes no log")
+        begin(OperatingSystem(), str(data), 1 << 16).close()
+        (data / "log-id").write_text("00" * 16)
+        self.refuses(f"{data}/log/", "is the log of another data folder: move the folder")
 
     def test_a_data_folder_that_others_can_write(self) -> None:
         self.host.data.mkdir()

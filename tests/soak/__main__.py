@@ -1,4 +1,5 @@
-"""The long run: `python -m tests.soak [--rounds N] [--seed N]`. Fails where anything was lost."""
+"""The long run: `python -m tests.soak [--rounds N] [--steps N] [--seed N]`. Fails where anything is
+lost."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from rich.table import Table
 from tests.soak.faults import FAULTS, Suffered, suffer
 from tests.soak.floods import FLOODS, Flooded, measured
 from tests.soak.imap_rounds import ImapAccount, ImapRounds
+from tests.soak.power_cuts import STEPS, PowerCuts, power_cuts
 from tests.soak.rounds import Account, Rounds
 
 CONSOLE = Console(width=120)
@@ -25,9 +27,12 @@ def main() -> None:
     """Run everything, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=200, help="kills in all")
+    parser.add_argument("--steps", type=int, default=STEPS, help="on a disk that forgets")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     wanted = parser.parse_args()
     CONSOLE.print(f"seed {wanted.seed}: the same one makes the same choices again")
+    cuts = _cut_power(wanted.steps, wanted.seed)
+    CONSOLE.print(_cuts_table(cuts))
     folder = Path(tempfile.mkdtemp(prefix="soak-", dir="/var/tmp"))
     try:
         accounts = _kill(folder, wanted.rounds, wanted.seed)
@@ -40,11 +45,16 @@ def main() -> None:
         CONSOLE.print(_flooded_table(floods))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    good = all(each.good for each in accounts.values())
+    good = not cuts.faults and all(each.good for each in accounts.values())
     good = good and all(each.good for each in imap.values())
     good = good and all(each.good and each.felt for each in suffered)
     good = good and all(each.good for each in floods)
     sys.exit(0 if good else 1)
+
+
+def _cut_power(steps: int, seed: int) -> PowerCuts:
+    with CONSOLE.status("cutting the power") as status:
+        return power_cuts(steps, seed, lambda done: status.update(f"{done.steps:,} of {steps:,}"))
 
 
 def _kill(folder: Path, rounds: int, seed: int) -> dict[str, Account]:
@@ -71,6 +81,17 @@ def _teller(say: Callable[[str], None], name: str, rounds: int) -> Callable[[int
     return lambda number: say(f"{name}: {number + 1} of {rounds} rounds")
 
 
+def _cuts_table(done: PowerCuts) -> Table:
+    table = Table(title="power cuts on a disk that forgets")
+    for title in ("steps", "worlds", "messages", "power cuts", "without the log", "broken"):
+        table.add_column(title, justify="right")
+    numbers = (done.steps, done.worlds, done.messages, done.cuts, done.logs_off, len(done.faults))
+    table.add_row(*(f"{number:,}" for number in numbers))
+    for fault in done.faults:
+        CONSOLE.print("BROKEN", fault)
+    return table
+
+
 def _killed_table(accounts: dict[str, Account]) -> Table:
     table = Table(title="killed with -9 under load")
     table.add_column("")
@@ -81,6 +102,7 @@ def _killed_table(accounts: dict[str, Account]) -> Table:
         "head killed": lambda a: a.kills["head"],
         "worker killed": lambda a: a.kills["worker"],
         "writer killed": lambda a: a.kills["writer"],
+        "head killed while it started": lambda a: a.kills["start"],
         "far end died in the middle": lambda a: a.far_deaths,
         "messages answered 250": lambda a: a.answered,
         "lost": lambda a: len(a.lost),

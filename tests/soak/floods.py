@@ -11,7 +11,6 @@ import contextlib
 import os
 import resource
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.end_to_end.running import RunningHost
+from tests.end_to_end.shared import any_certificate
 from tests.soak.normal import NormalClient
 
 SECONDS = 10.0
@@ -245,8 +245,7 @@ def slow_writers(address: Address, course: Course) -> None:
 
 def starttls(address: Address, course: Course) -> None:
     """STARTTLS, handshake, hang up by 8 clients all the time; 200 stop in the middle."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context = any_certificate()
 
     def shake() -> None:
         while not course.is_set():

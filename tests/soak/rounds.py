@@ -92,7 +92,8 @@ class Rounds:
         return self._account(rounds)
 
     def _kill_one(self) -> None:
-        """The head, which is started again, or a worker or the writer, which the head replaces."""
+        """The head, which is started again and may die meanwhile, or a worker or the writer, which
+        the head replaces."""
         (kind,) = self._random.choices(("head", "worker", "writer"), (5, 3, 2))
         others = [
             each for each in children(self._host.pid) if is_writer(each) == (kind == "writer")
@@ -104,6 +105,12 @@ class Rounds:
         self._host.kill()
         self._heads_died.append(time.monotonic())
         self._kills["head"] += 1
+        while self._random.random() < 0.3:  # while it starts, or recovers
+            self._host.begin()
+            time.sleep(self._random.uniform(0.0, 1.5))
+            self._host.kill()
+            self._heads_died.append(time.monotonic())
+            self._kills["start"] += 1
         self._host.start()
 
     def _account(self, rounds: int) -> Account:

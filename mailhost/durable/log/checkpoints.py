@@ -188,6 +188,15 @@ class Checkpoints:
         """True while one of these base names is in the window; any, where there are none."""
         return self._logged.has(names) or self._in_doubt.has(names)
 
+    @property
+    def next(self) -> int:
+        """The number of the next checkpoint that begins."""
+        return self._logged.marks + 1
+
+    def is_made(self, number: int) -> bool:
+        """True once the checkpoint with that number, or a later one, has succeeded."""
+        return self._logged.dropped >= number
+
     def now(self) -> Exception | None:
         """Make a whole checkpoint of all that the log has now, and return why it failed."""
         if self._background.busy:

@@ -70,6 +70,17 @@ class Places:
             self._names[folder] = found
         return self._names[folder]
 
-    def forget(self, folder: str) -> None:
-        """A file was made or removed in a folder."""
-        self._names.pop(folder, None)
+    def made(self, path: str) -> None:
+        """A file was made."""
+        folder, name = os.path.split(path)
+        if folder in self._names:
+            names = self._names[folder].setdefault(base_name(name), [])
+            if name not in names:
+                names.append(name)
+
+    def removed(self, path: str) -> None:
+        """A file was removed."""
+        folder, name = os.path.split(path)
+        names = self._names.get(folder, {}).get(base_name(name), [])
+        if name in names:
+            names.remove(name)

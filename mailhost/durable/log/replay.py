@@ -38,10 +38,11 @@ class Replayed:
 
 @dataclass(slots=True)
 class _File:
-    """The last record of a file, and all paths that its records have."""
+    """The last record of a file, all paths that its records have, and the last one with octets."""
 
     record: Record
     paths: list[str]
+    content: Record | None
 
 
 class Replay:
@@ -69,6 +70,8 @@ class Replay:
                     self._restore(path, file.record)
                 elif not self._running:
                     self._remove(file.paths)
+                elif file.content is not None:  # the write of the removal may have failed
+                    self._restore(path, file.content)
             except OSError as error:
                 raise OSError(error.errno, error.strerror or str(error), path) from error
         return self._done
@@ -84,7 +87,9 @@ class Replay:
             account = account_of(path)
             key = (account, base_name(path)) if account else ("", path)
             before = files.pop(key, None)
-            files[key] = _File(record, [*before.paths, path] if before else [path])
+            paths = [*before.paths, path] if before else [path]
+            content = before.content if before else None
+            files[key] = _File(record, paths, record if record.kind == Kind.FILE else content)
         return list(files.values())
 
     # --- files that are there --------------------------------------------------------------------
@@ -112,14 +117,13 @@ class Replay:
     def _is_whole(self, path: str, body: memoryview) -> bool | None:
         """True for a file that has these octets, False for another one, None for none."""
         try:
-            if self._running:
-                self._system.forget_cached(path)
+            self._system.forget_cached(path)
             return self._system.read(path) == body
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             if error.errno == EIO:  # the disk cannot read what it has
-                return False
+                return False if self._system.exists(path) else None
             raise
 
     def _write(self, path: str, body: memoryview, record: Record) -> None:
@@ -142,7 +146,7 @@ class Replay:
         finally:
             system.close(fd)
         system.rename(temporary, path)
-        self._places.forget(folder)
+        self._places.made(path)
         self._done.seen.add(path)
 
     def _write_over(self, path: str, body: memoryview) -> None:
@@ -165,5 +169,5 @@ class Replay:
                 with suppress(FileNotFoundError, NotADirectoryError):
                     self._system.remove(each)
                     self._done.removed += 1
-                self._places.forget(os.path.dirname(each))
+                self._places.removed(each)
             self._done.seen.add(os.path.dirname(path))

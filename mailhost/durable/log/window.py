@@ -11,6 +11,8 @@ class Window:
     def __init__(self) -> None:
         self._marked: set[str] = set()  # before the checkpoint under way
         self._since: set[str] = set()
+        self.marks = 0  # checkpoints that have begun
+        self.dropped = 0  # the number of the last one that has succeeded
 
     @property
     def grew(self) -> bool:
@@ -23,11 +25,13 @@ class Window:
 
     def mark(self) -> None:
         """A checkpoint begins."""
+        self.marks += 1
         self._marked |= self._since
         self._since = set()
 
     def drop(self) -> None:
         """The checkpoint that was marked last has succeeded."""
+        self.dropped = self.marks
         self._marked = set()
 
     def has(self, names: Collection[str]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from mailhost.durable.batch import Batch
@@ -22,6 +23,16 @@ from mailhost.durable.system import OperatingSystem
 from mailhost.interfaces.changes import Change
 
 Answer = Callable[[OSError | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request to settle `names`. One for all files is settled by the checkpoint number
+    `checkpoint` too: while the host is busy, the window is never empty."""
+
+    names: Collection[str]
+    checkpoint: int
+    answer: Answer
 
 
 class WriterLog:
@@ -52,7 +63,7 @@ class WriterLog:
         self._batches: LoggedBatches | None = None
         self._retry = clock()  # when the log is made ready
         self._has_failed = False
-        self._waiting: list[tuple[Collection[str], Answer]] = []
+        self._waiting: list[_Request] = []
 
     @property
     def on(self) -> bool:
@@ -90,12 +101,14 @@ class WriterLog:
 
     def settle(self, names: Collection[str], answer: Answer) -> None:
         """Call `answer` once the log is settled for files with these base names, see Settle."""
-        if self._checkpoints is not None:
+        checkpoints = self._checkpoints
+        if checkpoints is not None:
             self._doubt(names)
-            if not self._checkpoints.has(names):
+            if not checkpoints.has(names):
                 answer(None)
                 return
-        self._waiting.append((names, answer))
+        number = 0 if checkpoints is None else checkpoints.next
+        self._waiting.append(_Request(names, number, answer))
         if not self._background.busy:
             self._work()
 
@@ -160,9 +173,8 @@ class WriterLog:
         self._batches = LoggedBatches(
             self._system, self._data, log, self._checkpoints, self._durable_names
         )
-
-        for names, _ in self._waiting:  # they may have come after the sync
-            self._doubt(names)
+        for each in self._waiting:  # they may have come after the sync
+            self._doubt(each.names)
 
     # --- settling --------------------------------------------------------------------------------
 
@@ -179,15 +191,21 @@ class WriterLog:
     def _answer_waiting(self, error: Exception | None) -> None:
         """Answer the requests that are settled, or cannot be; begin again for the others."""
         waiting, self._waiting = self._waiting, []
-        for names, answer in waiting:
+        for each in waiting:
             if error is not None:
-                answer(self._fault(names, error))
-            elif self._checkpoints is not None and self._checkpoints.has(names):
-                self._waiting.append((names, answer))
+                each.answer(self._fault(each.names, error))
+            elif self._is_settled(each):
+                each.answer(None)
             else:
-                answer(None)
+                self._waiting.append(each)
         if self._waiting and not self._background.busy:
             self._work()
+
+    def _is_settled(self, request: _Request) -> bool:
+        if self._checkpoints is None:
+            return True
+        made = not request.names and self._checkpoints.is_made(request.checkpoint)
+        return made or not self._checkpoints.has(request.names)
 
     def _fault(self, names: Collection[str], error: Exception) -> OSError | None:
         if self._checkpoints is not None:

@@ -41,7 +41,7 @@ from mailhost.net.tls.names import is_for_one_of, server_name
 Chain = tuple[bytes, ...]
 """Certificates in DER as the peer sent them, its own first."""
 
-_CODES = SSL.X509VerificationCodes  # type: ignore[attr-defined]  # the stubs are older
+_CODES = SSL.X509VerificationCodes
 _EXPIRED = {
     _CODES.ERR_CERT_HAS_EXPIRED: "has expired",
     _CODES.ERR_CERT_NOT_YET_VALID: "is not valid yet",
@@ -125,7 +125,7 @@ class PeerTLS:
     def _context(self) -> SSL.Context:
         options = CertificateOptions(trustRoot=self._trust_root or platformTrust())
         context = options.getContext()
-        context.set_options(SSL.OP_NO_RENEGOTIATION)  # type: ignore[attr-defined]
+        context.set_options(SSL.OP_NO_RENEGOTIATION)
         context.set_verify(SSL.VERIFY_PEER, _note_problem)
         return context
 

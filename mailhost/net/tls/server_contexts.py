@@ -134,7 +134,7 @@ def _context(files: CertificateFiles, minimum: str, role: Role) -> SSL.Context:
     except (SSL.Error, TypeError) as error:
         name = files.names[0] if files.names else "without a name"
         raise BadCertificate(f"OpenSSL does not take the certificate {name}: {error}") from error
-    context.set_options(SSL.OP_NO_RENEGOTIATION)  # type: ignore[attr-defined] # the stubs are old
+    context.set_options(SSL.OP_NO_RENEGOTIATION)
     if minimum < "1.2":
         context.set_cipher_list((ciphers + _SHA1).encode())
     answer_alpn(context, role.protocols)

@@ -61,6 +61,7 @@ class Adoption:
         """Copy the folder; `reading` gives the rights to read the source. Returns why messages
         could not be read, by their base names; None where the folder has got other mail
         meanwhile."""
+        self._work.disk.settle(())  # a removal in the log may have the name of a file that comes
         copied = self._copied()
         wanted = [base for base in self._source.files if base not in copied]
         progress.advance(len(self._source.files) - len(wanted))

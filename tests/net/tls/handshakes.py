@@ -107,7 +107,7 @@ class Offering:
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         connection = self._client.clientConnectionForTLS(tlsProtocol)
         if self._protocols:
-            connection.set_alpn_protos(self._protocols)
+            connection.set_alpn_protos(list(self._protocols))
         if self._newest == "1.2":
             connection.set_options(SSL.OP_NO_TLSv1_3)
         return connection

@@ -146,7 +146,7 @@ class Profile(SynchronousTestCase):
             connection = server.connection(role)
             options = connection.set_options(0)
             for option in (
-                SSL.OP_NO_RENEGOTIATION,  # type: ignore[attr-defined] # the stubs are old
+                SSL.OP_NO_RENEGOTIATION,
                 SSL.OP_NO_COMPRESSION,
                 SSL.OP_CIPHER_SERVER_PREFERENCE,
                 SSL.OP_NO_TICKET,

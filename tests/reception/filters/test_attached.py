@@ -225,7 +225,7 @@ class ArchiveTests(AttachmentCase):
             begun = process_time()
             self.assertIn("more parts", self.look(mail, names=("*.exe",)).reason)
             self.assertLess(process_time() - begun, 10)
-            mail = with_files(a_zip=packed)
-            self.assertIs(self.look(mail, names=("*.exe",)), PASS)
+        mail = with_files(a_zip=packed)
+        self.assertIs(self.look(mail, names=("*.exe",)), PASS)
         long = b"PK\x03\x04" + b"\0" * 22 + b"\x00\x10\0\0" + b"x" * 4092 + b".exe"
         self.assertIn("xx.exe", self.look(with_files(a_zip=long), names=("*.exe",)).reason)

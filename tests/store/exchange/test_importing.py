@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mailhost.durable.system import OperatingSystem
@@ -79,6 +80,17 @@ class AdoptTests(ImportCase):
         self.assertFalse(os.path.exists(os.path.join(self.root, "mailhost-import")))
         with open(os.path.join(self.root, "cur", "1.M1.x,S=11,W=14:2,Sa"), "rb") as file:
             self.assertEqual(file.read(), b"A: 3\n\nfrom\n")
+
+    def test_no_removal_in_the_log_has_the_name_of_a_file_that_comes(self) -> None:
+        present: list[int] = []
+
+        def settle(names: Collection[str]) -> None:
+            self.assertEqual((), names)
+            present.append(len(os.listdir(os.path.join(self.root, "cur"))))
+
+        disk = replace(self.work.disk, settle=settle)
+        self.run_import(AccountWork(self.root, disk))
+        self.assertEqual(0, present[0])
 
     def test_subscriptions_and_special_uses(self) -> None:
         self.run_import()
