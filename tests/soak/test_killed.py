@@ -13,9 +13,3 @@ class Killed(TestCase):
         account = Rounds(short_folder(self) / "host", seed=1, workers=2).run(3)
         self.assertTrue(account.good, account)
         self.assertGreater(account.answered, 30)
-
-    def test_far_end_that_dies_in_the_middle_too(self) -> None:
-        rounds = Rounds(short_folder(self) / "host", seed=2, workers=1, far_deaths=0.3)
-        account = rounds.run(3)
-        self.assertTrue(account.good, account)
-        self.assertGreater(account.far_deaths, 0)
