@@ -166,7 +166,7 @@ class Checkpoints:
             self.begin()
 
     def void(self) -> None:
-        """What a failed write has left is not to count, as its changes have failed too."""
+        """Have the remains of a failed write not count, as its changes have failed too."""
         if self._log.broken and not self._log.void():
             self._log_line(_UNCERTAIN)
 
