@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from errno import ENOSPC
 from itertools import count, islice
 
+from mailhost.durable.batch import Batch
 from mailhost.durable.log.reading import LogContents, read_log
 from mailhost.durable.log.records import Kind, NewRecord, Position, seed_of
 from mailhost.durable.log.segments import (
@@ -28,6 +29,8 @@ from mailhost.durable.log.segments import (
     segment_files,
 )
 from mailhost.durable.system import NO_SHARING, OperatingSystem
+from mailhost.interfaces.changes import NewFile
+from mailhost.message.content import Content
 
 FOLDER = "log"
 ID = "log-id"
@@ -74,6 +77,7 @@ class Log:
         self._current: _File | None = None
         self._needed = contents.needed
         self._newest = contents.newest  # the highest number of a segment
+        self.was_empty = not contents.records  # when it was read
         self.end = Position(contents.newest, contents.end)
         self.broken = True  # nothing can be appended to the present segment
 
@@ -284,15 +288,10 @@ def data_id(system: OperatingSystem, data: str) -> bytes | None:
 def _make_id(system: OperatingSystem, data: str) -> bytes:
     """Give the data folder an id."""
     path, id = os.path.join(data, ID), secrets.token_bytes(_ID_SIZE)
-    temporary = f"{path}.new"
+    temporary, content = f"{path}.new", Content((id.hex().encode() + b"\n",))
     with suppress(FileNotFoundError):
-        system.remove(temporary)
-    fd = system.create(temporary)
-    try:
-        system.write(fd, [id.hex().encode() + b"\n"])
-        system.sync(fd)
-    finally:
-        system.close(fd)
-    system.rename(temporary, path)
-    system.sync_folder(data)
+        system.remove(temporary)  # a crash left it
+    (error,) = Batch(system, [NewFile(temporary, path, (content,), replaces=True)], set()).run()
+    if error is not None:
+        raise error
     return id

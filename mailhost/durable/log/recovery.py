@@ -104,7 +104,7 @@ def begin_by(system: OperatingSystem, data: str, lock: int, segment: int = SEGME
         raise
     log.lock = lock
     try:
-        if is_empty(system, data):
+        if log.was_empty:
             _sync_all(system, data)
         else:
             repair(system, data)
